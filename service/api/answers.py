@@ -1,0 +1,87 @@
+"""From results to the bodies of answers."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+
+from service import __version__
+from service.api.schemas import (
+    Classified,
+    ClassifyParameters,
+    Explained,
+    Meta,
+    Prediction,
+    SaliencyMap,
+    SaliencyParameters,
+    SaliencyResult,
+)
+from service.images import Floats
+from service.network import Network
+from service.saliency import Explanation, Style, draw
+from service.timing import Stopwatch
+
+TOP = 5
+
+
+def meta(network: Network, parameters: ClassifyParameters, watch: Stopwatch) -> Meta:
+    """How the answer came about."""
+    model = network.model
+    return Meta(
+        model=model.name,
+        model_sha256=model.sha256,
+        weights_sha256=model.manifest.weights_sha256,
+        provider=network.provider,
+        version=__version__,
+        parameters={**parameters.model_dump(), "model": model.name},
+        timings_ms={stage: round(ms, 3) for stage, ms in watch.milliseconds.items()},
+    )
+
+
+def classified(network: Network, probabilities: Floats) -> Classified:
+    """The most probable classes, best first."""
+    best = np.argsort(-probabilities, kind="stable")[:TOP]
+    return Classified(predictions=[prediction(network, int(i), probabilities) for i in best])
+
+
+def prediction(network: Network, class_id: int, probabilities: Floats) -> Prediction:
+    """A class with its name and probability."""
+    name = network.model.manifest.labels[class_id]
+    return Prediction(class_id=class_id, name=name, probability=float(probabilities[class_id]))
+
+
+def saliency_result(network: Network, one: Explanation, style: Style, watch: Stopwatch) -> SaliencyResult:
+    """An explanation as JSON, with the coloured map inside."""
+    manifest = network.model.manifest
+    value = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
+    height, width = one.saliency.shape
+    return SaliencyResult(
+        predictions=classified(network, one.probabilities).predictions,
+        explained=Explained(
+            **prediction(network, one.class_id, one.probabilities).model_dump(),
+            score=one.score,
+            value=value,
+            zero_gradient=one.zero_gradient,
+        ),
+        heatmap=SaliencyMap(
+            width=width,
+            height=height,
+            minimum=float(one.saliency.min()),
+            maximum=float(one.saliency.max()),
+            box=one.fitted.box,
+            png=base64.b64encode(draw(one, style, watch)).decode(),
+        ),
+    )
+
+
+def style(parameters: SaliencyParameters, output: str, max_side: int) -> Style:
+    """How the parameters want a map drawn."""
+    return Style(output, parameters.colormap, parameters.opacity, parameters.smoothing, max_side)
+
+
+def npy(array: np.ndarray[Any, Any]) -> bytes:
+    """The array in NumPy's file format."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,46 @@
+"""What handlers depend on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request
+
+from service.network import Network, Networks
+from service.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass
+class Readiness:
+    """Whether the service has warmed up; the reason while it has not."""
+
+    reason: str | None = "warming up"
+
+
+@dataclass(frozen=True)
+class Services:
+    """What lives as long as the application."""
+
+    settings: Settings
+    networks: Networks
+    workers: CapacityLimiter
+    readiness: Readiness = field(default_factory=Readiness)
+
+    def network(self, name: str | None) -> Network:
+        """The network of that name, or the default one. Raises `NotFound`."""
+        return self.networks[name or self.settings.default_model]
+
+    async def work(self, function: Callable[[], T]) -> T:
+        """Run a function that computes, on a worker thread, at most ``settings.workers`` at a time."""
+        return await to_thread.run_sync(function, limiter=self.workers)
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(_services)]

@@ -1,0 +1,114 @@
+"""Errors as problem documents (RFC 9457): one table, one body."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+
+from service import errors
+
+logger = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
+    errors.NotAnImage: HTTPStatus.BAD_REQUEST,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.TooSlow: HTTPStatus.REQUEST_TIMEOUT,
+    errors.TooManyBytes: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ConvlensError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Unprocessable Entity",
+                    "status": 422,
+                    "detail": "class_id must be from 0 to 999 for squeezenet1_1; it is 1000",
+                    "instance": "/saliency",
+                }
+            ]
+        }
+    )
+
+    type: str = Field("about:blank", description="A URI that identifies the kind of problem.")
+    title: str = Field(description="The kind of problem in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What is wrong with this request and what to do about it.")
+    instance: str = Field(description="The path of the request.")
+    errors: list[dict[str, Any]] | None = Field(None, description="The parameters that are wrong, one by one.")
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "What was sent cannot be used; the document says why.",
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+    }
+}
+
+
+def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResponse:
+    """The response for a problem."""
+    title = HTTPStatus(status).phrase
+    body = Problem(title=title, status=status, detail=detail, instance=request.url.path, **more)
+    return JSONResponse(jsonable_encoder(body, exclude_none=True), status, media_type="application/problem+json")
+
+
+def status_of(error: errors.ConvlensError) -> HTTPStatus:
+    """The status of the nearest class of the error that the table names."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+async def _on_convlens_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.ConvlensError)
+    status = status_of(error)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(request, status, str(error))
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = [{"parameter": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+    detail = "; ".join(f"{e['parameter']}: {e['message']}" for e in found)
+    return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=found)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    response = problem(request, error.status_code, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _on_disconnect(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return Response(status_code=499)  # nobody is listening any more
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the server logs it
+    detail = "The service failed unexpectedly; the reason is in its log. Other requests are not affected."
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem document."""
+    app.add_exception_handler(errors.ConvlensError, _on_convlens_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(Exception, _on_unexpected)

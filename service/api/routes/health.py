@@ -1,0 +1,26 @@
+"""`GET /healthz` and `GET /readyz`: for those who watch the process."""
+
+from fastapi import APIRouter
+
+from service import __version__
+from service.api.deps import ServicesDep
+from service.api.problems import RESPONSES
+from service.api.schemas import Health, Ready
+from service.errors import Overloaded
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz")
+async def health(services: ServicesDep) -> Health:
+    """The process is alive; which execution provider it uses."""
+    names = [model.name for model in services.networks.library]
+    return Health(version=__version__, provider=services.networks.engine.provider, models=names)
+
+
+@router.get("/readyz", responses={503: RESPONSES["4XX"] | {"description": "The service is not ready yet."}})
+async def ready(services: ServicesDep) -> Ready:
+    """The service has warmed up."""
+    if services.readiness.reason is not None:
+        raise Overloaded(f"not ready: {services.readiness.reason}")
+    return Ready()

@@ -1,0 +1,100 @@
+"""Reading images and parameters from a request: multipart, or the raw image as the body."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from service.errors import InvalidParameter, TooLarge, UnsupportedMedia
+
+P = TypeVar("P", bound=BaseModel)
+FIELD = "image"
+MAX_FIELDS = 32
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The images of a request as they were sent, and the form fields beside them."""
+
+    files: list[bytes]
+    fields: dict[str, str]
+
+
+async def read_upload(request: Request, max_images: int) -> Upload:
+    """The images and form fields of the request.
+
+    Raises `UnsupportedMedia`, `TooLarge` (too many images) or `InvalidParameter` (no image).
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == "multipart/form-data":
+        return await _from_form(request, max_images)
+    if media.startswith("image/") or media == "application/octet-stream":
+        return Upload([await request.body()], {})
+    raise UnsupportedMedia(
+        f"the body is {media or 'of no declared type'}; send multipart/form-data with a field {FIELD!r} (curl -F image=@cat.png), "
+        "or the image itself with its Content-Type (curl --data-binary @cat.png -H 'Content-Type: image/png')"
+    )
+
+
+async def _from_form(request: Request, max_images: int) -> Upload:
+    try:
+        async with request.form(max_files=max_images + 1, max_fields=MAX_FIELDS) as form:
+            return await _from_fields(form, max_images)
+    except HTTPException as error:
+        if "Too many files" in str(error.detail):
+            raise _too_many(max_images) from error
+        raise
+
+
+async def _from_fields(form: FormData, max_images: int) -> Upload:
+    files, fields = [], {}
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile) != (name == FIELD):
+            kind = "a file" if name == FIELD else "text"
+            raise InvalidParameter(f"the form field {name!r} must be {kind}; files belong in the field {FIELD!r} (curl -F image=@cat.png)")
+        if isinstance(value, UploadFile):
+            files.append(await value.read())
+        else:
+            fields[name] = value
+    if not files:
+        raise InvalidParameter(f"the form has no file in a field {FIELD!r} (curl -F image=@cat.png)")
+    if len(files) > max_images:
+        raise _too_many(max_images)
+    return Upload(files, fields)
+
+
+def _too_many(max_images: int) -> TooLarge:
+    return TooLarge(f"a request holds at most {max_images} images; send several requests")
+
+
+def merged(parameters: P, fields: Mapping[str, str]) -> P:
+    """The query parameters with the form fields laid over them, validated the same way."""
+    if not fields:
+        return parameters
+    values: dict[str, Any] = {**parameters.model_dump(exclude_unset=True), **fields}
+    try:
+        return type(parameters).model_validate(values)
+    except ValidationError as error:
+        located = [{**e, "loc": ("form", *e["loc"])} for e in error.errors()]
+        raise RequestValidationError(located) from error
+
+
+def request_body(parameters: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI description of what `read_upload` reads, with the parameters as form fields."""
+    schema = parameters.model_json_schema()
+    image = {"type": "string", "format": "binary"}
+    form = {
+        "type": "object",
+        "required": [FIELD],
+        "properties": {
+            FIELD: {"type": "array", "items": image, "description": "One or several image files."},
+            **schema["properties"],
+        },
+    }
+    content = {"multipart/form-data": {"schema": form}, "image/*": {"schema": image}}
+    return {"requestBody": {"required": True, "content": content}}

@@ -1,0 +1,29 @@
+"""Reverse-mode differentiation of ONNX graphs, graph to graph.
+
+Let a graph compute ``y = f(x)``. `differentiate` appends the nodes that compute the vector-Jacobian product
+``d_x = d_yᵀ · ∂f/∂x`` for any cotangent ``d_y``, which becomes one more input of the graph. What comes out is an ordinary
+ONNX graph of standard operators: it can be checked, saved, optimized and run wherever the original can.
+
+The walk (`backward`) visits the nodes between ``y`` and ``x`` in reverse order and asks the rule of each operator
+(`registry.RULES`) for the cotangents of its inputs. Rules live in `elementwise`, `reductions`, `shaping`, `linear` and `spatial`.
+"""
+
+from service.autodiff import elementwise, linear, reductions, shaping, spatial
+from service.autodiff.backward import differentiate, missing_rules
+from service.autodiff.ops import Ops
+from service.autodiff.registry import NO_GRADIENT, RULES, Rule, vjp
+
+__all__ = [
+    "NO_GRADIENT",
+    "RULES",
+    "Ops",
+    "Rule",
+    "differentiate",
+    "elementwise",
+    "linear",
+    "missing_rules",
+    "reductions",
+    "shaping",
+    "spatial",
+    "vjp",
+]

@@ -1,0 +1,170 @@
+"""The walk: from the differentiated value back to the input, one rule per node."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import onnx
+import onnx_ir as ir
+from onnx import version_converter
+from onnx_ir.passes import common as passes
+
+from service.autodiff import registry
+from service.autodiff.ops import Ops
+from service.autodiff.registry import NO_GRADIENT, RULES, Rule
+from service.autodiff.shapes import fixed_dims, same_dims
+from service.errors import NotDifferentiable
+
+OPSET_FLOOR = 18
+
+
+def differentiate(model: onnx.ModelProto, of: str, wrt: str | Sequence[str], rules: Mapping[str, Rule] = RULES) -> onnx.ModelProto:
+    """Return ``model`` with the gradient of the value ``of`` with respect to the values ``wrt``.
+
+    The result has all inputs and outputs of ``model``, one more input ``d_<of>`` (the cotangent, of the shape of ``of``), and one more
+    output ``d_<x>`` for each ``x`` in ``wrt``, of the shape of ``x``. ``of`` and ``wrt`` may be any values of the graph, inner ones
+    included; sizes may be symbolic. ``rules`` exchanges rules: ``RULES | {"Relu": guided_relu}`` is guided backpropagation.
+    The argument is not changed.
+
+    Raises `NotDifferentiable`, naming every operator without a rule, or when ``of`` does not depend on ``wrt``.
+    """
+    wrt = [wrt] if isinstance(wrt, str) else list(wrt)
+    prepared = _prepare(model)
+    graph = prepared.graph
+    target, *sources = (_find(graph, name) for name in [of, *wrt])
+    path = _path(graph, target, sources)
+    if missing := [node for node in path.nodes if node.op_type not in rules or node.domain]:
+        raise NotDifferentiable(registry.missing_message(missing))
+    for source in sources:
+        if source not in path.values:
+            raise _independent(of, source)
+
+    seed = ir.Value(name=f"d_{of}", shape=target.shape, type=target.type)
+    graph.inputs.append(seed)
+    op = Ops(graph)
+    cotangents = _walk(op, path, target, seed, rules)
+    for source in sources:
+        if source not in cotangents:
+            raise _independent(of, source)
+        graph.outputs.append(_named_output(op, cotangents[source], source))
+    passes.RemoveUnusedNodesPass()(prepared)
+    return ir.to_proto(prepared)
+
+
+def missing_rules(model: onnx.ModelProto, of: str, wrt: str, rules: Mapping[str, Rule] = RULES) -> list[str]:
+    """The operators between ``wrt`` and ``of`` that have no rule, one ``Operator (node name)`` for each node."""
+    graph = _prepare(model).graph
+    path = _path(graph, _find(graph, of), [_find(graph, wrt)])
+    return [f"{node.op_type} ({node.name})" for node in path.nodes if node.op_type not in rules or node.domain]
+
+
+class Path:
+    """What lies between the sources and the target: the values, and the nodes in topological order."""
+
+    def __init__(self, nodes: list[ir.Node], values: set[ir.Value]) -> None:
+        self.nodes = nodes
+        self.values = values
+
+
+def _prepare(model: onnx.ModelProto) -> ir.Model:
+    """A copy at the opset floor, functions inlined, constants lifted, sorted, with as many shapes as can be inferred."""
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), OPSET_FLOOR)
+    if opset < OPSET_FLOOR:
+        model = version_converter.convert_version(model, OPSET_FLOOR)
+    copy = ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True))
+    passes.InlinePass()(copy)
+    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(copy)
+    copy.graph.sort()
+    return copy
+
+
+def _independent(of: str, source: ir.Value) -> NotDifferentiable:
+    return NotDifferentiable(f"{of!r} does not depend on {source.name!r} in a differentiable way")
+
+
+def _find(graph: ir.Graph, name: str) -> ir.Value:
+    for value in _values(graph):
+        if value.name == name:
+            return value
+    raise NotDifferentiable(f"the graph has no value {name!r}")
+
+
+def _values(graph: ir.Graph) -> Iterable[ir.Value]:
+    yield from graph.inputs
+    for node in graph:
+        yield from node.outputs
+
+
+def _path(graph: ir.Graph, target: ir.Value, sources: Sequence[ir.Value]) -> Path:
+    reached = set(sources)
+    for node in graph:
+        if node.op_type not in NO_GRADIENT and any(x in reached for x in node.inputs):
+            reached.update(y for y in node.outputs if _is_differentiable(y))
+    nodes, needed = [], {target}
+    for node in reversed(graph):
+        if any(y in needed and y in reached for y in node.outputs) and any(x in reached for x in node.inputs):
+            nodes.append(node)
+            needed.update(x for x in node.inputs if x is not None)
+    return Path(nodes[::-1], needed & reached)
+
+
+def _is_differentiable(value: ir.Value) -> bool:
+    return value.dtype is None or value.dtype.is_floating_point()
+
+
+def _walk(op: Ops, path: Path, target: ir.Value, seed: ir.Value, rules: Mapping[str, Rule]) -> Mapping[ir.Value, ir.Value]:
+    """Sum of the cotangents of each value on the path. Un-broadcasting and accumulation happen here, for all rules."""
+    terms: dict[ir.Value, list[ir.Value]] = {target: [seed]}
+    sums: dict[ir.Value, ir.Value] = {}
+
+    def cotangent(value: ir.Value) -> ir.Value | None:
+        if value not in sums and value in terms:
+            sums[value] = _sum(op, terms[value])
+        return sums.get(value)
+
+    for node in reversed(path.nodes):
+        dy = [cotangent(y) for y in node.outputs]
+        while dy and dy[-1] is None:
+            dy.pop()
+        if not dy:
+            continue
+        rule = rules[node.op_type]
+        for i, (x, dx) in enumerate(zip(node.inputs, rule.apply(op, node, *dy), strict=False)):
+            if x is None or dx is None or x not in path.values:
+                continue
+            if rule.stretches(i):
+                dx = _sum_to_shape(op, dx, x, node.outputs[0], rule.core_axes or 0)
+            terms.setdefault(x, []).append(dx)
+    for value in path.values:
+        cotangent(value)
+    return sums
+
+
+def _sum(op: Ops, terms: Sequence[ir.Value]) -> ir.Value:
+    total = terms[0]
+    for term in terms[1:]:
+        total = op.Add(total, term)
+    return total
+
+
+def _named_output(op: Ops, dx: ir.Value, source: ir.Value) -> ir.Value:
+    """An output ``d_<source>`` with the type and shape of its source."""
+    output = op.Identity(dx, _name=f"d_{source.name}")
+    output.shape, output.type = source.shape, source.type
+    return output
+
+
+def _sum_to_shape(op: Ops, dx: ir.Value, x: ir.Value, y: ir.Value, core_axes: int) -> ir.Value:
+    """Undo the broadcast of ``x`` to the shape of ``y``: sum over the axes that were stretched or added."""
+    if same_dims(x, y, ignore_last=core_axes):
+        return dx
+    x_dims, y_dims = fixed_dims(x), fixed_dims(y)
+    if core_axes == 0 and x_dims is not None and y_dims is not None:
+        x_padded = [1] * (len(y_dims) - len(x_dims)) + x_dims
+        axes = [i for i, (a, b) in enumerate(zip(x_padded, y_dims, strict=True)) if a == 1 and b != 1]
+        summed = op.ReduceSum(dx, op.constant(axes), keepdims=1) if axes else dx
+        return summed if len(x_dims) == len(y_dims) else op.Reshape(summed, op.constant(x_dims))
+    # Sizes that are known only at run time: compare the two shapes there.
+    shape, wide = op.Shape(x), op.Shape(dx)
+    ones = op.Expand(op.constant([1]), op.Sub(op.Shape(wide), op.Shape(shape)))
+    stretched = op.Not(op.Equal(op.Concat(ones, shape, axis=0), wide))
+    found = op.Reshape(op.NonZero(stretched), op.constant([-1]))
+    return op.Reshape(op.ReduceSum(dx, found, keepdims=1, noop_with_empty_axes=1), shape)

@@ -1,0 +1,196 @@
+"""Rules of element-wise operators. ``x`` is an input, ``y`` the output, ``dx`` and ``dy`` their cotangents."""
+
+import numpy as np
+import onnx_ir as ir
+
+from service.autodiff.ops import Ops
+from service.autodiff.registry import Cotangents, vjp
+from service.autodiff.shapes import dtype, operand, rank
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def step(op: Ops, x: ir.Value) -> ir.Value:
+    """1 where x > 0, else 0, in the type of x.
+
+    One vectorized activation, several times cheaper on a CPU than a comparison and a cast: max(0, min(1, x · 3.4e38)).
+    """
+    if x.dtype == ir.DataType.FLOAT16:  # the slope would be infinite
+        return op.Cast(op.Greater(x, 0), to=dtype(x))
+    return op.HardSigmoid(x, alpha=_LARGEST, beta=0.0)
+
+
+def mask(op: Ops, condition: ir.Value, dy: ir.Value) -> ir.Value:
+    """``dy`` where the condition holds, else 0."""
+    return op.Where(condition, dy, op.constant(0, like=dy))
+
+
+@vjp("Identity", "Dropout")
+def identity(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy; Dropout does nothing at inference."""
+    return [dy, None, None]
+
+
+@vjp("Cast", "CastLike")
+def cast(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy in the type of x."""
+    x = node.inputs[0]
+    return [op.CastLike(dy, x), None]
+
+
+@vjp("Relu")
+def relu(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · [y > 0]."""
+    return [op.Mul(dy, step(op, node.outputs[0]))]
+
+
+@vjp("LeakyRelu")
+def leaky_relu(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy where x > 0, else α·dy."""
+    x, alpha = node.inputs[0], node.attributes.get_float("alpha", 0.01)
+    return [op.Where(op.Greater(x, 0), dy, op.Mul(dy, alpha))]
+
+
+@vjp("Sigmoid")
+def sigmoid(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · y · (1 − y)."""
+    y = node.outputs[0]
+    return [op.Mul(dy, op.Sub(y, op.Mul(y, y)))]
+
+
+@vjp("Tanh")
+def tanh(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · (1 − y²)."""
+    y = node.outputs[0]
+    return [op.Sub(dy, op.Mul(dy, op.Mul(y, y)))]
+
+
+@vjp("Clip")
+def clip(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy where min ≤ x ≤ max: just where clipping changed nothing; what it cut off goes to the bounds."""
+    x = node.inputs[0]
+    low, high = ([*node.inputs, None, None])[1:3]
+    d_low = op.ReduceSum(mask(op, op.Less(x, low), dy), keepdims=0) if low else None
+    d_high = op.ReduceSum(mask(op, op.Greater(x, high), dy), keepdims=0) if high else None
+    return [mask(op, op.Equal(x, node.outputs[0]), dy), d_low, d_high]
+
+
+@vjp("Exp")
+def exp(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · y."""
+    return [op.Mul(dy, node.outputs[0])]
+
+
+@vjp("Log")
+def log(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy / x."""
+    return [op.Div(dy, node.inputs[0])]
+
+
+@vjp("Sqrt")
+def sqrt(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy / 2y."""
+    return [op.Div(dy, op.Mul(node.outputs[0], 2))]
+
+
+@vjp("Reciprocal")
+def reciprocal(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = −dy · y²."""
+    y = node.outputs[0]
+    return [op.Neg(op.Mul(dy, op.Mul(y, y)))]
+
+
+@vjp("Abs")
+def absolute(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · sign x."""
+    return [op.Mul(dy, op.Sign(node.inputs[0]))]
+
+
+@vjp("Neg")
+def neg(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = −dy."""
+    return [op.Neg(dy)]
+
+
+@vjp("Add", core_axes=0)
+def add(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Da = db = dy."""
+    return [dy, dy]
+
+
+@vjp("Sum", core_axes=0)
+def sum_(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Each input receives dy."""
+    return [dy] * len(node.inputs)
+
+
+@vjp("Sub", core_axes=0)
+def sub(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Da = dy, db = −dy."""
+    return [dy, op.Neg(dy)]
+
+
+@vjp("Mul", core_axes=0)
+def mul(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Da = dy · b, db = dy · a."""
+    a, b = node.inputs
+    return [op.Mul(dy, b), op.Mul(dy, a)]
+
+
+@vjp("Div", core_axes=0)
+def div(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Da = dy / b, db = −dy · y / b."""
+    b, y = node.inputs[1], node.outputs[0]
+    return [op.Div(dy, b), op.Neg(op.Div(op.Mul(dy, y), b))]
+
+
+@vjp("Pow", core_axes=0)
+def power(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Da = dy · b · a^(b−1), and 0 where b = 0; db = dy · y · ln a where a > 0, else 0."""
+    a, y = node.inputs[0], node.outputs[0]
+    b = op.CastLike(node.inputs[1], a)
+    da = mask(op, op.Not(op.Equal(b, 0)), op.Mul(dy, op.Mul(b, op.Pow(a, op.Sub(b, 1)))))
+    positive = op.Greater(a, 0)
+    db = mask(op, positive, op.Mul(dy, op.Mul(y, op.Log(op.Where(positive, a, op.constant(1, like=a))))))
+    return [da, db]
+
+
+@vjp("Max", "Min", core_axes=0)
+def extremum(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dy goes to the input that was chosen, in equal parts where several are (as torch.maximum has it)."""
+    y = node.outputs[0]
+    chosen = [op.Cast(op.Equal(x, y), to=dtype(y)) for x in node.inputs]
+    share = op.Div(dy, op.Sum(*chosen))
+    return [op.Mul(c, share) for c in chosen]
+
+
+@vjp("Where", core_axes=0)
+def where(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Da = dy where the condition holds, db = dy where it does not."""
+    condition = operand(node, 0)
+    return [None, mask(op, condition, dy), mask(op, op.Not(condition), dy)]
+
+
+@vjp("Expand", core_axes=0)
+def expand(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy, summed over the stretched axes by the walk."""
+    return [dy, None]
+
+
+@vjp("BatchNormalization")
+def batch_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Y = scale · z + bias with z = (x − mean) / σ and σ² = var + ε, channel by channel (inference: no batch statistics).
+
+    dx = dy · scale / σ; dscale = Σ dy·z; dbias = Σ dy; dmean = −Σ dx; dvar = −Σ dx·z / 2σ.
+    """
+    x, (scale, _, mean, variance) = operand(node, 0), node.inputs[1:]
+    axes = op.constant([axis for axis in range(rank(x)) if axis != 1])
+    sigma = op.Sqrt(op.Add(variance, node.attributes.get_float("epsilon", 1e-5)))
+    dx = op.Mul(dy, op.Unsqueeze(op.Div(scale, sigma), axes))
+    z = op.Div(op.Sub(x, op.Unsqueeze(mean, axes)), op.Unsqueeze(sigma, axes))
+
+    def total(v: ir.Value) -> ir.Value:
+        return op.ReduceSum(v, axes, keepdims=0)
+
+    d_variance = op.Neg(op.Div(total(op.Mul(dx, z)), op.Mul(sigma, 2)))
+    return [dx, total(op.Mul(dy, z)), total(dy), op.Neg(total(dx)), d_variance]

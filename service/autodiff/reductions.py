@@ -1,0 +1,60 @@
+"""Rules of reductions and of the soft maximum."""
+
+import onnx_ir as ir
+
+from service.autodiff.ops import Ops
+from service.autodiff.registry import Cotangents, vjp
+from service.autodiff.shapes import dtype, operand, rank, shape_of
+
+
+def _stretch(op: Ops, node: ir.Node, reduced: ir.Value) -> ir.Value:
+    """Put the reduced axes back into a tensor of the shape of the node's output, with size 1."""
+    axes = node.inputs[1] if len(node.inputs) > 1 else None
+    if node.attributes.get_int("keepdims", 1) or (axes is None and node.attributes.get_int("noop_with_empty_axes", 0)):
+        return reduced
+    x = operand(node, 0)
+    if axes is None:
+        axes = op.constant(list(range(rank(x))))
+    return op.Unsqueeze(reduced, axes)
+
+
+@vjp("ReduceSum")
+def reduce_sum(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy at each of the elements summed."""
+    x = operand(node, 0)
+    return [op.Expand(_stretch(op, node, dy), shape_of(op, x)), None]
+
+
+@vjp("ReduceMean")
+def reduce_mean(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy / n at each of the n elements averaged."""
+    x, y = operand(node, 0), node.outputs[0]
+    share = op.Div(op.CastLike(op.Size(y), dy), op.CastLike(op.Size(x), dy))
+    return [op.Expand(_stretch(op, node, op.Mul(dy, share)), shape_of(op, x)), None]
+
+
+@vjp("ReduceMax", "ReduceMin")
+def reduce_extremum(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dy goes to the extreme elements, in equal parts where several are (as torch.amax has it)."""
+    x, y = operand(node, 0), node.outputs[0]
+    axes = node.inputs[1] if len(node.inputs) > 1 else None
+    chosen = op.Cast(op.Equal(x, _stretch(op, node, y)), to=dtype(x))
+    noop = node.attributes.get_int("noop_with_empty_axes", 0)
+    count = op.ReduceSum(chosen, axes, keepdims=1, noop_with_empty_axes=noop)
+    return [op.Mul(chosen, op.Div(_stretch(op, node, dy), count)), None]
+
+
+@vjp("Softmax")
+def softmax(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = y · (dy − Σ dy·y)."""
+    y, axis = node.outputs[0], node.attributes.get_int("axis", -1)
+    total = op.ReduceSum(op.Mul(dy, y), op.constant([axis]), keepdims=1)
+    return [op.Mul(y, op.Sub(dy, total))]
+
+
+@vjp("LogSoftmax")
+def log_softmax(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy − exp(y) · Σ dy."""
+    y, axis = node.outputs[0], node.attributes.get_int("axis", -1)
+    total = op.ReduceSum(dy, op.constant([axis]), keepdims=1)
+    return [op.Sub(dy, op.Mul(op.Exp(y), total))]

@@ -1,0 +1,92 @@
+"""Running ONNX graphs. The only module that imports onnxruntime."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime as ort
+
+from service.errors import EngineError
+
+Array = npt.NDArray[Any]
+
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+}
+_SHORT = {long: short for short, long in _PROVIDERS.items()}
+
+
+class Session:
+    """One graph, ready to run; safe to use from several threads at once."""
+
+    def __init__(self, session: ort.InferenceSession) -> None:
+        self._session = session
+        self.provider = _SHORT[session.get_providers()[0]]
+
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
+        """The named outputs for the named inputs. Raises `EngineError` when the runtime fails."""
+        try:
+            result: list[Array] = self._session.run(list(outputs), dict(feeds))
+        except Exception as error:  # the runtime raises a dozen types that share no base
+            raise EngineError(f"the network could not be run: {error}") from error
+        return result
+
+
+class Engine:
+    """Makes sessions on the first execution provider that works.
+
+    providers: names in order of preference (``cuda``, ``cpu``), or ``auto`` for CUDA where it starts, else the CPU.
+    threads: of one run on the CPU; 0 leaves the number to the runtime.
+    """
+
+    def __init__(self, providers: str = "auto", threads: int = 0) -> None:
+        self._threads = threads
+        self._providers = _usable(providers)
+        self.provider = _SHORT[self._providers[0]]
+
+    def load(self, model: onnx.ModelProto) -> Session:
+        """A session for the model. Raises `EngineError` when the runtime refuses it."""
+        try:
+            return Session(ort.InferenceSession(model.SerializeToString(), self._options(), providers=self._providers))
+        except Exception as error:
+            raise EngineError(f"the runtime refuses the model: {error}") from error
+
+    def _options(self) -> ort.SessionOptions:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        return options
+
+
+def _usable(providers: str) -> list[str]:
+    """The runtime's names of the providers asked for, the ones that do not start left out of ``auto``."""
+    installed = ort.get_available_providers()
+    if providers == "auto":
+        cuda = _PROVIDERS["cuda"]
+        return [cuda, _PROVIDERS["cpu"]] if cuda in installed and _starts(cuda) else [_PROVIDERS["cpu"]]
+    names = [name.strip().lower() for name in providers.split(",")]
+    for name in names:
+        if name not in _PROVIDERS:
+            raise EngineError(f"unknown execution provider {name!r}; known are auto, {', '.join(_PROVIDERS)}")
+        if _PROVIDERS[name] not in installed or not _starts(_PROVIDERS[name]):
+            raise EngineError(f"the execution provider {name!r} does not start here; install the extra 'gpu' or use 'auto'")
+    return [_PROVIDERS[name] for name in names]
+
+
+def _starts(provider: str) -> bool:
+    """Whether a session really comes up on the provider: an installed one may lack its libraries or its device."""
+    if provider == _PROVIDERS["cuda"] and hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    tiny = onnx.parser.parse_model('<ir_version: 8, opset_import: ["": 18]> tiny (float[1] x) => (float[1] y) { y = Neg(x) }')
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = ort.InferenceSession(tiny.SerializeToString(), options, providers=[provider])
+        session.run(None, {"x": np.ones(1, np.float32)})
+    except Exception:  # noqa: BLE001 - whatever it is, the provider is of no use
+        return False
+    return bool(session.get_providers()[0] == provider)

@@ -1,0 +1,78 @@
+"""The errors that the service raises on purpose. Nothing here knows HTTP.
+
+ConvlensError
+├── InputError                  what the caller sent cannot be used
+│   ├── NotAnImage              the bytes are no image that can be decoded
+│   ├── UnsupportedMedia        the request is in a form that is not read
+│   ├── NotAcceptable           no representation that the caller accepts
+│   ├── TooManyBytes            the body is larger than the limit
+│   ├── TooSlow                 the body did not arrive in time
+│   ├── TooLarge                an image or a request is over a limit that is known before decoding
+│   └── InvalidParameter        a value is out of its range
+├── NotFound                    a model, a class or a job that does not exist
+├── ModelError                  a model file cannot be used
+│   ├── WeightsError            the pretrained weights are missing, damaged or foreign
+│   └── NotDifferentiable       a graph holds something that has no gradient rule
+├── EngineError                 a run of the network failed
+└── Overloaded                  the service has more work than it admits; try again later
+"""
+
+
+class ConvlensError(Exception):
+    """Base of all errors raised on purpose; the message says what to do about it."""
+
+
+class InputError(ConvlensError):
+    """What the caller sent cannot be used."""
+
+
+class NotAnImage(InputError):
+    """The bytes are no image that can be decoded."""
+
+
+class UnsupportedMedia(InputError):
+    """The request is in a form that is not read."""
+
+
+class NotAcceptable(InputError):
+    """No representation that the caller accepts."""
+
+
+class TooManyBytes(InputError):
+    """The body is larger than the limit."""
+
+
+class TooSlow(InputError):
+    """The body did not arrive in time."""
+
+
+class TooLarge(InputError):
+    """An image or a request is over a limit that is known before decoding."""
+
+
+class InvalidParameter(InputError):
+    """A value is out of its range."""
+
+
+class NotFound(ConvlensError):
+    """A model, a class or a job that does not exist."""
+
+
+class ModelError(ConvlensError):
+    """A model file cannot be used."""
+
+
+class WeightsError(ModelError):
+    """The pretrained weights are missing, damaged or foreign."""
+
+
+class NotDifferentiable(ModelError):
+    """A graph holds something that has no gradient rule."""
+
+
+class EngineError(ConvlensError):
+    """A run of the network failed."""
+
+
+class Overloaded(ConvlensError):
+    """The service has more work than it admits."""

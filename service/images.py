@@ -1,0 +1,166 @@
+"""Bytes to arrays and arrays to pictures. The only module that imports Pillow."""
+
+import io
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import cmap
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+from scipy.ndimage import gaussian_filter
+
+from service.errors import InvalidParameter, NotAnImage, TooLarge
+
+Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB
+Floats = npt.NDArray[np.float32]
+
+Resize = Literal["squash", "crop", "native"]
+Colormap = Literal["inferno", "viridis", "magma", "turbo", "jet", "hot", "gray"]
+
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF")
+MAX_ELONGATION = 8  # the longest side of a native picture, in short sides: its cost grows with it
+CLIP_PERCENTILE = 99.5  # a few pixels are several times hotter than all others; without clipping the picture is nearly black
+
+Image.MAX_IMAGE_PIXELS = None  # `decode` judges the size itself, before any pixel is read
+
+
+def decode(data: bytes, max_pixels: int) -> Pixels:
+    """An upright RGB picture of the first frame.
+
+    EXIF orientation is applied, transparent parts are laid on white, 16-bit, grey, palette and CMYK pixels converted.
+    Raises `TooLarge` (judged from the header) or `NotAnImage`.
+    """
+    if not data:
+        raise NotAnImage("the file is empty; send a PNG, JPEG, WebP, GIF, BMP or TIFF image")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise TooLarge(f"the image has {width} x {height} pixels, more than {max_pixels:,}; scale it down first")
+            image.load()
+            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+    except TooLarge:
+        raise
+    except Exception as error:
+        raise NotAnImage(
+            f"not an image that can be decoded ({error or type(error).__name__}); send PNG, JPEG, WebP, GIF, BMP or TIFF"
+        ) from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):  # wider than a byte without a fixed range: the range of the picture itself
+        values = np.asarray(image, np.float64)
+        if image.mode == "I" and values.min(initial=0) >= 0 and values.max(initial=0) < 2**16:
+            return Image.fromarray((values / 257 + 0.5).astype(np.uint8)).convert("RGB")
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        scaled = np.nan_to_num((values - low) * (255 / max(high - low, 1e-12)))
+        return Image.fromarray(scaled.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A photograph as a network takes it.
+
+    pixels: float32 (3, H, W) in [0, 1]. box: left, upper, right, lower corner of what the network sees, in pixels of the photograph.
+    """
+
+    pixels: Floats
+    box: tuple[int, int, int, int]
+
+
+def fit(photograph: Pixels, size: int, short_side: int, how: Resize) -> Fitted:
+    """Scale a photograph for a network that was trained on squares of ``size``.
+
+    ``squash``: the whole picture to the square. ``crop``: the short side to ``short_side``, then the central square. ``native``: the short
+    side to ``size``, aspect ratio kept.
+    """
+    height, width = photograph.shape[:2]
+    whole = (0, 0, width, height)
+    if how == "squash":
+        return Fitted(_scaled(photograph, (size, size), whole), whole)
+    if how == "crop":
+        side = min(height, width) * size / short_side
+        left, upper = round((width - side) / 2), round((height - side) / 2)
+        box = (left, upper, left + max(1, round(side)), upper + max(1, round(side)))
+        return Fitted(_scaled(photograph, (size, size), box), box)
+    scale = size / min(height, width)
+    if max(height, width) > MAX_ELONGATION * min(height, width):
+        raise InvalidParameter(f"the picture is more than {MAX_ELONGATION} times as long as wide; use resize=squash or crop")
+    return Fitted(_scaled(photograph, (round(width * scale), round(height * scale)), whole), whole)
+
+
+def _scaled(photograph: Pixels, size: tuple[int, int], box: tuple[int, int, int, int]) -> Floats:
+    image = Image.fromarray(photograph)
+    if size != image.size or box != (0, 0, *image.size):
+        image = image.resize(size, Image.Resampling.BILINEAR, box=box)
+    return np.ascontiguousarray(np.asarray(image, np.float32).transpose(2, 0, 1) / np.float32(255))
+
+
+def cut(photograph: Pixels, box: tuple[int, int, int, int], max_side: int) -> Pixels:
+    """The part of the photograph in the box, scaled down so that no side is longer than ``max_side``."""
+    left, upper, right, lower = box
+    part = Image.fromarray(photograph[upper:lower, left:right])
+    part.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return np.asarray(part)
+
+
+def normalize(saliency: Floats, smoothing: float = 0.0) -> Floats:
+    """A map (H, W) to [0, 1]: smoothed by a Gaussian (sigma in pixels), divided by its 99.5th percentile, clipped; zeros stay zeros."""
+    if smoothing:
+        saliency = gaussian_filter(saliency, smoothing)
+    top = float(np.percentile(saliency, CLIP_PERCENTILE)) or float(saliency.max(initial=0))
+    if top <= 0:
+        return np.zeros_like(saliency)
+    return (saliency / np.float32(top)).clip(0, 1)
+
+
+def heatmap(heat: Floats, colormap: Colormap) -> Pixels:
+    """A map in [0, 1] in the colours of the colormap."""
+    indices = (heat * 255 + 0.5).astype(np.uint8)
+    colours: Pixels = _palette(colormap)[indices]
+    return colours
+
+
+def overlay(photograph: Pixels, heat: Floats, colormap: Colormap, opacity: float) -> Pixels:
+    """The map over the photograph, the hotter the more opaque; ``opacity`` is that of the hottest pixels.
+
+    What is cold stays visible as a dimmed grey photograph, so that colours mean heat and nothing else.
+    """
+    height, width = photograph.shape[:2]
+    wide = Image.fromarray(heat).resize((width, height), Image.Resampling.BICUBIC)
+    hot = np.asarray(wide).clip(0, 1)
+    grey = np.asarray(Image.fromarray(photograph).convert("L"), np.float32)[..., None]
+    alpha = (np.sqrt(hot) * np.float32(opacity))[..., None]
+    blended: Pixels = (grey * (1 - alpha) + heatmap(hot, colormap) * alpha + 0.5).astype(np.uint8)
+    return blended
+
+
+def beside(*pictures: Pixels) -> Pixels:
+    """Pictures of the same height, side by side."""
+    return np.concatenate(pictures, axis=1)
+
+
+def scale_to(picture: Pixels, like: Pixels) -> Pixels:
+    """The picture at the size of another."""
+    return np.asarray(Image.fromarray(picture).resize((like.shape[1], like.shape[0]), Image.Resampling.BICUBIC))
+
+
+def encode_png(picture: Pixels) -> bytes:
+    """PNG bytes; the same picture gives the same bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+@cache
+def _palette(colormap: Colormap) -> Pixels:
+    """(256, 3) colours from cold to hot."""
+    return (np.asarray(cmap.Colormap(colormap).lut(256))[:, :3] * 255 + 0.5).astype(np.uint8)

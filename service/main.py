@@ -1,0 +1,62 @@
+"""The application."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from starlette.responses import RedirectResponse
+
+from service import __version__
+from service.api import problems
+from service.api.body_limit import BodyLimit
+from service.api.deps import Services
+from service.api.routes import classify, health, models, saliency
+from service.engine import Engine
+from service.models.library import Library
+from service.network import Networks
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """Makes convolutional networks understandable: saliency maps of photographs, from gradients of ONNX graphs.
+
+Errors are problem documents (RFC 9457, `application/problem+json`); `detail` says what to do."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Raises `ModelError` or `EngineError` when it could not serve anything."""
+    networks = Networks(Library(settings.models_dir), Engine(settings.providers, settings.threads))
+    networks[settings.default_model]  # tell now that it does not exist
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = Services(settings, networks, CapacityLimiter(settings.workers))
+        app.state.services = services
+        warming = asyncio.create_task(_warm_up(services))
+        yield
+        warming.cancel()
+        with suppress(asyncio.CancelledError):
+            await warming
+
+    app = FastAPI(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
+    problems.install(app)
+    for module in (saliency, classify, models, health):
+        app.include_router(module.router)
+    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    return app
+
+
+async def _warm_up(services: Services) -> None:
+    """Ready the default network; the service counts as ready after that."""
+    try:
+        await services.work(services.network(None).warm_up)
+    except Exception as error:
+        logger.exception("the default network cannot be used")
+        services.readiness.reason = str(error)
+    else:
+        services.readiness.reason = None
+        logger.info("ready, running on %s", services.networks.engine.provider)

@@ -1,0 +1,1 @@
+"""The networks: building the default one, and reading the models folder."""

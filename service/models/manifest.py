@@ -1,0 +1,61 @@
+"""The manifest of a model: a TOML file beside the ONNX file that says what the graph does not."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.errors import ModelError
+
+Triple = tuple[float, float, float]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Preprocessing(_Strict):
+    """How a [0, 1] RGB pixel becomes what the network was trained on: (channels(pixel) · scale − mean) / std.
+
+    It is part of the ONNX graph; here it is recorded for those who read the manifest.
+    """
+
+    channels: Literal["RGB", "BGR"] = "RGB"
+    scale: float = 1.0
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
+
+
+class Manifest(_Strict):
+    """What the service must know of a model beside its graph."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="The name in URLs.")]
+    title: Annotated[str, Field(description="A line for people.")]
+    file: Annotated[str, Field(pattern=r"^[^/\\]+\.onnx$", description="The ONNX file, in the folder of the manifest.")]
+    source: Annotated[str, Field(description="Where the weights come from.")] = ""
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="Hash of the weights it was built from.")]
+    input: Annotated[str, Field(description="Graph input: float32 (N, 3, H, W), RGB, [0, 1].")] = "image"
+    size: Annotated[int, Field(ge=8, le=4096, description="Side of the square that the network was trained on, in pixels.")] = 224
+    resize: Annotated[int, Field(ge=8, le=4096, description="Short side before a centre crop, in pixels.")] = 256
+    preprocessing: Preprocessing = Preprocessing()
+    logits: Annotated[str, Field(description="The value that holds one score per class: (N, classes).")] = "logits"
+    logits_before_relu: Annotated[
+        str | None, Field(description="Differentiated instead of a score that is exactly 0, if the network ends in a ReLU.")
+    ] = None
+    layers: Annotated[tuple[str, ...], Field(description="Values of interest, from the input to the output.")] = ()
+    labels: Annotated[tuple[str, ...], Field(min_length=2, description="The class names in the order of their ids.")]
+
+
+def read(path: Path) -> Manifest:
+    """Parse a manifest; raises `ModelError` that names the file and what is wrong."""
+    try:
+        return Manifest.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ModelError(f"the manifest {path.name} cannot be used: {error}") from error
+
+
+def render(manifest: Manifest) -> str:
+    """The TOML text of a manifest."""
+    return tomli_w.dumps(manifest.model_dump(mode="json", exclude_none=True))

@@ -1,0 +1,67 @@
+"""Building small graphs from text, and differentiating them numerically."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime as ort
+from onnx import numpy_helper, parser
+from onnx.reference import ReferenceEvaluator
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
+
+from tests.autodiff.cases import Array
+
+Function = Callable[[Mapping[str, Array]], dict[str, Array]]
+
+
+def graph(
+    body: str,
+    inputs: Mapping[str, Array],
+    constants: Mapping[str, Array] | None = None,
+    dtype: str = "double",
+    symbolic: bool = False,
+    opset: int = 18,
+) -> onnx.ModelProto:
+    """A model whose body computes ``y``. With ``symbolic`` every size is a symbol of its own."""
+    constants = constants or {}
+
+    def declare(name: str, array: Array) -> str:
+        kind = {"f": dtype, "i": "int64", "b": "bool"}[array.dtype.kind]
+        dims = [f"{name}_{i}" if symbolic else str(d) for i, d in enumerate(array.shape)]
+        return f"{kind}[{','.join(dims)}] {name}" if dims else f"{kind} {name}"
+
+    arguments = ", ".join(declare(k, v) for k, v in inputs.items())
+    model = parser.parse_model(f'<ir_version: 9, opset_import: ["": {opset}]> g ({arguments}) => ({dtype}[] y) {{ {body} }}')
+    element = {"double": np.float64, "float": np.float32}[dtype]
+    for name, array in constants.items():
+        array = array.astype(element) if array.dtype.kind == "f" else array
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    return model
+
+
+def reference(model: onnx.ModelProto) -> Function:
+    """The model as a function of named float64 arrays: run by ONNX Runtime, by the ONNX reference evaluator where that lacks a kernel.
+
+    (The reference evaluator cannot pad by negative numbers and gives wrong indices for a dense MaxPool.)
+    """
+    evaluator: Any
+    try:
+        evaluator = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    except NoKernel:
+        evaluator = ReferenceEvaluator(model)
+    names = [o.name for o in model.graph.output]
+    return lambda feeds: dict(zip(names, evaluator.run(None, dict(feeds)), strict=True))
+
+
+def central_difference(
+    f: Callable[[Mapping[str, Array]], Array], at: Mapping[str, Array], direction: Mapping[str, Array], step: float = 1e-6
+) -> npt.NDArray[np.float64]:
+    """(f(at + h·v) − f(at − h·v)) / 2h."""
+
+    def moved(by: float) -> dict[str, Array]:
+        return {k: np.asarray(a + by * direction[k]) if k in direction else a for k, a in at.items()}
+
+    result: Any = (f(moved(step)) - f(moved(-step))) / (2 * step)
+    return result
