@@ -13,8 +13,8 @@ def class_score(model: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
     """Append the score of one class per image.
 
     New input ``class_id``: int64 (N,), `PREDICTED` for the highest score. New outputs: ``chosen``: int64 (N,), the class ids after that,
-    and ``score``: float32 (N,). A network that ends in a ReLU can give a class the score 0 with a zero gradient; then the score is taken before
-    that ReLU, if the manifest names the value.
+    and ``score``: float32 (N,). A network that ends in a ReLU can give a class the score 0 with a zero gradient; then the score is taken
+    before that ReLU, if the manifest names the value.
     """
     copy = ir.from_proto(model)
     graph = copy.graph

@@ -20,7 +20,7 @@ def differentiate(model: onnx.ModelProto, of: str, wrt: str | Sequence[str], rul
     """Return ``model`` with the gradient of the value ``of`` with respect to the values ``wrt``.
 
     The result has all inputs and outputs of ``model``, one more input ``d_<of>`` (the cotangent, of the shape of ``of``), and one more
-    output ``d_<x>`` for each ``x`` in ``wrt``, of the shape of ``x``. ``of`` and ``wrt`` may be any values of the graph, inner ones
+    output ``d_<x>`` (``d_<x>_2`` where that name is taken) for each ``x`` in ``wrt``, of the shape of ``x``. ``of`` and ``wrt`` may be any values of the graph, inner ones
     included; sizes may be symbolic. ``rules`` exchanges rules: ``RULES | {"Relu": guided_relu}`` is guided backpropagation.
     The argument is not changed.
 
@@ -147,7 +147,7 @@ def _sum(op: Ops, terms: Sequence[ir.Value]) -> ir.Value:
 
 def _named_output(op: Ops, dx: ir.Value, source: ir.Value) -> ir.Value:
     """An output ``d_<source>`` with the type and shape of its source."""
-    output = op.Identity(dx, _name=f"d_{source.name}")
+    output = op.Identity(dx, _name=op.free_name(f"d_{source.name}"))
     output.shape, output.type = source.shape, source.type
     return output
 

@@ -1,6 +1,7 @@
 """Appending nodes to a graph with the least ceremony: ``op.Mul(dy, op.Exp(x))``."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class Ops:
     def __init__(self, graph: ir.Graph, scope: str = "grad") -> None:
         self._graph = graph
         self._scope = scope
-        self._taken = {name for node in graph for v in node.outputs if (name := v.name)} | set(graph.initializers)
+        self._taken = {v.name for node in graph for v in node.outputs} | {v.name for v in graph.inputs} | set(graph.initializers)
         self._constants: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
         self._count = 0
 
@@ -88,9 +89,11 @@ class Ops:
         source = inputs[1] if op_type in ("Where", "CastLike") else inputs[0]
         return source.dtype if source is not None else None
 
+    def free_name(self, stem: str) -> str:
+        """``stem``, or with a number appended if the graph had a value of that name."""
+        numbered = (f"{stem}_{i}" for i in count(2))
+        return next(name for name in chain([stem], numbered) if name not in self._taken)
+
     def _fresh(self, stem: str) -> str:
-        while True:
-            self._count += 1
-            name = f"{self._scope}/{stem}_{self._count}"
-            if name not in self._taken:
-                return name
+        self._count += 1
+        return self.free_name(f"{self._scope}/{stem}_{self._count}")

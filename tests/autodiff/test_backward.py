@@ -1,0 +1,164 @@
+"""The contract of `differentiate`."""
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+from service.autodiff import NO_GRADIENT, RULES, Ops, Rule, differentiate, missing_rules
+from service.autodiff.elementwise import step
+from service.errors import NotDifferentiable
+from tests.autodiff.graphs import graph, reference
+
+X = np.array([[-2.0, 3.0], [0.5, -1.0]])
+
+
+def model(body: str, symbolic: bool = False, opset: int = 18) -> onnx.ModelProto:
+    return onnx.shape_inference.infer_shapes(graph(body, {"x": X}, symbolic=symbolic, opset=opset))
+
+
+def test_the_result_has_all_of_the_model_and_the_gradient() -> None:
+    result = differentiate(model("y = Mul(x, x)"), of="y", wrt="x")
+    assert [i.name for i in result.graph.input] == ["x", "d_y"]
+    assert [o.name for o in result.graph.output] == ["y", "d_x"]
+    dy = np.array([[1.0, 2.0], [3.0, 4.0]])
+    answer = reference(result)({"x": X, "d_y": dy})
+    np.testing.assert_array_equal(answer["y"], X * X)
+    np.testing.assert_array_equal(answer["d_x"], 2 * X * dy)
+
+
+def test_the_model_is_not_changed() -> None:
+    before = model("y = Relu(x)")
+    copy = before.SerializeToString()
+    differentiate(before, of="y", wrt="x")
+    assert before.SerializeToString() == copy
+
+
+def test_the_result_differentiates_again() -> None:
+    first = differentiate(model("y = Mul(x, x)"), of="y", wrt="x")
+    second = differentiate(first, of="d_x", wrt="x")
+    feeds = {"x": X, "d_y": np.ones_like(X), "d_d_x": np.ones_like(X)}
+    np.testing.assert_array_equal(reference(second)(feeds)["d_x_2"], 2 * np.ones_like(X))
+
+
+def test_inner_values_can_be_differentiated_and_differentiated_by() -> None:
+    result = differentiate(model("a = Mul(x, x) b = Exp(a) y = Neg(b)"), of="b", wrt=["a", "x"])
+    answer = reference(result)({"x": X, "d_b": np.ones_like(X)})
+    np.testing.assert_allclose(answer["d_a"], np.exp(X * X))
+    np.testing.assert_allclose(answer["d_x"], np.exp(X * X) * 2 * X)
+
+
+def test_all_operators_without_a_rule_are_named_at_once() -> None:
+    tangled = model("a = Sin(x) b = Cos(a) c = Relu(b) y = Add(c, x)")
+    for node in tangled.graph.node:
+        node.name = f"the_{node.op_type}"
+    with pytest.raises(NotDifferentiable, match=r"Sin \(node 'the_Sin'\)\n.*Cos \(node 'the_Cos'\)"):
+        differentiate(tangled, of="y", wrt="x")
+    assert missing_rules(tangled, of="y", wrt="x") == ["Sin (the_Sin)", "Cos (the_Cos)"]
+
+
+def test_operators_beside_the_path_need_no_rule() -> None:
+    result = differentiate(model("a = Sin(x) s = Shape(a) b = ConstantOfShape(s) c = CastLike(b, x) d = Exp(x) y = Add(c, d)"), "y", "x")
+    np.testing.assert_allclose(reference(result)({"x": X, "d_y": np.ones_like(X)})["d_x"], np.exp(X))
+
+
+@pytest.mark.parametrize("body", ["a = Sign(x) y = Exp(a)", "s = Shape(x) y = ConstantOfShape(s)"])
+def test_independence_is_an_error(body: str) -> None:
+    with pytest.raises(NotDifferentiable, match="does not depend"):
+        differentiate(model(body), of="y", wrt="x")
+
+
+def test_an_unknown_value_is_an_error() -> None:
+    with pytest.raises(NotDifferentiable, match="no value 'z'"):
+        differentiate(model("y = Relu(x)"), of="z", wrt="x")
+
+
+def test_rules_can_be_exchanged() -> None:
+    def guided_relu(op: Ops, node: onnx.NodeProto, dy):  # type: ignore[no-untyped-def]
+        return [op.Mul(op.Relu(dy), step(op, node.outputs[0]))]
+
+    guided = differentiate(model("y = Relu(x)"), "y", "x", RULES | {"Relu": Rule(guided_relu)})
+    dy = np.array([[1.0, -1.0], [2.0, 1.0]])
+    np.testing.assert_array_equal(reference(guided)({"x": X, "d_y": dy})["d_x"], [[0, 0], [2, 0]])
+
+
+def test_only_standard_operators_come_out(network) -> None:  # type: ignore[no-untyped-def]
+    result = differentiate(network.model.proto, of="logits", wrt="image")
+    onnx.checker.check_model(result, full_check=True)
+    assert {node.domain for node in result.graph.node} == {""}
+    assert {o.domain for o in result.opset_import} == {""}
+
+
+def test_what_nothing_needs_is_pruned() -> None:
+    result = differentiate(model("y = Mul(x, x)"), of="y", wrt="x")
+    needed = {name for node in result.graph.node for name in node.input} | {o.name for o in result.graph.output}
+    assert all(set(node.output) & needed for node in result.graph.node)
+    assert all(i.name in needed for i in result.graph.initializer)
+
+
+def test_older_models_are_converted_at_the_door() -> None:
+    result = differentiate(model("y = ReduceSum<keepdims=0>(x)", opset=13), of="y", wrt="x")
+    assert result.opset_import[0].version == 18
+    np.testing.assert_array_equal(reference(result)({"x": X, "d_y": np.array(2.0)})["d_x"], np.full_like(X, 2.0))
+
+
+def test_functions_are_inlined() -> None:
+    text = """<ir_version: 9, opset_import: ["": 18, "own": 1]>
+    g (double[2,2] x) => (double[2,2] y) { y = own.square(x) }
+    <domain: "own", opset_import: ["": 18]> square (a) => (b) { b = Mul(a, a) }"""
+    result = differentiate(onnx.parser.parse_model(text), of="y", wrt="x")
+    np.testing.assert_array_equal(reference(result)({"x": X, "d_y": np.ones_like(X)})["d_x"], 2 * X)
+
+
+def test_a_custom_operator_is_reported() -> None:
+    text = '<ir_version: 9, opset_import: ["": 18, "own": 1]> g (double[2] x) => (double[2] y) { y = own.Relu(x) }'
+    with pytest.raises(NotDifferentiable, match=r"own\.Relu"):
+        differentiate(onnx.parser.parse_model(text), of="y", wrt="x")
+
+
+def test_no_operator_is_both_differentiable_and_not() -> None:
+    assert not set(RULES) & NO_GRADIENT
+
+
+# Ties. PyTorch: the first of equal elements receives all of a max pool; amax and maximum share equally.
+
+
+def run(body: str, x: np.ndarray) -> np.ndarray:
+    result = differentiate(graph(body, {"x": x}, dtype="float"), of="y", wrt="x")
+    session = ort.InferenceSession(result.SerializeToString(), providers=["CPUExecutionProvider"])
+    y = reference(graph(body, {"x": x}))({"x": x})["y"]
+    dy = np.arange(1, y.size + 1, dtype=np.float32).reshape(y.shape)
+    dx: np.ndarray = session.run(["d_x"], {"x": x.astype(np.float32), "d_y": dy})[0]
+    return dx
+
+
+def first_wins(x: np.ndarray, size: int, stride: int) -> np.ndarray:
+    """The gradient of a max pool over the last two axes, written as loops."""
+    dx, k = np.zeros_like(x), 0
+    for plane in np.ndindex(x.shape[:2]):
+        for i in range(0, x.shape[2] - size + 1, stride):
+            for j in range(0, x.shape[3] - size + 1, stride):
+                k += 1
+                window = x[plane][i : i + size, j : j + size]
+                a, b = np.unravel_index(np.argmax(window), window.shape)
+                dx[(*plane, i + a, j + b)] += k
+    return dx
+
+
+@pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (3, 1)])
+def test_the_first_of_equal_elements_wins_a_max_pool(size: int, stride: int) -> None:
+    x = np.random.default_rng(0).integers(0, 3, (2, 3, 9, 11)).astype(float)
+    body = f"y = MaxPool<kernel_shape=[{size},{size}], strides=[{stride},{stride}]>(x)"
+    np.testing.assert_array_equal(run(body, x), first_wins(x, size, stride))
+
+
+def test_the_first_of_equal_elements_wins_a_global_max_pool() -> None:
+    np.testing.assert_array_equal(run("y = GlobalMaxPool(x)", np.zeros((1, 2, 2, 2))).ravel(), [1, 0, 0, 0, 2, 0, 0, 0])
+
+
+def test_a_relu_at_zero_passes_nothing() -> None:
+    np.testing.assert_array_equal(run("y = Relu(x)", np.array([0.0, -0.0, 1e-30, -1e-30, 3e38])), [0, 0, 3, 0, 5])
+
+
+def test_a_maximum_shares_among_equals() -> None:
+    np.testing.assert_array_equal(run("y = ReduceMax<keepdims=0>(x)", np.array([1.0, 2.0, 2.0, 0.0])), [0, 0.5, 0.5, 0])
