@@ -20,7 +20,8 @@ def differentiate(model: onnx.ModelProto, of: str, wrt: str | Sequence[str], rul
     """Return ``model`` with the gradient of the value ``of`` with respect to the values ``wrt``.
 
     The result has all inputs and outputs of ``model``, one more input ``d_<of>`` (the cotangent, of the shape of ``of``), and one more
-    output ``d_<x>`` (``d_<x>_2`` where that name is taken) for each ``x`` in ``wrt``, of the shape of ``x``. ``of`` and ``wrt`` may be any values of the graph, inner ones
+    output ``d_<x>`` (``d_<x>_2`` where that name is taken) for each ``x`` in ``wrt``, of the shape of ``x``.
+    ``of`` and ``wrt`` may be any values of the graph, inner ones
     included; sizes may be symbolic. ``rules`` exchanges rules: ``RULES | {"Relu": guided_relu}`` is guided backpropagation.
     The argument is not changed.
 
