@@ -19,10 +19,11 @@ Floats = npt.NDArray[np.float32]
 Resize = Literal["squash", "crop", "native"]
 Colormap = Literal["inferno", "viridis", "magma", "turbo", "jet", "hot", "gray"]
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_ELONGATION = 8  # the longest side of a native picture, in short sides: its cost grows with it
 CLIP_PERCENTILE = 99.5  # a few pixels are several times hotter than all others; without clipping the picture is nearly black
 
+Image.init()  # load all decoders now, not in the first request
 Image.MAX_IMAGE_PIXELS = None  # `decode` judges the size itself, before any pixel is read
 
 

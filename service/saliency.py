@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.special import softmax
@@ -13,6 +14,8 @@ from service.images import Colormap, Fitted, Floats, Pixels, Resize
 from service.network import Network
 from service.objectives import PREDICTED
 from service.timing import Stopwatch
+
+Output = Literal["overlay", "heatmap", "panel"]
 
 
 @dataclass(frozen=True)
@@ -92,16 +95,13 @@ def _explanation(photograph: Pixels, fitted: Fitted, maps: Floats, at: Evaluatio
 
 @dataclass(frozen=True)
 class Style:
-    """How a map is drawn. smoothing: sigma of a Gaussian, in pixels of the map; None for the default of each picture."""
+    """How a map is drawn. smoothing: sigma of a Gaussian, in pixels of the map. max_side: of an overlay, in pixels."""
 
-    output: str
+    output: Output
     colormap: Colormap
     opacity: float
-    smoothing: float | None
+    smoothing: float
     max_side: int
-
-
-OVERLAY_SMOOTHING = 1.5
 
 
 def draw(explanation: Explanation, style: Style, watch: Stopwatch) -> bytes:
@@ -113,12 +113,11 @@ def draw(explanation: Explanation, style: Style, watch: Stopwatch) -> bytes:
 
 
 def _picture(explanation: Explanation, style: Style) -> Pixels:
-    heat = images.normalize(explanation.saliency, style.smoothing or 0.0)
+    heat = images.normalize(explanation.saliency, style.smoothing)
     if style.output == "heatmap":
         return images.heatmap(heat, style.colormap)
     seen = images.cut(explanation.photograph, explanation.fitted.box, style.max_side)
-    smooth = images.normalize(explanation.saliency, OVERLAY_SMOOTHING) if style.smoothing is None else heat
-    overlay = images.overlay(seen, smooth, style.colormap, style.opacity)
+    overlay = images.overlay(seen, heat, style.colormap, style.opacity)
     if style.output == "overlay":
         return overlay
     return images.beside(seen, images.scale_to(images.heatmap(heat, style.colormap), like=seen), overlay)

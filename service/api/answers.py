@@ -75,9 +75,11 @@ def saliency_result(network: Network, one: Explanation, style: Style, watch: Sto
     )
 
 
-def style(parameters: SaliencyParameters, output: str, max_side: int) -> Style:
-    """How the parameters want a map drawn."""
-    return Style(output, parameters.colormap, parameters.opacity, parameters.smoothing, max_side)
+def style(parameters: SaliencyParameters, max_side: int) -> Style:
+    """How the completed parameters want a map drawn."""
+    assert parameters.output is not None
+    assert parameters.smoothing is not None
+    return Style(parameters.output, parameters.colormap, parameters.opacity, parameters.smoothing, max_side)
 
 
 def npy(array: np.ndarray[Any, Any]) -> bytes:

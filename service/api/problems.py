@@ -102,7 +102,9 @@ async def _on_disconnect(request: Request, error: Exception) -> Response:  # noq
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the server logs it
     detail = "The service failed unexpectedly; the reason is in its log. Other requests are not affected."
-    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+    response = problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+    response.headers["Connection"] = "close"  # the server closes it after an exception; the client must know
+    return response
 
 
 def install(app: FastAPI) -> None:

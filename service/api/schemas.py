@@ -1,13 +1,14 @@
 """Parameters and answers of the HTTP interface."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from service.attribution import METHODS
 from service.images import Colormap, Resize
+from service.saliency import Output
 
-Output = Literal["overlay", "heatmap", "panel"]
+OVERLAY_SMOOTHING = 1.5
 
 
 def _known_method(name: str) -> str:
@@ -37,18 +38,24 @@ class SaliencyParameters(ClassifyParameters):
     class_id: Annotated[int | None, Field(description="Class to explain; the predicted one if absent.", examples=[285])] = None
     method: Annotated[str, AfterValidator(_known_method), Field(description="Attribution method.")] = "gradient"
     output: Annotated[
-        Output, Field(description="What a PNG shows: the map over the photograph, the map alone, or photograph, map and overlay.")
-    ] = "overlay"
+        Output | None,
+        Field(
+            description="What the picture shows: the map over the photograph (default for `image/png`), the map alone (default in JSON), "
+            "or photograph, map and overlay side by side."
+        ),
+    ] = None
     colormap: Annotated[Colormap, Field(description="Colours from cold to hot.")] = "inferno"
     opacity: Annotated[float, Field(ge=0, le=1, description="Opacity of the hottest pixels of an overlay.")] = 0.9
     smoothing: Annotated[
         float | None,
-        Field(
-            ge=0,
-            le=20,
-            description="Gaussian smoothing of pictures, sigma in pixels of the map. Default: 1.5 for an overlay, else 0.",
-        ),
+        Field(ge=0, le=20, description="Gaussian smoothing of the picture, sigma in pixels of the map. Default: 1.5 for overlays, else 0."),
     ] = None
+
+    def completed(self, media: str) -> Self:
+        """With the defaults that depend on other parameters and on the media type of the answer."""
+        output = self.output or ("heatmap" if media == "application/json" else "overlay")
+        smoothing = self.smoothing if self.smoothing is not None else 0.0 if output == "heatmap" else OVERLAY_SMOOTHING
+        return self.model_copy(update={"output": output, "smoothing": smoothing})
 
 
 class Prediction(BaseModel):
@@ -57,6 +64,18 @@ class Prediction(BaseModel):
     class_id: int
     name: str
     probability: float
+
+
+_META: dict[str, JsonValue] = {
+    "model": "squeezenet1_1",
+    "model_sha256": "c5ad6f71ba88bbdd0f47c41f47b14f962817672b2f5b775b13ee33f2b96dc432",
+    "weights_sha256": "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
+    "provider": "cpu",
+    "version": "0.1.0",
+    "parameters": {"model": "squeezenet1_1", "resize": "squash"},
+    "timings_ms": {"decode": 3.8, "resize": 0.8, "run": 10.6},
+}
+_CAT: dict[str, JsonValue] = {"class_id": 285, "name": "Egyptian cat", "probability": 0.6435}
 
 
 class Meta(BaseModel):
@@ -79,6 +98,8 @@ class Classified(BaseModel):
 
 class ClassifyAnswer(BaseModel):
     """Answer of `POST /classify`: one entry per image, in the order sent."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": _META, "data": [{"predictions": [_CAT]}]}]})
 
     meta: Meta
     data: list[Classified]
@@ -112,7 +133,7 @@ class SaliencyMap(BaseModel):
         tuple[int, int, int, int],
         Field(description="What the network saw: left, upper, right and lower edge in pixels of the upright photograph."),
     ]
-    png: Annotated[str, Field(description="The coloured map: a PNG in base64.")]
+    png: Annotated[str, Field(description="The picture that `output` asks for: a PNG in base64.")]
 
 
 class SaliencyResult(Classified):
@@ -124,6 +145,30 @@ class SaliencyResult(Classified):
 
 class SaliencyAnswer(BaseModel):
     """Answer of `POST /saliency`: one entry per image, in the order sent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "meta": _META,
+                    "data": [
+                        {
+                            "predictions": [_CAT],
+                            "explained": {**_CAT, "score": 31.96, "value": "logits", "zero_gradient": False},
+                            "heatmap": {
+                                "width": 224,
+                                "height": 224,
+                                "minimum": 0.0,
+                                "maximum": 1.77,
+                                "box": [0, 0, 451, 300],
+                                "png": "iVBORw0KGgo…",
+                            },
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     meta: Meta
     data: list[SaliencyResult]

@@ -38,7 +38,7 @@ async def explain_photographs(request: Request, services: ServicesDep, query: An
     """
     media = negotiate(request, JSON, PNG, NPY)
     upload = await read_upload(request, services.settings.max_images)
-    parameters = merged(query, upload.fields)
+    parameters = merged(query, upload.fields).completed(media)
     network = services.network(parameters.model)
     check_class(network, parameters.class_id)
     if media != JSON and len(upload.files) > 1:
@@ -72,10 +72,10 @@ def _render(
     max_side: int,
     watch: Stopwatch,
 ) -> bytes:
-    if media == PNG:
-        return draw(explained[0], style(parameters, parameters.output, max_side), watch)
     if media == NPY:
         return npy(explained[0].saliency)
-    drawn = style(parameters, "heatmap", max_side)
+    drawn = style(parameters, max_side)
+    if media == PNG:
+        return draw(explained[0], drawn, watch)
     data = [saliency_result(network, one, drawn, watch) for one in explained]
     return SaliencyAnswer(meta=meta(network, parameters, watch), data=data).model_dump_json().encode()

@@ -1,0 +1,66 @@
+"""Models, health and the OpenAPI document."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.settings import Settings
+from tests.conftest import serving
+
+
+def test_models(client: httpx.Client) -> None:
+    assert client.get("/models").json() == [
+        {"name": "squeezenet1_1", "title": "SqueezeNet 1.1, ImageNet", "classes": 1000, "default": True}
+    ]
+    details = client.get("/models/squeezenet1_1").json()
+    assert details["layers"][0] == "conv1"
+    assert details["size"] == 224
+    assert details["preprocessing"]["channels"] == "BGR"
+
+
+def test_classes_are_searched_in_any_case(client: httpx.Client) -> None:
+    found = client.get("/models/squeezenet1_1/classes", params={"query": "TARANTULA"}).json()
+    assert found == [{"class_id": 76, "name": "tarantula"}]
+    assert len(client.get("/models/squeezenet1_1/classes").json()) == 1000
+
+
+def test_health(client: httpx.Client) -> None:
+    health = client.get("/healthz").json()
+    assert (health["status"], health["provider"], health["models"]) == ("ok", "cpu", ["squeezenet1_1"])
+
+
+def test_ready_after_the_warm_up(client: httpx.Client) -> None:
+    while (response := client.get("/readyz")).status_code == 503:
+        assert response.json()["detail"] == "not ready: warming up"
+    assert response.json() == {"status": "ready"}
+
+
+def test_not_ready_with_a_broken_model(tmp_path: Path, models_dir: Path, settings: Settings) -> None:
+    (tmp_path / "squeezenet1_1.toml").write_bytes((models_dir / "squeezenet1_1.toml").read_bytes())
+    (tmp_path / "squeezenet1_1.onnx").write_bytes(b"broken")
+    with serving(settings.model_copy(update={"models_dir": tmp_path})) as client:
+        while "warming up" in (detail := client.get("/readyz").json()["detail"]):
+            pass
+        assert "no valid ONNX file" in detail
+        assert client.get("/healthz").status_code == 200
+
+
+def test_openapi_describes_bodies_parameters_and_problems(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    operation = document["paths"]["/saliency"]["post"]
+    assert {"multipart/form-data", "image/*"} == set(operation["requestBody"]["content"])
+    assert {"image", "class_id"} <= set(operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"])
+    assert {"application/json", "image/png", "application/x-npy"} == set(operation["responses"]["200"]["content"])
+    assert "application/problem+json" in operation["responses"]["4XX"]["content"]
+    assert all(p.get("description") for p in operation["parameters"])
+    assert document["components"]["schemas"]["SaliencyAnswer"]["examples"][0]["data"][0]["predictions"]
+
+
+def test_the_root_leads_somewhere(client: httpx.Client) -> None:
+    assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+
+
+@pytest.mark.parametrize("path", ["/models", "/healthz", "/openapi.json"])
+def test_reading_is_cheap_and_harmless(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 200

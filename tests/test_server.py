@@ -1,0 +1,57 @@
+"""The real process: what it answers under abuse, and that it gives memory back."""
+
+import asyncio
+import socket
+from contextlib import suppress
+
+import httpx
+
+from tests.api.test_problems import png
+from tests.conftest import Server
+
+
+def test_abuse_is_answered_and_memory_comes_back(server: Server, cat: bytes) -> None:
+    client = server.client
+
+    def saliency(data: bytes) -> int:
+        return client.post("/saliency", files={"image": data}).status_code
+
+    def endless(mebibytes: int):  # type: ignore[no-untyped-def]
+        for _ in range(mebibytes):
+            yield bytes(2**20)
+
+    async def parallel(number: int) -> list[int]:
+        async with httpx.AsyncClient(base_url=server.url, timeout=120, limits=httpx.Limits(max_connections=number)) as many:
+            responses = await asyncio.gather(*(many.post("/saliency", files={"image": cat}) for _ in range(number)))
+        return [response.status_code for response in responses]
+
+    def round_of_abuse() -> None:
+        assert saliency(b"") == 400
+        assert saliency(b"a text file") == 400
+        assert saliency(cat[:-1000]) == 400
+        assert saliency(png(30_000, 30_000)) == 422
+        assert client.post("/saliency?class_id=nan", files={"image": cat}).status_code == 422
+        with suppress(httpx.WriteError):  # the server hangs up on the rest of the body
+            assert client.post("/saliency", content=endless(100), headers={"Content-Type": "image/png"}).status_code == 413
+        assert asyncio.run(parallel(50)) == [200] * 50
+
+    round_of_abuse()  # pools and arenas reach their size
+    before = server.resident_mib()
+    for _ in range(3):
+        round_of_abuse()
+    assert server.resident_mib() < before * 1.15
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_client_that_hangs_up_harms_nobody(server: Server, cat: bytes) -> None:
+    address = (server.client.base_url.host, server.client.base_url.port or 80)
+    for _ in range(5):
+        with socket.create_connection(address) as rude:
+            rude.sendall(b"POST /saliency HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 9999999\r\n\r\n" + cat)
+    assert server.client.post("/saliency", files={"image": cat}).status_code == 200
+
+
+def test_the_process_ends_cleanly(server: Server) -> None:
+    assert server.client.get("/healthz").status_code == 200
+    server.stop()
+    assert server.process.returncode in (0, -15)
