@@ -1,0 +1,120 @@
+"""The loop: a generator of steps. Progress, previews, checkpoints and cancelling belong to whoever drives it."""
+
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from service.synthesis.optimizers import Memory, Optimizer
+from service.synthesis.parametrization import Array, Parametrization
+from service.synthesis.transforms import Transform
+
+MAX_RESTARTS = 10
+
+
+class Measured(Protocol):
+    """What the network says of one image: its score, the gradient (3, H, W), the rank of the target (1 is the top), its probability."""
+
+    @property
+    def score(self) -> float: ...  # noqa: D102
+    @property
+    def gradient(self) -> npt.NDArray[np.floating[Any]]: ...  # noqa: D102
+    @property
+    def rank(self) -> int: ...  # noqa: D102
+    @property
+    def probability(self) -> float: ...  # noqa: D102
+    @property
+    def before_relu(self) -> bool: ...  # noqa: D102
+
+
+Measure = Callable[[npt.NDArray[np.float32]], Measured]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an image is made. l2_reg: weight of −‖z‖², which is added to the score."""
+
+    parametrization: Parametrization
+    transforms: Sequence[Transform]
+    optimizer: Optimizer
+    iterations: int
+    l2_reg: float
+
+
+@dataclass
+class State:
+    """Everything that the next step depends on, so that a saved ascent goes on as if it had never stopped."""
+
+    step: int
+    z: Array
+    rng: np.random.Generator
+    memory: Memory = field(default_factory=dict)
+    restarts: int = 0
+
+    def save(self) -> bytes:
+        """As the bytes of an .npz file."""
+        buffer = io.BytesIO()
+        meta = {"step": self.step, "rng": self.rng.bit_generator.state, "restarts": self.restarts}
+        arrays: dict[str, Any] = {f"memory.{name}": array for name, array in self.memory.items()}
+        np.savez(buffer, z=self.z, meta=np.array(json.dumps(meta)), **arrays)
+        return buffer.getvalue()
+
+    @classmethod
+    def load(cls, data: bytes) -> "State":
+        """From the bytes of `save`."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            meta = json.loads(str(arrays["meta"]))
+            memory = {name.removeprefix("memory."): arrays[name] for name in arrays if name.startswith("memory.")}
+            rng = np.random.Generator(np.random.PCG64())
+            rng.bit_generator.state = meta["rng"]
+            return cls(meta["step"], arrays["z"], rng, memory, meta["restarts"])
+
+
+@dataclass(frozen=True)
+class Step:
+    """One finished step. index: from 0. measured: before the step. image: after it, (3, H, W), drawn when asked for."""
+
+    index: int
+    measured: Measured
+    image: Callable[[], Array]
+
+
+def begin(recipe: Recipe, seed: int) -> State:
+    """The state before the first step."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    return State(0, recipe.parametrization.start(rng), rng)
+
+
+def ascend(measure: Measure, recipe: Recipe, state: State) -> Iterator[Step]:
+    """Climb from the state, which is moved along, to the last iteration.
+
+    A start whose gradient is zero everywhere leads nowhere and is drawn again, at most `MAX_RESTARTS` times; ``state.restarts`` counts.
+    """
+    while state.step < recipe.iterations:
+        measured, gradient = _gradient(measure, recipe, state)
+        while state.step == 0 and not gradient.any() and state.restarts < MAX_RESTARTS:
+            state.restarts += 1
+            state.z = recipe.parametrization.start(state.rng)
+            measured, gradient = _gradient(measure, recipe, state)
+        moved = recipe.optimizer.step(state.z, gradient - 2 * recipe.l2_reg * state.z, state.memory)
+        state.z = recipe.parametrization.constrain(moved, state.step)
+        state.step += 1
+        z = state.z
+        yield Step(state.step - 1, measured, lambda z=z: recipe.parametrization.image(z))  # type: ignore[misc]
+
+
+def _gradient(measure: Measure, recipe: Recipe, state: State) -> tuple[Measured, Array]:
+    """The score at the transformed image and its gradient with respect to z, the regularization apart."""
+    drawn = [transform.draw(state.rng) for transform in recipe.transforms]
+    image = recipe.parametrization.image(state.z)
+    for map_ in drawn:
+        image = map_.apply(image)
+    measured = measure(image.astype(np.float32))
+    d_image = measured.gradient.astype(np.float64)
+    for map_ in reversed(drawn):
+        d_image = map_.adjoint(d_image)
+    return measured, recipe.parametrization.pull_back(state.z, d_image)

@@ -1,0 +1,48 @@
+"""Steps uphill."""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Memory = dict[str, Array]
+
+
+class Optimizer(Protocol):
+    """A rule that turns a gradient into a step."""
+
+    def step(self, z: Array, gradient: Array, memory: Memory) -> Array:
+        """The numbers after a step; ``memory`` holds what the optimizer keeps between steps, and is changed."""
+
+
+class Ascent:
+    """z + learning_rate · gradient."""
+
+    def __init__(self, learning_rate: float) -> None:
+        self._learning_rate = learning_rate
+
+    def step(self, z: Array, gradient: Array, memory: Memory) -> Array:  # noqa: ARG002
+        """One step along the gradient."""
+        return z + self._learning_rate * gradient
+
+
+class Adam:
+    """Kingma & Ba 2014, algorithm 1, uphill."""
+
+    def __init__(self, learning_rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:
+        self._learning_rate = learning_rate
+        self._beta1 = beta1
+        self._beta2 = beta2
+        self._epsilon = epsilon
+
+    def step(self, z: Array, gradient: Array, memory: Memory) -> Array:
+        """One step along the mean of the gradients, scaled by their deviation."""
+        zeros = np.zeros_like(z)
+        t = memory.get("t", np.zeros(())) + 1
+        m = self._beta1 * memory.get("m", zeros) + (1 - self._beta1) * gradient
+        v = self._beta2 * memory.get("v", zeros) + (1 - self._beta2) * gradient**2
+        memory.update(t=t, m=m, v=v)
+        mean, square = m / (1 - self._beta1**t), v / (1 - self._beta2**t)
+        stepped: Array = z + self._learning_rate * mean / (np.sqrt(square) + self._epsilon)
+        return stepped

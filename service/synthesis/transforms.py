@@ -1,0 +1,91 @@
+"""Random linear maps of the image, drawn anew at each step, so that the result does not hang on single pixels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One map: ``apply`` to the image (3, H, W), ``adjoint`` to a gradient of the mapped image."""
+
+    apply: Callable[[Array], Array]
+    adjoint: Callable[[Array], Array]
+
+
+class Transform(Protocol):
+    """A distribution of maps."""
+
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """One map at random."""
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Roll by up to ``pixels`` along each axis; what leaves on one side comes in on the other."""
+
+    pixels: int
+
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """One shift from −pixels to pixels, ends included."""
+        oy, ox = (int(n) for n in rng.integers(-self.pixels, self.pixels + 1, 2))
+        return Drawn(lambda x: np.roll(x, (oy, ox), (1, 2)), lambda d: np.roll(d, (-oy, -ox), (1, 2)))
+
+
+@dataclass(frozen=True)
+class Wobble:
+    """Shift, scale and rotate about the centre at once, with bilinear sampling; beyond the edge it is grey.
+
+    shift: pixels, up to which the image is moved, twice (before and after the rest, as Lucid does). scale: smallest and largest factor.
+    degrees: up to which it is turned either way.
+    """
+
+    size: int
+    shift: int
+    scale: tuple[float, float]
+    degrees: float
+
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """One map; a sparse matrix of sampling weights, so that its transpose is the adjoint."""
+        weights = self._sampling(rng)
+        n = self.size
+        beyond = 0.5 * (1 - weights.sum(axis=1))
+
+        def apply(x: Array) -> Array:
+            return (weights @ x.reshape(3, -1).T + beyond[:, None]).T.reshape(3, n, n)
+
+        def adjoint(d: Array) -> Array:
+            return np.ascontiguousarray((weights.T @ d.reshape(3, -1).T).T).reshape(3, n, n)
+
+        return Drawn(apply, adjoint)
+
+    def _sampling(self, rng: np.random.Generator) -> csr_array:
+        n = self.size
+        shift = rng.integers(-self.shift, self.shift + 1, 2) + rng.integers(-self.shift // 2, self.shift // 2 + 1, 2)
+        factor, angle = rng.uniform(*self.scale), np.deg2rad(rng.uniform(-self.degrees, self.degrees))
+        centre = (n - 1) / 2
+        y, x = np.meshgrid(np.arange(n) - centre, np.arange(n) - centre, indexing="ij")
+        sin, cos = np.sin(angle) / factor, np.cos(angle) / factor
+        return bilinear(cos * y - sin * x + centre + shift[0], sin * y + cos * x + centre + shift[1], n)
+
+
+def bilinear(y: Array, x: Array, n: int) -> csr_array:
+    """The weights with which an image (n, n) is sampled at the positions (y, x), one row per position; nothing lies beyond the edge."""
+    top, left = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
+    rows, columns, values = [], [], []
+    for down in (0, 1):
+        for right in (0, 1):
+            i, j = top + down, left + right
+            weight = (1 - np.abs(y - i)) * (1 - np.abs(x - j))
+            inside = (i >= 0) & (i < n) & (j >= 0) & (j < n)
+            rows.append(np.flatnonzero(inside))
+            columns.append((i * n + j)[inside])
+            values.append(weight[inside])
+    shape = (y.size, n * n)
+    return csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
