@@ -1,20 +1,26 @@
-"""The command line: `convlens serve`, `convlens build`, `convlens models`."""
+"""The command line: `convlens serve`, `worker`, `visualize`, `build` and `models`."""
 
 import argparse
+import asyncio
+import logging.config
+import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from pydantic import ValidationError
 
-from service import __version__
-from service.errors import ConvlensError
-from service.main import create_app
+from service import __version__, drawing
+from service.errors import ConvlensError, InvalidParameter
+from service.jobs.office import open_office, worker
+from service.main import create_app, open_networks
 from service.models.build import build
 from service.models.library import Library
 from service.settings import Settings
+from service.visualize import runner
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,10 +45,23 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     serve = commands.add_parser("serve", help="start the service", description="Start the service. Every setting is a flag too.")
-    for name, field in Settings.model_fields.items():
-        help_text = f"{field.description} Default: {field.default}. Environment: CONVLENS_{name.upper()}"
-        serve.add_argument(f"--{name.replace('_', '-')}", dest=name, help=help_text.replace("%", "%%"))
+    _add_settings(serve)
     serve.set_defaults(command=_serve)
+
+    work = commands.add_parser("worker", help="run jobs of a queue that several machines share", description="Run jobs. Needs --queue-url.")
+    _add_settings(work)
+    work.set_defaults(command=_worker)
+
+    draw = commands.add_parser("visualize", help="draw what the network believes a class looks like")
+    draw.add_argument("--class", dest="class_name", required=True, help="id of the class, or part of its name")
+    draw.add_argument("--server", help="address of a convlens server; without it the picture is made in this process")
+    draw.add_argument("--preset", choices=["cs231n", "lucid"], default="cs231n", help="the recipe")
+    for name, kind in (("iterations", int), ("learning-rate", float), ("size", int), ("seed", int)):
+        draw.add_argument(f"--{name}", type=kind, help="see POST /visualize")
+    draw.add_argument("--model", help="name of the model")
+    draw.add_argument("--models-dir", help="the folder of the models")
+    draw.add_argument("-o", "--output", type=Path, help="where the picture goes; by default the name of the class with .png")
+    draw.set_defaults(command=_visualize)
 
     make = commands.add_parser("build", help="write the default model into the models folder")
     make.add_argument("--models-dir", help="the folder")
@@ -55,8 +74,49 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    for name, field in Settings.model_fields.items():
+        flag, help_text = (
+            f"--{name.replace('_', '-')}",
+            f"{field.description} Default: {field.default}. Environment: CONVLENS_{name.upper()}",
+        )
+        action: dict[str, Any] = {"action": argparse.BooleanOptionalAction} if isinstance(field.default, bool) else {}
+        parser.add_argument(flag, dest=name, help=help_text.replace("%", "%%"), default=None, **action)
+
+
 def _serve(settings: Settings, _: Any) -> None:
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=LOGGING)
+    app = create_app(settings)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_config=LOGGING, timeout_graceful_shutdown=10)
+
+
+def _worker(settings: Settings, _: Any) -> None:
+    if settings.queue_url is None:
+        raise InvalidParameter("a worker needs CONVLENS_QUEUE_URL or --queue-url, the Valkey or Redis that it shares with the API")
+    logging.config.dictConfig(LOGGING)
+    asyncio.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    networks = open_networks(settings)
+    async with open_office(settings) as office:
+        running = asyncio.create_task(worker(office, settings, runner(networks)).run())
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signum, running.cancel)
+        logging.getLogger(__name__).info("worker ready, running on %s", networks.engine.provider)
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def _visualize(settings: Settings, options: argparse.Namespace) -> None:
+    names = ("preset", "iterations", "learning_rate", "size", "seed", "model")
+    parameters = {name: value for name in names if (value := getattr(options, name)) is not None}
+    draw = partial(drawing.remote, options.server) if options.server else partial(drawing.local, settings)
+    drawn = draw(options.class_name, parameters)
+    output = options.output or Path(f"{drawn.class_name.partition(',')[0].replace(' ', '_')}.png")
+    output.write_bytes(drawn.png)
+    seen = drawn.result
+    print(
+        f"{output}: {drawn.class_name}, seed {drawn.seed}; the network sees {seen['predicted_name']} ({seen['predicted_probability']:.1%})"
+    )
 
 
 def _build(settings: Settings, options: argparse.Namespace) -> None:
@@ -78,5 +138,5 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"level": "INFO", "handlers": ["console"]},
-    "loggers": {"onnx_ir": {"level": "WARNING"}},
+    "loggers": {"onnx_ir": {"level": "WARNING"}, "saq": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
 }

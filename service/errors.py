@@ -10,11 +10,15 @@ ConvlensError
 │   ├── TooLarge                an image or a request is over a limit that is known before decoding
 │   └── InvalidParameter        a value is out of its range
 ├── NotFound                    a model, a class or a job that does not exist
+├── Gone                        a job that has expired
+├── Conflict                    the state of a job does not allow what was asked
 ├── ModelError                  a model file cannot be used
 │   ├── WeightsError            the pretrained weights are missing, damaged or foreign
 │   └── NotDifferentiable       a graph holds something that has no gradient rule
 ├── EngineError                 a run of the network failed
-└── Overloaded                  the service has more work than it admits; try again later
+├── QueueError                  the queue or the store cannot be reached
+├── Unready                     the service cannot answer yet
+└── QueueFull                   the service has as many jobs as it admits
 """
 
 
@@ -58,6 +62,14 @@ class NotFound(ConvlensError):
     """A model, a class or a job that does not exist."""
 
 
+class Gone(ConvlensError):
+    """A job that has expired."""
+
+
+class Conflict(ConvlensError):
+    """The state of a job does not allow what was asked."""
+
+
 class ModelError(ConvlensError):
     """A model file cannot be used."""
 
@@ -74,5 +86,17 @@ class EngineError(ConvlensError):
     """A run of the network failed."""
 
 
-class Overloaded(ConvlensError):
-    """The service has more work than it admits."""
+class QueueError(ConvlensError):
+    """The queue or the store cannot be reached."""
+
+
+class Unready(ConvlensError):
+    """The service cannot answer yet."""
+
+
+class QueueFull(ConvlensError):
+    """The service has as many jobs as it admits. retry_after: seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,6 +1,7 @@
 """Bytes to arrays and arrays to pictures. The only module that imports Pillow."""
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -158,6 +159,16 @@ def encode_png(picture: Pixels) -> bytes:
     """PNG bytes; the same picture gives the same bytes."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def animate(pngs: Iterable[bytes], kind: Literal["gif", "webp"], milliseconds: int) -> bytes:
+    """PNG pictures as an endless animation, each shown for so long, the last one for two seconds."""
+    frames = [Image.open(io.BytesIO(png)).convert("RGB") for png in pngs]
+    durations = [milliseconds] * (len(frames) - 1) + [2000]
+    buffer = io.BytesIO()
+    options = {"quality": 80, "method": 2} if kind == "webp" else {}
+    frames[0].save(buffer, kind.upper(), save_all=True, append_images=frames[1:], duration=durations, loop=0, **options)
     return buffer.getvalue()
 
 

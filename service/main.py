@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -13,11 +13,13 @@ from service import __version__
 from service.api import problems
 from service.api.body_limit import BodyLimit
 from service.api.deps import Services
-from service.api.routes import classify, health, models, saliency
+from service.api.routes import classify, health, models, saliency, visualize
 from service.engine import Engine
+from service.jobs.office import open_office, worker
 from service.models.library import Library
 from service.network import Networks
 from service.settings import Settings
+from service.visualize import runner
 
 logger = logging.getLogger(__name__)
 
@@ -28,26 +30,35 @@ Errors are problem documents (RFC 9457, `application/problem+json`); `detail` sa
 
 def create_app(settings: Settings) -> FastAPI:
     """The application. Raises `ModelError` or `EngineError` when it could not serve anything."""
-    networks = Networks(Library(settings.models_dir), Engine(settings.providers, settings.threads))
-    networks[settings.default_model]  # tell now that it does not exist
+    networks = open_networks(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        services = Services(settings, networks, CapacityLimiter(settings.workers))
-        app.state.services = services
-        warming = asyncio.create_task(_warm_up(services))
-        yield
-        warming.cancel()
-        with suppress(asyncio.CancelledError):
-            await warming
+        async with open_office(settings) as office:
+            services = Services(settings, networks, office, CapacityLimiter(settings.workers))
+            app.state.services = services
+            tasks = [asyncio.create_task(_warm_up(services))]
+            if settings.worker:
+                tasks.append(asyncio.create_task(worker(office, settings, runner(networks)).run()))
+            yield
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
     problems.install(app)
-    for module in (saliency, classify, models, health):
+    for module in (saliency, classify, visualize, models, health):
         app.include_router(module.router)
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     return app
+
+
+def open_networks(settings: Settings) -> Networks:
+    """The networks of the settings. Raises `ModelError`, `NotFound` or `EngineError` when nothing could be served."""
+    networks = Networks(Library(settings.models_dir), Engine(settings.providers, settings.threads))
+    networks[settings.default_model]  # tell now that it does not exist
+    return networks
 
 
 async def _warm_up(services: Services) -> None:

@@ -14,6 +14,7 @@ class Settings(BaseSettings):
 
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 for any free one.")] = 8000
+    data_dir: Annotated[Path, Field(description="Folder of the embedded queue and of the artifacts of jobs.")] = Path("data")
     models_dir: Annotated[Path, Field(description="Folder of the ONNX files and their manifests.")] = Path("onnx_models")
     default_model: Annotated[str, Field(description="Model of requests that name none.")] = "squeezenet1_1"
     providers: Annotated[str, Field(description="Execution providers in order of preference: `auto`, `cpu`, `cuda` or `cuda,cpu`.")] = (
@@ -25,4 +26,19 @@ class Settings(BaseSettings):
     max_pixels: Annotated[int, Field(ge=1, description="Largest image, in pixels.")] = 50_000_000
     max_images: Annotated[int, Field(ge=1, description="Most images in one request.")] = 16
     max_side: Annotated[int, Field(ge=16, description="Longest side of an overlay, in pixels; larger photographs are scaled.")] = 1024
+    queue_url: Annotated[
+        str | None, Field(description="Valkey or Redis that holds the jobs (`redis://host:6379/0`); `None` for one inside the service.")
+    ] = None
+    store_url: Annotated[
+        str | None, Field(description="Store of artifacts (`s3://bucket/prefix`, `file:///folder`); `None` for the data folder.")
+    ] = None
+    worker: Annotated[bool, Field(description="Whether `convlens serve` runs jobs too; `--no-worker` turns it off.")] = True
+    job_concurrency: Annotated[int, Field(ge=1, le=64, description="Jobs that one worker runs at the same time.")] = 1
+    max_jobs: Annotated[int, Field(ge=1, description="Most unfinished jobs; more are answered with 429.")] = 10_000
+    max_attempts: Annotated[int, Field(ge=1, description="How often a job is begun whose worker dies; then it has failed.")] = 3
+    job_seconds: Annotated[float, Field(gt=0, description="Time in which a job must be done once it has begun, in seconds.")] = 1800.0
+    checkpoint_seconds: Annotated[float, Field(ge=0, description="Time between two checkpoints of a job, in seconds.")] = 2.0
+    retention_seconds: Annotated[float, Field(gt=0, description="Time for which a finished job and its pictures are kept, in seconds.")] = (
+        604_800.0
+    )
     upload_seconds: Annotated[float, Field(gt=0, description="Time in which a request body must arrive, in seconds.")] = 60.0

@@ -46,9 +46,16 @@ def coffee() -> bytes:
     return (PHOTOGRAPHS / "coffee.png").read_bytes()
 
 
-@pytest.fixture(scope="session")
-def settings(models_dir: Path) -> Settings:
-    return Settings(models_dir=models_dir, providers="cpu", threads=1)
+@pytest.fixture(scope="module")
+def settings(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Of an application without jobs of its own to run; each test module has its data folder."""
+    return Settings(models_dir=models_dir, data_dir=tmp_path_factory.mktemp("data"), providers="cpu", threads=1, worker=False)
+
+
+@pytest.fixture
+def fresh(settings: Settings, tmp_path: Path) -> Settings:
+    """The same with a data folder for one test."""
+    return settings.model_copy(update={"data_dir": tmp_path})
 
 
 @contextmanager
@@ -78,20 +85,9 @@ class Server:
     """A real server process on a free port."""
 
     def __init__(self, *flags: str) -> None:
-        command = [sys.executable, "-m", "service", "serve", "--port", "0", "--providers", "cpu", *flags]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("CONVLENS_")} | {"PYTHONUNBUFFERED": "1"}
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-        self.url = self._await_address()
+        self.process = start("serve", "--port", "0", *flags)
+        self.url = await_line(self.process, r"running on (http://\S+)")
         self.client = httpx.Client(base_url=self.url, timeout=60)
-
-    def _await_address(self) -> str:
-        lines: list[str] = []
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            lines.append(line)
-            if found := re.search(r"running on (http://\S+)", line):
-                return found[1]
-        raise AssertionError("the server did not start:\n" + "".join(lines))
 
     def resident_mib(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -100,11 +96,40 @@ class Server:
     def stop(self) -> None:
         self.client.close()
         self.process.terminate()
-        self.process.communicate(timeout=30)
+        self.process.wait(timeout=30)
+
+    def kill(self) -> None:
+        self.client.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def start(command: str, *flags: str) -> subprocess.Popen[str]:
+    """A real process of the command line."""
+    arguments = [sys.executable, "-m", "service", command, "--providers", "cpu", "--threads", "1", *flags]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CONVLENS_")} | {"PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def await_line(process: subprocess.Popen[str], pattern: str) -> str:
+    """Read what the process logs up to a line that fits the pattern; then read on in the background, lest it blocks."""
+    lines: list[str] = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        lines.append(line)
+        if found := re.search(pattern, line):
+            Thread(target=process.stderr.read, daemon=True).start()
+            return found[found.lastindex or 0]
+    raise AssertionError(f"the process ended without {pattern!r}:\n" + "".join(lines))
 
 
 @pytest.fixture
-def server(models_dir: Path) -> Iterator[Server]:
-    server = Server("--models-dir", str(models_dir))
+def server(models_dir: Path, tmp_path: Path) -> Iterator[Server]:
+    server = Server("--models-dir", str(models_dir), "--data-dir", str(tmp_path))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"

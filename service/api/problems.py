@@ -8,6 +8,8 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
@@ -24,7 +26,11 @@ STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
     errors.TooManyBytes: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.Gone: HTTPStatus.GONE,
+    errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.QueueError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Unready: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ConvlensError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -79,7 +85,17 @@ async def _on_convlens_error(request: Request, error: Exception) -> Response:
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(request, status, str(error))
+    response = problem(request, status, str(error))
+    if isinstance(error, errors.QueueFull):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+async def _on_queue_error(request: Request, error: Exception) -> Response:
+    logger.warning("the queue cannot be reached: %s", error)
+    response = problem(request, HTTPStatus.SERVICE_UNAVAILABLE, "the job queue cannot be reached; try again in a few seconds")
+    response.headers["Retry-After"] = "5"
+    return response
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
@@ -110,6 +126,8 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:  # noq
 def install(app: FastAPI) -> None:
     """Answer every error of the application with a problem document."""
     app.add_exception_handler(errors.ConvlensError, _on_convlens_error)
+    for kind in (RedisConnectionError, RedisTimeoutError):
+        app.add_exception_handler(kind, _on_queue_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)

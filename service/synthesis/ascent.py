@@ -47,18 +47,25 @@ class Recipe:
 
 @dataclass
 class State:
-    """Everything that the next step depends on, so that a saved ascent goes on as if it had never stopped."""
+    """Everything that the next step depends on, so that a saved ascent goes on as if it had never stopped, and what it has seen.
+
+    step: the number of finished steps. scores: at each of them. first_at_rank_1: the first step at which the target was the top class.
+    steps_before_relu: how many were scored before the final ReLU. restarts: how often the start was drawn again.
+    """
 
     step: int
     z: Array
     rng: np.random.Generator
     memory: Memory = field(default_factory=dict)
+    scores: list[float] = field(default_factory=list)
+    first_at_rank_1: int | None = None
+    steps_before_relu: int = 0
     restarts: int = 0
 
     def save(self) -> bytes:
         """As the bytes of an .npz file."""
         buffer = io.BytesIO()
-        meta = {"step": self.step, "rng": self.rng.bit_generator.state, "restarts": self.restarts}
+        meta = {name: getattr(self, name) for name in _PLAIN} | {"rng": self.rng.bit_generator.state}
         arrays: dict[str, Any] = {f"memory.{name}": array for name, array in self.memory.items()}
         np.savez(buffer, z=self.z, meta=np.array(json.dumps(meta)), **arrays)
         return buffer.getvalue()
@@ -71,7 +78,17 @@ class State:
             memory = {name.removeprefix("memory."): arrays[name] for name in arrays if name.startswith("memory.")}
             rng = np.random.Generator(np.random.PCG64())
             rng.bit_generator.state = meta["rng"]
-            return cls(meta["step"], arrays["z"], rng, memory, meta["restarts"])
+            return cls(z=arrays["z"], rng=rng, memory=memory, **{name: meta[name] for name in _PLAIN})
+
+    def note(self, measured: Measured) -> None:
+        """Remember what was measured at this step."""
+        self.scores.append(measured.score)
+        self.steps_before_relu += measured.before_relu
+        if self.first_at_rank_1 is None and measured.rank == 1:
+            self.first_at_rank_1 = self.step
+
+
+_PLAIN = ("step", "scores", "first_at_rank_1", "steps_before_relu", "restarts")
 
 
 @dataclass(frozen=True)
@@ -100,6 +117,7 @@ def ascend(measure: Measure, recipe: Recipe, state: State) -> Iterator[Step]:
             state.restarts += 1
             state.z = recipe.parametrization.start(state.rng)
             measured, gradient = _gradient(measure, recipe, state)
+        state.note(measured)
         moved = recipe.optimizer.step(state.z, gradient - 2 * recipe.l2_reg * state.z, state.memory)
         state.z = recipe.parametrization.constrain(moved, state.step)
         state.step += 1

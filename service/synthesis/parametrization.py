@@ -10,8 +10,8 @@ from scipy.special import expit
 
 Array = npt.NDArray[np.float64]
 
-MEAN = np.array([0.485, 0.456, 0.406])[:, None, None]
-STD = np.array([0.229, 0.224, 0.225])[:, None, None]
+MEAN: Array = np.array([0.485, 0.456, 0.406])[:, None, None]
+STD: Array = np.array([0.229, 0.224, 0.225])[:, None, None]
 
 
 class Parametrization(Protocol):
@@ -50,11 +50,11 @@ class Pixels:
         return (rng.uniform(size=self._shape) - MEAN) / STD
 
     def image(self, z: Array) -> Array:
-        """rgb = z · std + mean, clipped."""
+        """Rgb = z · std + mean, clipped."""
         return (z * STD + MEAN).clip(0, 1)
 
     def pull_back(self, z: Array, d_image: Array) -> Array:  # noqa: ARG002
-        """dz = d_rgb · std."""
+        """Dz = d_rgb · std."""
         return d_image * STD
 
     def constrain(self, z: Array, step: int) -> Array:
@@ -111,5 +111,3 @@ class Fourier:
     def constrain(self, z: Array, step: int) -> Array:  # noqa: ARG002
         """Nothing: every spectrum is an image."""
         return z
-
-

@@ -58,7 +58,8 @@ class Wobble:
         beyond = 0.5 * (1 - weights.sum(axis=1))
 
         def apply(x: Array) -> Array:
-            return (weights @ x.reshape(3, -1).T + beyond[:, None]).T.reshape(3, n, n)
+            mapped: Array = (weights @ x.reshape(3, -1).T + beyond[:, None]).T.reshape(3, n, n)
+            return mapped
 
         def adjoint(d: Array) -> Array:
             return np.ascontiguousarray((weights.T @ d.reshape(3, -1).T).T).reshape(3, n, n)

@@ -36,10 +36,10 @@ def test_ready_after_the_warm_up(client: httpx.Client) -> None:
     assert response.json() == {"status": "ready"}
 
 
-def test_not_ready_with_a_broken_model(tmp_path: Path, models_dir: Path, settings: Settings) -> None:
+def test_not_ready_with_a_broken_model(tmp_path: Path, models_dir: Path, fresh: Settings) -> None:
     (tmp_path / "squeezenet1_1.toml").write_bytes((models_dir / "squeezenet1_1.toml").read_bytes())
     (tmp_path / "squeezenet1_1.onnx").write_bytes(b"broken")
-    with serving(settings.model_copy(update={"models_dir": tmp_path})) as client:
+    with serving(fresh.model_copy(update={"models_dir": tmp_path})) as client:
         while "warming up" in (detail := client.get("/readyz").json()["detail"]):
             pass
         assert "no valid ONNX file" in detail

@@ -116,11 +116,11 @@ def test_pictures_hold_one_image(client: httpx.Client, cat: bytes) -> None:
     assert "holds one image, 2 were sent" in problem(response, 422)
 
 
-def test_an_unexpected_failure_is_a_problem_of_its_own_request(settings: Settings, cat: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_failure_is_a_problem_of_its_own_request(fresh: Settings, cat: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("a secret of the inside")
 
-    with serving(settings) as client:
+    with serving(fresh) as client:
         with monkeypatch.context() as patch:
             patch.setattr("service.images.normalize", broken)
             detail = problem(client.post("/saliency", files={"image": cat}), 500)
@@ -129,8 +129,9 @@ def test_an_unexpected_failure_is_a_problem_of_its_own_request(settings: Setting
 
 
 @pytest.fixture(scope="module")
-def strict(settings: Settings) -> Iterator[httpx.Client]:
-    with serving(settings.model_copy(update={"max_body_bytes": 300_000, "upload_seconds": 1.0})) as client:
+def strict(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    limits = {"max_body_bytes": 300_000, "upload_seconds": 1.0, "data_dir": tmp_path_factory.mktemp("strict")}
+    with serving(settings.model_copy(update=limits)) as client:
         yield client
 
 

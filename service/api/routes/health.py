@@ -6,7 +6,7 @@ from service import __version__
 from service.api.deps import ServicesDep
 from service.api.problems import RESPONSES
 from service.api.schemas import Health, Ready
-from service.errors import Overloaded
+from service.errors import Unready
 
 router = APIRouter(tags=["operation"])
 
@@ -22,5 +22,5 @@ async def health(services: ServicesDep) -> Health:
 async def ready(services: ServicesDep) -> Ready:
     """The service has warmed up."""
     if services.readiness.reason is not None:
-        raise Overloaded(f"not ready: {services.readiness.reason}")
+        raise Unready(f"not ready: {services.readiness.reason}")
     return Ready()

@@ -1,0 +1,202 @@
+"""`/visualize`: the network's own picture of a class, as jobs."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+
+from service.api.deps import OfficeDep, Services, ServicesDep
+from service.api.job_schemas import BatchAnswer, JobAnswer, JobList, VisualizeParameters, job_answer
+from service.api.problems import RESPONSES
+from service.errors import Conflict, NotFound
+from service.images import animate
+from service.jobs.ledger import Draft, Ledger
+from service.jobs.record import Job, State
+from service.jobs.store import frame_name, image_name
+from service.saliency import check_class
+
+router = APIRouter(prefix="/visualize", tags=["jobs"], responses=RESPONSES)
+
+RETRY_AFTER = {"Retry-After": "1"}
+POLL_SECONDS = 0.2
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
+
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+
+
+@router.post("", status_code=202)
+async def submit(
+    parameters: VisualizeParameters,
+    services: ServicesDep,
+    office: OfficeDep,
+    response: Response,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=255, description="Send the same key again after a lost answer: no second job is made.")
+    ] = None,
+) -> JobAnswer | BatchAnswer:
+    """Start drawing a class, or a batch of classes. The answer says where to look for the picture."""
+    network = services.network(parameters.model)
+    for class_id in parameters.class_ids:
+        check_class(network, class_id)
+    complete = parameters.completed(network.model.name)
+    drafts = [Draft("class", class_id, complete, complete["iterations"]) for class_id in parameters.class_ids]
+    as_batch = isinstance(parameters.class_id, list)
+    submission = await office.submit(drafts, as_batch, idempotency_key, parameters.model_dump_json(exclude_unset=True))
+    response.headers.update(RETRY_AFTER)
+    if submission.batch:
+        response.headers["Location"] = f"/visualize/batches/{submission.batch}"
+        return await show_batch(submission.batch, services, office)
+    response.headers["Location"] = f"/visualize/{submission.ids[0]}"
+    return await _answer(services, office.ledger, await office.ledger.get(submission.ids[0]))
+
+
+@router.get("")
+async def list_jobs(
+    services: ServicesDep,
+    office: OfficeDep,
+    state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
+    class_id: Annotated[int | None, Query(description="Only jobs of this class.")] = None,
+    batch: Annotated[str | None, Query(description="Only jobs of this batch.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most jobs in the answer.")] = 50,
+    cursor: Annotated[str | None, Query(pattern=r"^\d{1,18}$", description="From the answer before.")] = None,
+) -> JobList:
+    """Jobs, newest first."""
+    jobs = await office.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit)
+    return JobList(data=[_brief(services, job) for job in jobs], cursor=str(jobs[-1].seq) if len(jobs) == limit else None)
+
+
+@router.get("/batches/{batch}")
+async def show_batch(batch: str, services: ServicesDep, office: OfficeDep) -> BatchAnswer:
+    """A batch and its jobs."""
+    jobs = await office.ledger.batch(batch)
+    states = Counter(job.state for job in jobs)
+    return BatchAnswer(id=batch, total=len(jobs), states=dict(states), data=[_brief(services, job) for job in jobs])
+
+
+@router.get("/{id}", response_model=JobAnswer, responses={304: {"description": "Nothing has changed since the ETag."}})
+async def show_job(
+    id: str,  # noqa: A002 - the name in the path
+    services: ServicesDep,
+    office: OfficeDep,
+    wait: Annotated[
+        float, Query(ge=0, le=60, description="Wait up to so many seconds for its end, or with `If-None-Match` for a change.")
+    ] = 0,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """A job as it stands."""
+    deadline = asyncio.get_running_loop().time() + wait
+    while True:
+        job = await office.ledger.get(id)
+        answer = (await _answer(services, office.ledger, job)).model_dump_json().encode()
+        etag = f'"{hashlib.sha256(answer).hexdigest()[:24]}"'
+        changed = if_none_match is not None and etag != if_none_match
+        if job.is_finished or changed or asyncio.get_running_loop().time() >= deadline:
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    headers = {"ETag": etag, "Cache-Control": "no-cache"} | ({} if job.is_finished else RETRY_AFTER)
+    if etag == if_none_match:
+        return Response(status_code=304, headers=headers)
+    return Response(answer, media_type="application/json", headers=headers)
+
+
+@router.get("/{id}/image", responses=PNG)
+async def show_image(
+    id: str,  # noqa: A002
+    office: OfficeDep,
+    latest: Annotated[bool, Query(description="The newest preview while there is no finished picture.")] = False,
+) -> Response:
+    """The finished picture; of a cancelled job the last one it had."""
+    job = await office.ledger.get(id)
+    image = await office.store.find(image_name(id)) if job.is_finished else None
+    if image is None and latest and job.preview is not None:
+        image = await office.store.find(frame_name(id, job.preview))
+    if image is None:
+        hint = "" if latest or job.preview is None else "; latest=1 gives the newest preview"
+        raise Conflict(f"the job is {job.state} and has no picture{' yet' if not job.is_finished else ''}{hint}")
+    return Response(image, media_type="image/png")
+
+
+@router.get("/{id}/frames/{step}", responses=PNG)
+async def show_frame(id: str, step: int, office: OfficeDep) -> Response:  # noqa: A002
+    """The preview after a step."""
+    steps = await _frames(office.ledger, id)
+    if step not in steps:
+        raise NotFound(f"there is no preview of step {step}; there are: {', '.join(map(str, steps)) or 'none'}")
+    return Response(await office.store.get(frame_name(id, step)), media_type="image/png")
+
+
+@router.get("/{id}/animation")
+async def show_animation(
+    id: str,  # noqa: A002
+    services: ServicesDep,
+    office: OfficeDep,
+    format: Annotated[Literal["gif", "webp"], Query(description="`webp` is smaller and has all colours.")] = "gif",  # noqa: A002
+    milliseconds: Annotated[int, Query(ge=20, le=5000, description="Duration of a preview.")] = 200,
+) -> Response:
+    """The previews so far, one after the other."""
+    steps = await _frames(office.ledger, id)
+    if not steps:
+        raise Conflict("the job has no previews to animate")
+    frames = [await office.store.get(frame_name(id, step)) for step in steps]
+    return Response(await services.work(lambda: animate(frames, format, milliseconds)), media_type=f"image/{format}")
+
+
+@router.get("/{id}/events", responses=EVENTS)
+async def stream_events(
+    id: str,  # noqa: A002
+    office: OfficeDep,
+    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,20}(-\d{1,20})?$")] = None,
+) -> Response:
+    """Server-sent events: `state`, `progress`, `preview`, and `end` as the last one.
+
+    All that happened is told from the beginning, or from `Last-Event-ID` on.
+    """
+    await office.ledger.get(id)
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(office.ledger, id, last_event_id or "0"), media_type="text/event-stream", headers=headers)
+
+
+@router.post("/{id}/cancel")
+async def cancel(id: str, services: ServicesDep, office: OfficeDep) -> JobAnswer:  # noqa: A002
+    """Stop a job at its next step; its latest picture is kept. A job that is over stays as it is."""
+    return await _answer(services, office.ledger, await office.cancel(id))
+
+
+@router.delete("/{id}", status_code=204)
+async def delete(id: str, office: OfficeDep) -> None:  # noqa: A002
+    """Forget a job and its pictures, whatever its state."""
+    await office.delete(id)
+
+
+async def _frames(ledger: Ledger, id_: str) -> list[int]:
+    await ledger.get(id_)
+    return await ledger.frames(id_)
+
+
+async def _events(ledger: Ledger, id_: str, after: str) -> AsyncIterator[bytes]:
+    async for event in ledger.events(id_, after):
+        if event is None:
+            yield b": still here\n\n"
+        else:
+            yield format_sse_event(data_str=event.data, event=event.name, id=event.id)
+
+
+async def _answer(services: Services, ledger: Ledger, job: Job) -> JobAnswer:
+    trace, frames, position = await asyncio.gather(ledger.trace(job.id), ledger.frames(job.id), ledger.position(job))
+    return job_answer(job, _class_name(services, job), trace, frames, position)
+
+
+def _brief(services: Services, job: Job) -> JobAnswer:
+    return job_answer(job, _class_name(services, job), [], [], None)
+
+
+def _class_name(services: Services, job: Job) -> str:
+    with suppress(NotFound):
+        return services.network(job.parameters["model"]).model.manifest.labels[job.class_id]
+    return ""  # the model is no longer there

@@ -1,0 +1,221 @@
+"""A client of the job API, for programs: `Client`, and `AsyncClient` with the same methods to be awaited."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
+
+from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
+from service.errors import ConvlensError
+from service.jobs.record import ACTIVE
+
+WAIT_SECONDS = 20.0  # of one long poll
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # between tries when the service cannot be reached
+
+
+class ServiceError(ConvlensError):
+    """The service refused; the message is the detail of its problem document. status: of the answer."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class _Call:
+    method: str
+    path: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _submit(class_id: int | Sequence[int], idempotency_key: str | None, parameters: Mapping[str, Any]) -> _Call:
+    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    body = {"class_id": class_id if isinstance(class_id, int) else list(class_id), **parameters}
+    return _Call("POST", "/visualize", {"json": body, "headers": headers})
+
+
+def _job(id_: str, wait: float = 0) -> _Call:
+    return _Call("GET", f"/visualize/{id_}", {"params": {"wait": wait}})
+
+
+def _image(id_: str, latest: bool) -> _Call:
+    return _Call("GET", f"/visualize/{id_}/image", {"params": {"latest": latest}})
+
+
+def _search(filters: Mapping[str, Any]) -> _Call:
+    return _Call("GET", "/visualize", {"params": {k: v for k, v in filters.items() if v is not None}})
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_success:
+        return response
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = response.text or response.reason_phrase
+    raise ServiceError(response.status_code, detail)
+
+
+def _submitted(response: httpx.Response) -> JobAnswer | BatchAnswer:
+    data = response.json()
+    return JobAnswer.model_validate(data) if "state" in data else BatchAnswer.model_validate(data)
+
+
+def _pauses() -> Iterator[float]:
+    """Ever longer pauses, in seconds."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+class Client:
+    """Submits jobs and fetches what they made. Raises `ServiceError` for what the service refuses."""
+
+    def __init__(self, base_url: str, timeout: float = 60.0) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=timeout)
+
+    def __enter__(self) -> Self:
+        """Close with the ``with`` block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._http.close()
+
+    def _send(self, call: _Call) -> httpx.Response:
+        return _checked(self._http.request(call.method, call.path, **call.arguments))
+
+    def classes(self, model: str, query: str) -> list[dict[str, Any]]:
+        """The classes whose names contain the query."""
+        return list(self._send(_Call("GET", f"/models/{model}/classes", {"params": {"query": query}})).json())
+
+    def models(self) -> list[dict[str, Any]]:
+        """The models that there are."""
+        return list(self._send(_Call("GET", "/models")).json())
+
+    def submit(self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any) -> JobAnswer | BatchAnswer:
+        """Start a job, or a batch of them for several classes."""
+        return _submitted(self._send(_submit(class_id, idempotency_key, parameters)))
+
+    def get(self, id_: str) -> JobAnswer:
+        """The job as it stands."""
+        return JobAnswer.model_validate_json(self._send(_job(id_)).content)
+
+    def wait(self, id_: str, timeout: float = 3600.0) -> JobAnswer:
+        """The job at its end: long polls, and ever longer pauses while the service cannot be reached. Raises `TimeoutError`."""
+        deadline, pauses = time.monotonic() + timeout, _pauses()
+        while time.monotonic() < deadline:
+            try:
+                job = JobAnswer.model_validate_json(self._send(_job(id_, min(WAIT_SECONDS, timeout))).content)
+                if job.state not in ACTIVE:
+                    return job
+                pauses = _pauses()
+            except (httpx.TransportError, ServiceError) as error:
+                if isinstance(error, ServiceError) and error.status < 500:
+                    raise
+                time.sleep(next(pauses))
+        raise TimeoutError(f"the job {id_} is not done after {timeout:g} seconds")
+
+    def events(self, id_: str, last_event_id: str | None = None) -> Iterator[ServerSentEvent]:
+        """What happens to the job, up to its end."""
+        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+        with connect_sse(self._http, "GET", f"/visualize/{id_}/events", headers=headers) as source:
+            if source.response.is_error:
+                source.response.read()
+                _checked(source.response)
+            yield from source.iter_sse()
+
+    def image(self, id_: str, latest: bool = False) -> bytes:
+        """The PNG that was made; the newest preview while there is none, if ``latest``."""
+        return self._send(_image(id_, latest)).content
+
+    def search(self, **filters: Any) -> JobList:
+        """Jobs, newest first; filters are state, class_id, batch, limit and cursor."""
+        return JobList.model_validate_json(self._send(_search(filters)).content)
+
+    def batch(self, id_: str) -> BatchAnswer:
+        """A batch and its jobs."""
+        return BatchAnswer.model_validate_json(self._send(_Call("GET", f"/visualize/batches/{id_}")).content)
+
+    def cancel(self, id_: str) -> JobAnswer:
+        """Stop the job at its next step."""
+        return JobAnswer.model_validate_json(self._send(_Call("POST", f"/visualize/{id_}/cancel")).content)
+
+    def delete(self, id_: str) -> None:
+        """Forget the job and its pictures."""
+        self._send(_Call("DELETE", f"/visualize/{id_}"))
+
+
+class AsyncClient:
+    """`Client`, to be awaited."""
+
+    def __init__(self, base_url: str, timeout: float = 60.0) -> None:
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout)
+
+    async def __aenter__(self) -> Self:
+        """Close with the ``async with`` block."""
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._http.aclose()
+
+    async def _send(self, call: _Call) -> httpx.Response:
+        return _checked(await self._http.request(call.method, call.path, **call.arguments))
+
+    async def submit(self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any) -> JobAnswer | BatchAnswer:
+        """Start a job, or a batch of them for several classes."""
+        return _submitted(await self._send(_submit(class_id, idempotency_key, parameters)))
+
+    async def get(self, id_: str) -> JobAnswer:
+        """The job as it stands."""
+        return JobAnswer.model_validate_json((await self._send(_job(id_))).content)
+
+    async def wait(self, id_: str, timeout: float = 3600.0) -> JobAnswer:  # noqa: ASYNC109 - as in Client
+        """The job at its end; see `Client.wait`."""
+        pauses = _pauses()
+        async with asyncio.timeout(timeout):
+            while True:
+                try:
+                    job = JobAnswer.model_validate_json((await self._send(_job(id_, WAIT_SECONDS))).content)
+                    if job.state not in ACTIVE:
+                        return job
+                    pauses = _pauses()
+                except (httpx.TransportError, ServiceError) as error:
+                    if isinstance(error, ServiceError) and error.status < 500:
+                        raise
+                    await asyncio.sleep(next(pauses))
+
+    async def events(self, id_: str, last_event_id: str | None = None) -> AsyncIterator[ServerSentEvent]:
+        """What happens to the job, up to its end."""
+        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+        async with aconnect_sse(self._http, "GET", f"/visualize/{id_}/events", headers=headers) as source:
+            if source.response.is_error:
+                await source.response.aread()
+                _checked(source.response)
+            async for event in source.aiter_sse():
+                yield event
+
+    async def image(self, id_: str, latest: bool = False) -> bytes:
+        """The PNG that was made; the newest preview while there is none, if ``latest``."""
+        return (await self._send(_image(id_, latest))).content
+
+    async def search(self, **filters: Any) -> JobList:
+        """Jobs, newest first; filters are state, class_id, batch, limit and cursor."""
+        return JobList.model_validate_json((await self._send(_search(filters))).content)
+
+    async def batch(self, id_: str) -> BatchAnswer:
+        """A batch and its jobs."""
+        return BatchAnswer.model_validate_json((await self._send(_Call("GET", f"/visualize/batches/{id_}"))).content)
+
+    async def cancel(self, id_: str) -> JobAnswer:
+        """Stop the job at its next step."""
+        return JobAnswer.model_validate_json((await self._send(_Call("POST", f"/visualize/{id_}/cancel"))).content)
+
+    async def delete(self, id_: str) -> None:
+        """Forget the job and its pictures."""
+        await self._send(_Call("DELETE", f"/visualize/{id_}"))

@@ -1,0 +1,58 @@
+"""The record of a job, as the ledger keeps it."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class State(StrEnum):
+    """Where a job stands.
+
+    queued ─► running ─► succeeded | failed          running ─► queued when its worker stops or dies
+       │         └─► cancelling ─► cancelled         a finished job ─► expired, when its time in the settings is over
+       └─► cancelled
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+ACTIVE = (State.QUEUED, State.RUNNING, State.CANCELLING)
+FINISHED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+
+
+class Job(BaseModel):
+    """One job. Times are seconds since the epoch; steps count from 0."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    seq: int
+    kind: str
+    batch: str | None = None
+    class_id: int
+    parameters: dict[str, Any]
+    state: State
+    times: dict[State, float]
+    attempts: int = 0
+    step: int = 0
+    steps: int
+    score: float | None = None
+    rank: int | None = None
+    first_at_rank_1: int | None = None
+    steps_before_relu: int = 0
+    restarts: int = 0
+    preview: int | None = None
+    result: dict[str, Any] | None = None
+    problem: dict[str, Any] | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the job has come to its end."""
+        return self.state not in ACTIVE

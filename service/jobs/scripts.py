@@ -1,0 +1,206 @@
+"""What must happen as a whole in the store: Lua scripts. Each gets the prefix of all keys as its first argument.
+
+Keys under the prefix: ``job:ID`` (hash), ``trace:ID`` (list of scores), ``frames:ID`` (sorted set of steps), ``events:ID`` (stream),
+``all``, ``state:STATE``, ``class:N``, ``batch:ID`` (sorted sets of job ids by sequence number), ``expiry`` (sorted set of job ids by
+time), ``idem:KEY`` (hash), ``seq`` (counter).
+"""
+
+_SHARED = """
+local p = ARGV[1]
+local function job(id) return p .. 'job:' .. id end
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) + tonumber(t[2]) / 1e6
+end
+local function event(id, name, data)
+  redis.call('XADD', p .. 'events:' .. id, 'MAXLEN', '~', '2000', '*', 'event', name, 'data', data)
+end
+local function move(id, to, now)
+  local seq, from = unpack(redis.call('HMGET', job(id), 'seq', 'state'))
+  if from then redis.call('ZREM', p .. 'state:' .. from, id) end
+  redis.call('ZADD', p .. 'state:' .. to, seq, id)
+  redis.call('HSET', job(id), 'state', to, 'at:' .. to, now)
+  event(id, 'state', cjson.encode({state = to}))
+end
+local function finish(id, to, now, retention)
+  move(id, to, now)
+  redis.call('ZADD', p .. 'expiry', now + retention, id)
+  event(id, 'end', cjson.encode({state = to}))
+end
+local function remove_keys(id)
+  redis.call('DEL', p .. 'trace:' .. id, p .. 'frames:' .. id)
+end
+local function count_active()
+  local active = 0
+  for _, state in ipairs({'queued', 'running', 'cancelling'}) do active = active + redis.call('ZCARD', p .. 'state:' .. state) end
+  return active
+end
+"""
+
+# now, bound, idempotency key or '', hash of the body, its time to live, the answer to repeat, batch or '', jobs as JSON
+# -> {'ok' | 'again' | 'conflict' | 'full', answer or number of active jobs}
+SUBMIT = (
+    _SHARED
+    + """
+local now, bound, key, hash, ttl, answer, batch = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+if key ~= '' then
+  local seen = redis.call('HMGET', p .. 'idem:' .. key, 'hash', 'answer')
+  if seen[1] then
+    if seen[1] == hash then return {'again', seen[2]} end
+    return {'conflict', ''}
+  end
+end
+local jobs = cjson.decode(ARGV[9])
+if count_active() + #jobs > bound then return {'full', tostring(count_active())} end
+for _, j in ipairs(jobs) do
+  local seq = redis.call('INCR', p .. 'seq')
+  redis.call('HSET', job(j.id), 'id', j.id, 'seq', seq, 'kind', j.kind, 'batch', batch, 'class_id', j.class_id,
+    'parameters', j.parameters, 'steps', j.steps)
+  redis.call('ZADD', p .. 'all', seq, j.id)
+  redis.call('ZADD', p .. 'class:' .. j.class_id, seq, j.id)
+  if batch ~= '' then redis.call('ZADD', p .. 'batch:' .. batch, seq, j.id) end
+  move(j.id, 'queued', now)
+end
+if key ~= '' then
+  redis.call('HSET', p .. 'idem:' .. key, 'hash', hash, 'answer', answer)
+  redis.call('EXPIRE', p .. 'idem:' .. key, ttl)
+end
+return {'ok', answer}
+"""
+)
+
+# id, now, lease, most attempts, retention, problem if there have been too many -> 'run' | 'busy' | 'cancelled' | 'exhausted' | 'finished' | 'gone'
+CLAIM = (
+    _SHARED
+    + """
+local id, now, lease, most, retention, problem = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local state, attempts, beat = unpack(redis.call('HMGET', job(id), 'state', 'attempts', 'beat'))
+if not state then return 'gone' end
+if (state == 'running' or state == 'cancelling') and clock() - tonumber(beat or 0) < tonumber(ARGV[8]) then return 'busy' end
+if state == 'cancelling' then finish(id, 'cancelled', now, retention) return 'cancelled' end
+if state ~= 'queued' and state ~= 'running' then return 'finished' end
+if tonumber(attempts or 0) >= most then
+  redis.call('HSET', job(id), 'problem', problem)
+  finish(id, 'failed', now, retention)
+  return 'exhausted'
+end
+redis.call('HSET', job(id), 'lease', lease, 'beat', clock())
+redis.call('HINCRBY', job(id), 'attempts', 1)
+move(id, 'running', now)
+return 'run'
+"""
+)
+
+# id, lease, step from which the trace is written, scores as JSON, fields as JSON, preview step or '' -> state | 'lost' | 'gone'
+PROGRESS = (
+    _SHARED
+    + """
+local id, lease, start, preview = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[7]
+local scores, fields = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
+local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
+if not state then return 'gone' end
+if holder ~= lease then return 'lost' end
+if start == 0 then redis.call('DEL', p .. 'trace:' .. id) else redis.call('LTRIM', p .. 'trace:' .. id, 0, start - 1) end
+for _, score in ipairs(scores) do redis.call('RPUSH', p .. 'trace:' .. id, score) end
+for name, value in pairs(fields) do redis.call('HSET', job(id), name, value) end
+if preview ~= '' then
+  redis.call('ZADD', p .. 'frames:' .. id, preview, preview)
+  redis.call('HSET', job(id), 'preview', preview)
+  event(id, 'preview', cjson.encode({step = tonumber(preview)}))
+end
+redis.call('HSET', job(id), 'beat', clock())
+event(id, 'progress', ARGV[6])
+return state
+"""
+)
+
+# id, lease: the holder lives
+BEAT = (
+    _SHARED
+    + """
+if redis.call('HGET', job(ARGV[2]), 'lease') == ARGV[3] then redis.call('HSET', job(ARGV[2]), 'beat', clock()) end
+"""
+)
+
+# id -> seconds since its holder was last heard of, as a string
+SILENCE = (
+    _SHARED
+    + """
+return tostring(clock() - tonumber(redis.call('HGET', job(ARGV[2]), 'beat') or 0))
+"""
+)
+
+# id, now, lease, state, retention, fields as JSON -> the state | 'lost' | 'gone'
+FINISH = (
+    _SHARED
+    + """
+local id, now, lease, to, retention, fields = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], cjson.decode(ARGV[7])
+local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
+if not state then return 'gone' end
+if holder ~= lease then return 'lost' end
+for name, value in pairs(fields) do redis.call('HSET', job(id), name, value) end
+redis.call('HDEL', job(id), 'lease')
+finish(id, to, now, retention)
+return to
+"""
+)
+
+# id, now, lease -> 'ok' | 'lost' | 'gone'. The worker stops: the job is as before the attempt.
+HAND_BACK = (
+    _SHARED
+    + """
+local id, now, lease = ARGV[2], ARGV[3], ARGV[4]
+local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
+if not state then return 'gone' end
+if holder ~= lease then return 'lost' end
+redis.call('HDEL', job(id), 'lease')
+redis.call('HINCRBY', job(id), 'attempts', -1)
+if state == 'running' then move(id, 'queued', now) end
+return 'ok'
+"""
+)
+
+# id, now, retention -> the state after
+CANCEL = (
+    _SHARED
+    + """
+local id, now, retention = ARGV[2], ARGV[3], ARGV[4]
+local state = redis.call('HGET', job(id), 'state')
+if state == 'queued' then finish(id, 'cancelled', now, retention) return 'cancelled' end
+if state == 'running' then move(id, 'cancelling', now) return 'cancelling' end
+return state or 'gone'
+"""
+)
+
+# id -> 1 if there was such a job
+DELETE = (
+    _SHARED
+    + """
+local id = ARGV[2]
+local state, class, batch = unpack(redis.call('HMGET', job(id), 'state', 'class_id', 'batch'))
+if not state then return 0 end
+for _, index in ipairs({'all', 'expiry', 'state:' .. state, 'class:' .. class, 'batch:' .. batch}) do
+  redis.call('ZREM', p .. index, id)
+end
+remove_keys(id)
+redis.call('DEL', job(id), p .. 'events:' .. id)
+return 1
+"""
+)
+
+# id, now, how long to remember -> 1 if the job was finished. What is left says that there was one.
+EXPIRE = (
+    _SHARED
+    + """
+local id, now, memory = ARGV[2], ARGV[3], ARGV[4]
+local state, class, batch = unpack(redis.call('HMGET', job(id), 'state', 'class_id', 'batch'))
+redis.call('ZREM', p .. 'expiry', id)
+if not state then return 0 end
+for _, index in ipairs({'all', 'state:' .. state, 'class:' .. class, 'batch:' .. batch}) do redis.call('ZREM', p .. index, id) end
+remove_keys(id)
+redis.call('HSET', job(id), 'state', 'expired', 'at:expired', now)
+redis.call('EXPIRE', job(id), memory)
+redis.call('EXPIRE', p .. 'events:' .. id, memory)
+return 1
+"""
+)

@@ -1,0 +1,75 @@
+"""The store of artifacts: results, previews and checkpoints, in a folder or in an S3-compatible store."""
+
+import asyncio
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, from_url
+
+from service.errors import NotFound, QueueError
+
+
+class ArtifactStore:
+    """Bytes by name. A name is ``<job id>/<artifact>``."""
+
+    def __init__(self, store: obstore.store.ObjectStore) -> None:
+        self._store = store
+
+    @classmethod
+    def open(cls, url: str | None, data_dir: Path) -> "ArtifactStore":
+        """The store at ``url`` (s3://bucket/prefix, file:///folder), or the artifacts folder of the data folder."""
+        if url is None:
+            folder = data_dir.resolve() / "artifacts"
+            folder.mkdir(parents=True, exist_ok=True)
+            return cls(LocalStore(folder))
+        try:
+            return cls(LocalStore(url.removeprefix("file://"), mkdir=True) if url.startswith("file://") else from_url(url))
+        except (BaseError, ValueError) as error:
+            raise QueueError(f"the store {url} cannot be opened: {error}") from error
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Write an artifact as a whole."""
+        await obstore.put_async(self._store, name, data)
+
+    async def get(self, name: str) -> bytes:
+        """Read an artifact. Raises `NotFound`."""
+        try:
+            return bytes(await (await obstore.get_async(self._store, name)).bytes_async())
+        except (NotFoundError, FileNotFoundError) as error:
+            raise NotFound(f"there is no {name.partition('/')[2]} of this job") from error
+
+    async def find(self, name: str) -> bytes | None:
+        """Read an artifact, None if there is none."""
+        try:
+            return await self.get(name)
+        except NotFound:
+            return None
+
+    async def delete_all(self, job_id: str) -> None:
+        """Delete all artifacts of a job."""
+        names = await asyncio.to_thread(lambda: [meta["path"] for page in obstore.list(self._store, f"{job_id}/") for meta in page])
+        if names:
+            await obstore.delete_async(self._store, names)
+
+    async def delete(self, name: str) -> None:
+        """Delete an artifact, if it is there."""
+        try:
+            await obstore.delete_async(self._store, name)
+        except (NotFoundError, FileNotFoundError):
+            return
+
+
+def image_name(job_id: str) -> str:
+    """Where the finished picture is."""
+    return f"{job_id}/image.png"
+
+
+def frame_name(job_id: str, step: int) -> str:
+    """Where the preview after a step is."""
+    return f"{job_id}/frames/{step:05}.png"
+
+
+def checkpoint_name(job_id: str) -> str:
+    """Where the last checkpoint is."""
+    return f"{job_id}/checkpoint.npz"

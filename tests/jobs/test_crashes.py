@@ -1,0 +1,186 @@
+"""Nothing accepted is ever lost: real processes, killed."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.api.job_schemas import JobAnswer
+from service.client import Client
+from service.jobs.valkey import EmbeddedValkey
+from tests.conftest import Server, await_line, start
+
+PARAMETERS: dict[str, Any] = {"size": 64, "seed": 1, "preview_every": 0}
+
+
+def until_running(client: Client, job: JobAnswer, step: int = 1) -> JobAnswer:
+    while (now := client.get(job.id)).step < step:
+        assert now.state in ("queued", "running"), now
+    return now
+
+
+def submit(client: Client, class_id: int = 76, **parameters: Any) -> JobAnswer:
+    job = client.submit(class_id, **PARAMETERS, **parameters)
+    assert isinstance(job, JobAnswer)
+    return job
+
+
+@pytest.mark.parametrize("valkey_dies_too", [False, True], ids=["service", "service-and-valkey"])
+def test_a_killed_service_goes_on_from_the_checkpoint(models_dir: Path, tmp_path: Path, valkey_dies_too: bool) -> None:
+    flags = ("--models-dir", str(models_dir), "--data-dir", str(tmp_path), "--checkpoint-seconds", "0.3")
+    server = Server(*flags)
+    with Client(server.url) as client:
+        job = submit(client, iterations=1200)
+        until_running(client, job, 300)
+    server.kill()
+    checkpoint = tmp_path / "artifacts" / job.id / "checkpoint.npz"
+    assert checkpoint.exists()
+    if valkey_dies_too:
+        pattern = str(EmbeddedValkey(tmp_path).socket.parent)
+        for line in subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines():
+            if "valkey-server" in line and pattern in line:
+                os.kill(int(line.split()[0]), signal.SIGKILL)
+        assert not EmbeddedValkey(tmp_path).is_alive()
+    server = Server(*flags)
+    try:
+        with Client(server.url) as client:
+            resumed = client.wait(job.id, 60)
+            assert (resumed.state, resumed.attempts, len(resumed.trace)) == ("succeeded", 2, 1200)
+            undisturbed = client.wait(submit(client, iterations=1200).id, 60)
+            assert client.image(job.id) == client.image(undisturbed.id)
+            assert resumed.trace == undisturbed.trace
+            assert not checkpoint.exists()
+    finally:
+        server.stop()
+
+
+def test_a_stopped_service_hands_its_job_back(models_dir: Path, tmp_path: Path) -> None:
+    flags = ("--models-dir", str(models_dir), "--data-dir", str(tmp_path))
+    server = Server(*flags)
+    with Client(server.url) as client:
+        job = submit(client, iterations=1500)
+        until_running(client, job, 100)
+    server.stop()
+    server = Server(*flags)
+    try:
+        with Client(server.url) as client:
+            resumed = client.wait(job.id, 60)
+            assert (resumed.state, resumed.attempts) == ("succeeded", 1)
+    finally:
+        server.stop()
+
+
+def test_a_valkey_that_dies_alone_is_started_again(models_dir: Path, tmp_path: Path) -> None:
+    server = Server("--models-dir", str(models_dir), "--data-dir", str(tmp_path))
+    try:
+        with Client(server.url) as client:
+            job = submit(client, iterations=1500)
+            until_running(client, job, 100)
+            listed = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True).stdout
+            os.kill(int(listed.split()[0]), signal.SIGKILL)
+            assert client.wait(job.id, 60).state == "succeeded"
+    finally:
+        server.stop()
+
+
+class Fleet:
+    """One Valkey, a shared folder, API processes and workers."""
+
+    def __init__(self, models_dir: Path, folder: Path) -> None:
+        self.valkey = EmbeddedValkey(folder)
+        self.valkey.start()
+        store = f"file://{folder / 'store'}"
+        self._flags = ("--models-dir", str(models_dir), "--queue-url", self.valkey.url, "--store-url", store, "--data-dir", str(folder))
+        self.workers: list[subprocess.Popen[str]] = []
+        self.apis: list[Server] = []
+
+    def api(self) -> Server:
+        self.apis.append(Server(*self._flags, "--no-worker"))
+        return self.apis[-1]
+
+    def hire(self, number: int = 1) -> None:
+        hired = [start("worker", *self._flags, "--checkpoint-seconds", "0.3") for _ in range(number)]
+        for worker in hired:
+            await_line(worker, "worker ready")
+        self.workers += hired
+
+    def kill(self, worker: subprocess.Popen[str]) -> None:
+        worker.kill()
+        worker.wait()
+        self.workers.remove(worker)
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.terminate()
+        for worker in self.workers:
+            worker.wait(timeout=30)
+        for api in self.apis:
+            api.stop()
+        self.valkey.stop()
+
+
+@pytest.fixture
+def fleet(models_dir: Path, tmp_path: Path) -> Iterator[Fleet]:
+    fleet = Fleet(models_dir, tmp_path)
+    yield fleet
+    fleet.close()
+
+
+def test_another_worker_takes_over(fleet: Fleet) -> None:
+    server = fleet.api()
+    fleet.hire(2)
+    with Client(server.url) as client:
+        jobs = [submit(client, iterations=4000, max_jitter=j) for j in (1, 2)]
+        for job in jobs:
+            until_running(client, job, 100)
+        fleet.kill(fleet.workers[0])
+        killed = time.time()
+        while not (taken := [job for job in map(client.get, [job.id for job in jobs]) if job.attempts == 2]):
+            assert time.time() - killed < 60
+        assert taken[0].times["running"] - killed < 15  # type: ignore[index]
+        for job in jobs:
+            client.cancel(job.id)
+
+
+def test_workers_killed_at_random_lose_nothing(fleet: Fleet) -> None:
+    server, dice = fleet.api(), random.Random(0)
+    fleet.hire(2)
+    with Client(server.url) as client:
+        batch = client.submit([i % 1000 for i in range(200)], **PARAMETERS, iterations=40)
+        for killed in range(1, 6):
+            while client.batch(batch.id).states.get("succeeded", 0) < 35 * killed:  # type: ignore[call-overload]
+                time.sleep(0.05)
+            fleet.kill(dice.choice(fleet.workers))
+            fleet.hire()
+        deadline = time.time() + 90
+        while client.batch(batch.id).states.get("succeeded", 0) < 200:  # type: ignore[call-overload]
+            assert time.time() < deadline, client.batch(batch.id).states
+            time.sleep(0.2)
+        listed = [job.id for job in pages(client, batch.id)]
+        assert len(listed) == len(set(listed)) == 200
+        assert all(client.image(id_).startswith(b"\x89PNG") for id_ in listed)
+
+
+def pages(client: Client, batch: str) -> Iterator[JobAnswer]:
+    cursor: str | None = None
+    while True:
+        page = client.search(batch=batch, limit=70, cursor=cursor)
+        yield from page.data
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def test_two_apis_and_three_workers(fleet: Fleet) -> None:
+    front, back = fleet.api(), fleet.api()
+    fleet.hire(3)
+    with Client(front.url) as submitting, Client(back.url) as polling:
+        ids = [submit(submitting, class_id, iterations=5).id for class_id in range(100)]
+        assert {polling.wait(id_).state for id_ in ids} == {"succeeded"}
+        assert polling.image(ids[0]) == submitting.image(ids[0])
