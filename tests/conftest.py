@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import IO
 
 import httpx
 import pytest
@@ -111,6 +112,12 @@ def start(command: str, *flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment)
 
 
+def drain(stream: IO[str]) -> None:
+    """Read to the end and close."""
+    with stream:
+        stream.read()
+
+
 def await_line(process: subprocess.Popen[str], pattern: str) -> str:
     """Read what the process logs up to a line that fits the pattern; then read on in the background, lest it blocks."""
     lines: list[str] = []
@@ -118,7 +125,7 @@ def await_line(process: subprocess.Popen[str], pattern: str) -> str:
     for line in process.stderr:
         lines.append(line)
         if found := re.search(pattern, line):
-            Thread(target=process.stderr.read, daemon=True).start()
+            Thread(target=drain, args=(process.stderr,), daemon=True).start()
             return found[found.lastindex or 0]
     raise AssertionError(f"the process ended without {pattern!r}:\n" + "".join(lines))
 

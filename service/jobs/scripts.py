@@ -69,7 +69,8 @@ return {'ok', answer}
 """
 )
 
-# id, now, lease, most attempts, retention, problem if there have been too many -> 'run' | 'busy' | 'cancelled' | 'exhausted' | 'finished' | 'gone'
+# id, now, lease, most attempts, retention, problem if there have been too many, silence of a dead holder in seconds
+# -> 'run' | 'busy' | 'cancelled' | 'exhausted' | 'finished' | 'gone'
 CLAIM = (
     _SHARED
     + """

