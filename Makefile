@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help serve test lint format build clean
+.PHONY: help serve test bench lint format build clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,10 +18,15 @@ test: $(VENV)/installed-dev build ## Install what tests need and run everything:
 	$(MAKE) lint
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-lint: $(VENV)/installed-dev ## Check style and types
+bench: $(VENV)/installed-dev build ## Measure and print tables
+	$(BIN)/python -m tests.benchmarks.jobs
+
+lint: $(VENV)/installed-dev ## Check style, types, Dockerfile and compose file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: $(VENV)/installed-dev ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,60 @@
+"""What jobs cost others: `/saliency` while jobs run, and submitting to a full queue. Run: python -m tests.benchmarks.jobs."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from service.client import Client
+from service.models.build import build
+from tests.conftest import PHOTOGRAPHS, Server
+
+
+def milliseconds(function: Callable[[], object], times: int) -> float:
+    """Median duration."""
+    durations = []
+    for _ in range(times):
+        start = time.perf_counter()
+        function()
+        durations.append((time.perf_counter() - start) * 1e3)
+    return median(durations)
+
+
+def main() -> None:
+    """Print the table."""
+    cat = (PHOTOGRAPHS / "chelsea.png").read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        models = Path(folder) / "models"
+        build(models)
+        server = Server("--models-dir", str(models), "--data-dir", folder, "--threads", "0", "--max-jobs", "10000")
+
+        def saliency() -> None:
+            server.client.post("/saliency", files={"image": cat}, headers={"Accept": "image/png"}).raise_for_status()
+
+        with Client(server.url) as client:
+            milliseconds(saliency, 20)
+            idle, busy = [], []
+            for _ in range(3):
+                idle.append(milliseconds(saliency, 40))
+                job = client.submit(76, iterations=4000, preview_every=1000)
+                while client.get(job.id).step == 0:  # type: ignore[union-attr]
+                    pass
+                busy.append(milliseconds(saliency, 40))
+                client.cancel(job.id)
+                client.wait(job.id)
+            print("| what | idle | while a job runs | ratio |\n| --- | --- | --- | --- |")
+            print(f"| POST /saliency, median ms | {median(idle):.1f} | {median(busy):.1f} | {median(busy) / median(idle):.2f} |")
+            few = milliseconds(lambda: client.submit(76, iterations=4000, preview_every=0), 100)
+            for _ in range(9):
+                client.submit([76] * 1000, iterations=4000, preview_every=0)
+            room = 10_000 - 100 - 9_000
+            many = milliseconds(lambda: client.submit(76, iterations=4000, preview_every=0), room)
+            refused = server.client.post("/visualize", json={"class_id": 76}).status_code
+            print(f"| POST /visualize, median ms with 100 and with 9,100 to 10,000 queued | {few:.1f} | {many:.1f} | {many / few:.2f} |")
+            print(f"\njob 10,001 of a bound of 10,000: {refused}")
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
