@@ -13,7 +13,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_documented(name: str) -> None:
     default = Settings.model_fields[name].default
-    row = next((line for line in README.splitlines() if f"`CONVLENS_{name.upper()}`" in line), "")
+    row = next((line for line in README.splitlines() if line.startswith(f"| `CONVLENS_{name.upper()}`")), "")
     assert f"`{default}`" in row
 
 
