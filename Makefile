@@ -18,7 +18,10 @@ test: $(VENV)/installed-dev build ## Install what tests need and run everything:
 	$(MAKE) lint
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-bench: $(VENV)/installed-dev build ## Measure and print tables
+bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (installs torch)
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python -m tests.benchmarks.engine
+	$(BIN)/python -m tests.benchmarks.http
 	$(BIN)/python -m tests.benchmarks.jobs
 
 lint: $(VENV)/installed-dev ## Check style, types, Dockerfile and compose file

@@ -18,7 +18,8 @@ ConvlensError
 ├── EngineError                 a run of the network failed
 ├── QueueError                  the queue or the store cannot be reached
 ├── Unready                     the service cannot answer yet
-└── QueueFull                   the service has as many jobs as it admits
+└── Overloaded                  the service has more work than it admits; try again later
+    └── QueueFull               it has as many jobs as it admits
 """
 
 
@@ -94,9 +95,13 @@ class Unready(ConvlensError):
     """The service cannot answer yet."""
 
 
-class QueueFull(ConvlensError):
-    """The service has as many jobs as it admits. retry_after: seconds."""
+class Overloaded(ConvlensError):
+    """The service has more work than it admits. retry_after: seconds."""
 
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class QueueFull(Overloaded):
+    """The service has as many jobs as it admits."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from service.api import problems
 from service.api.body_limit import BodyLimit
 from service.api.deps import Services
 from service.api.routes import classify, health, models, saliency, visualize
+from service.batcher import Batcher
 from service.engine import Engine
 from service.jobs.office import open_office, worker
 from service.models.library import Library
@@ -44,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(networks.close)
 
     app = FastAPI(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
@@ -56,7 +59,11 @@ def create_app(settings: Settings) -> FastAPI:
 
 def open_networks(settings: Settings) -> Networks:
     """The networks of the settings. Raises `ModelError`, `NotFound` or `EngineError` when nothing could be served."""
-    networks = Networks(Library(settings.models_dir), Engine(settings.providers, settings.threads))
+    engine = Engine(settings.providers, settings.threads)
+    on_cpu = engine.provider == "cpu"
+    lanes = settings.lanes or (os.cpu_count() or 1 if on_cpu else 1)
+    batcher = Batcher(lanes, settings.max_batch or (1 if on_cpu else 32), settings.max_queue, settings.run_seconds)
+    networks = Networks(Library(settings.models_dir), engine, batcher)
     networks[settings.default_model]  # tell now that it does not exist
     return networks
 

@@ -107,15 +107,13 @@ class Style:
 def draw(explanation: Explanation, style: Style, watch: Stopwatch) -> bytes:
     """The PNG: ``overlay``, ``heatmap``, or as ``panel`` the photograph, the map and the overlay side by side."""
     with watch.stage("colour"):
-        picture = _picture(explanation, style)
+        heat = images.normalize(explanation.saliency, style.smoothing)
+        picture = None if style.output == "heatmap" else _over_photograph(explanation, heat, style)
     with watch.stage("encode"):
-        return images.encode_png(picture)
+        return images.encode_heatmap(heat, style.colormap) if picture is None else images.encode_png(picture)
 
 
-def _picture(explanation: Explanation, style: Style) -> Pixels:
-    heat = images.normalize(explanation.saliency, style.smoothing)
-    if style.output == "heatmap":
-        return images.heatmap(heat, style.colormap)
+def _over_photograph(explanation: Explanation, heat: Floats, style: Style) -> Pixels:
     seen = images.cut(explanation.photograph, explanation.fitted.box, style.max_side)
     overlay = images.overlay(seen, heat, style.colormap, style.opacity)
     if style.output == "overlay":

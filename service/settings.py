@@ -20,7 +20,15 @@ class Settings(BaseSettings):
     providers: Annotated[str, Field(description="Execution providers in order of preference: `auto`, `cpu`, `cuda` or `cuda,cpu`.")] = (
         "auto"
     )
-    threads: Annotated[int, Field(ge=0, description="CPU threads of one run of a network; 0 for one per core.")] = 0
+    threads: Annotated[int, Field(ge=0, description="CPU threads of a run of a network that is alone; 0 for one per core.")] = 0
+    lanes: Annotated[
+        int, Field(ge=0, description="Runs side by side, on one core each if there are several; 0 for one per core, on a GPU one.")
+    ] = 0
+    max_batch: Annotated[
+        int, Field(ge=0, le=1024, description="Most images that share a run; 0 for 1 on a CPU, where that is fastest, and 32 on a GPU.")
+    ] = 0
+    max_queue: Annotated[int, Field(ge=1, description="Most images that wait for a run; more are answered with 503.")] = 1000
+    run_seconds: Annotated[float, Field(gt=0, description="Time for which an image may wait for a run, in seconds.")] = 30.0
     workers: Annotated[int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")] = 4
     max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, in bytes.")] = 20 * 2**20
     max_pixels: Annotated[int, Field(ge=1, description="Largest image, in pixels.")] = 50_000_000

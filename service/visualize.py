@@ -35,7 +35,7 @@ def measure_class(network: Network, class_id: int) -> Callable[[Floats], Measure
     wanted = np.array([class_id])
 
     def measure(image: Floats) -> Measurement:
-        at = network.evaluate(image[None], wanted)
+        at = network.evaluate(image[None], wanted, background=True)
         logits = at.logits[0]
         return Measurement(
             score=float(at.scores[0]),

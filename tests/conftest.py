@@ -15,6 +15,7 @@ import pytest
 import skimage
 import uvicorn
 
+from service.batcher import Batcher
 from service.engine import Engine
 from service.main import create_app
 from service.models.build import build
@@ -34,7 +35,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def network(models_dir: Path) -> Network:
-    return Networks(Library(models_dir), Engine("cpu", threads=1))["squeezenet1_1"]
+    return Networks(Library(models_dir), Engine("cpu", threads=1), Batcher(2, 1, 100, 60))["squeezenet1_1"]
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ SERVICE = Path(__file__).parents[1] / "service"
 LAYERS = [
     {"errors", "__init__", "timing"},
     {"autodiff"},
-    {"settings", "models", "images", "engine", "attribution", "objectives"},
-    {"network", "synthesis", "jobs"},
+    {"settings", "models", "images", "engine", "attribution", "objectives", "rewrites"},
+    {"batcher", "synthesis", "jobs"},
+    {"network"},
     {"saliency", "visualize"},
     {"api"},
     {"client", "main"},

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.errors import InvalidParameter, NotAnImage, TooLarge
-from service.images import cut, decode, encode_png, fit, heatmap, normalize, overlay
+from service.images import cut, decode, encode_heatmap, encode_png, fit, heatmap, normalize, overlay
 
 LIMIT = 10**6
 GRADIENT = np.stack(np.meshgrid(np.arange(40) * 6, np.arange(30) * 8), -1).astype(np.uint8)
@@ -171,8 +171,27 @@ def test_an_overlay_colours_what_is_hot() -> None:
     np.testing.assert_array_equal(picture[20:], np.dstack([grey[20:]] * 3))
 
 
+def test_an_overlay_is_the_blend_that_it_says() -> None:
+    heat = np.random.default_rng(1).random((30, 40)).astype(np.float32)
+    level = (heat * 255 + 0.5).astype(np.uint8)
+    grey = np.asarray(Image.fromarray(RGB).convert("L"), np.float64)[..., None]
+    alpha = (np.sqrt(level / 255) * 0.7)[..., None]
+    expected = grey * (1 - alpha) + heatmap(heat, "viridis") * alpha
+    assert np.abs(overlay(RGB, heat, "viridis", 0.7) - expected).max() < 2
+
+
 def test_large_photographs_are_scaled_for_overlays() -> None:
     assert cut(np.zeros((100, 300, 3), np.uint8), (100, 0, 300, 100), 50).shape == (25, 50, 3)
+
+
+def test_a_heatmap_with_a_palette_has_the_same_pixels() -> None:
+    heat = rng_heat()
+    decoded = np.asarray(Image.open(io.BytesIO(encode_heatmap(heat, "turbo"))).convert("RGB"))
+    np.testing.assert_array_equal(decoded, heatmap(heat, "turbo"))
+
+
+def rng_heat() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).random((20, 30)).astype(np.float32)
 
 
 def test_png_encodes_the_pixels() -> None:

@@ -29,6 +29,7 @@ STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Gone: HTTPStatus.GONE,
     errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.QueueError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unready: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ConvlensError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -86,7 +87,7 @@ async def _on_convlens_error(request: Request, error: Exception) -> Response:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     response = problem(request, status, str(error))
-    if isinstance(error, errors.QueueFull):
+    if isinstance(error, errors.Overloaded):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 

@@ -1,0 +1,155 @@
+"""Sharing the processor: runs of the same graph are merged, interactive ones go first, and each finds the best use of the cores.
+
+On a CPU one image a run is fastest (a batch leaves the cache), and several single-threaded runs side by side do more than one run on all
+cores; a run that is alone gets all cores. On a GPU waiting runs are merged. Nothing ever waits for others to come: a lane that is free
+takes what is there.
+"""
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Condition, Thread
+
+import numpy as np
+
+from service.engine import Array, Session
+from service.errors import EngineError, Overloaded
+
+INTERACTIVE_SHARE = 3  # interactive runs in a row while a background run waits
+
+
+@dataclass
+class _Task:
+    """Rows of one caller: feeds with a common first axis."""
+
+    session: Session
+    outputs: tuple[str, ...]
+    feeds: Mapping[str, Array]
+    deadline: float
+    result: "Future[list[Array]]" = field(default_factory=Future)
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.feeds.values())))
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Tasks of the same key can be one run."""
+        return (id(self.session), self.outputs, *((name, a.shape[1:], a.dtype.str) for name, a in sorted(self.feeds.items())))
+
+
+class Batcher:
+    """Runs graphs on a number of lanes.
+
+    lanes: runs side by side. max_batch: most rows of one run. max_queue: most waiting interactive rows; more are refused.
+    seconds: for which a run may wait for a lane.
+    """
+
+    def __init__(self, lanes: int, max_batch: int, max_queue: int, seconds: float) -> None:
+        self._max_batch = max_batch
+        self._max_queue = max_queue
+        self._seconds = seconds
+        self._interactive: deque[_Task] = deque()
+        self._background: deque[_Task] = deque()
+        self._in_a_row = 0
+        self._busy = 0
+        self._closed = False
+        self._changed = Condition()
+        self._lanes = [Thread(target=self._lane, name=f"lane-{i}", daemon=True) for i in range(lanes)]
+        for lane in self._lanes:
+            lane.start()
+
+    def run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array], background: bool = False) -> list[Array]:
+        """The outputs for feeds whose rows are independent of one another; blocks until they are there.
+
+        background: whether it may wait for interactive runs. Raises `Overloaded`, or `EngineError` when the runtime fails.
+        """
+        tasks = self._split(session, tuple(outputs), feeds)
+        with self._changed:
+            queue = self._background if background else self._interactive
+            if self._closed or (not background and len(queue) + len(tasks) > self._max_queue):
+                raise Overloaded(f"{len(queue)} runs are waiting; try again in a moment", retry_after=1)
+            queue.extend(tasks)
+            self._changed.notify(len(tasks))
+        parts = [task.result.result() for task in tasks]
+        return parts[0] if len(parts) == 1 else [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+    def close(self) -> None:
+        """Finish what is under way and refuse what waits."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for lane in self._lanes:
+            lane.join()
+        for task in [*self._interactive, *self._background]:
+            task.result.set_exception(Overloaded("the service is shutting down", retry_after=5))
+
+    def _split(self, session: Session, outputs: tuple[str, ...], feeds: Mapping[str, Array]) -> list[_Task]:
+        """Tasks of at most ``max_batch`` rows."""
+        deadline, rows = time.monotonic() + self._seconds, len(next(iter(feeds.values())))
+        if rows <= self._max_batch:
+            return [_Task(session, outputs, feeds, deadline)]
+        starts = range(0, rows, self._max_batch)
+        cut = [{name: a[i : i + self._max_batch] for name, a in feeds.items()} for i in starts]
+        return [_Task(session, outputs, part, deadline) for part in cut]
+
+    def _lane(self) -> None:
+        while True:
+            with self._changed:
+                while not (self._interactive or self._background or self._closed):
+                    self._changed.wait()
+                if self._closed:
+                    return
+                tasks = self._take()
+                self._busy += 1
+                alone = self._busy == 1 and not (self._interactive or self._background)
+            try:
+                _run_merged([task for task in tasks if task.result.set_running_or_notify_cancel()], alone)
+            finally:
+                with self._changed:
+                    self._busy -= 1
+
+    def _take(self) -> list[_Task]:
+        """The next task, and those that can share its run."""
+        turn = self._background and (not self._interactive or self._in_a_row >= INTERACTIVE_SHARE)
+        self._in_a_row = 0 if turn or not self._background else self._in_a_row + 1
+        first = (self._background if turn else self._interactive).popleft()
+        taken, rows, key = [first], first.rows, first.key
+        if rows < self._max_batch:
+            for queue in (self._interactive, self._background):
+                for task in [t for t in queue if t.key == key]:
+                    if rows + task.rows <= self._max_batch:
+                        queue.remove(task)
+                        taken.append(task)
+                        rows += task.rows
+        return taken
+
+
+def _run_merged(tasks: Sequence[_Task], alone: bool) -> None:
+    """One run for all tasks. Should it fail, each is run by itself, so that only the guilty one fails."""
+    for task in [t for t in tasks if time.monotonic() > t.deadline]:
+        task.result.set_exception(Overloaded("the run waited too long for its turn; try again", retry_after=1))
+    tasks = [t for t in tasks if not t.result.done()]
+    if not tasks:
+        return
+    first = tasks[0]
+    try:
+        feeds = {name: np.concatenate([t.feeds[name] for t in tasks]) for name in first.feeds} if len(tasks) > 1 else first.feeds
+        results = first.session.run(first.outputs, feeds, all_cores=alone)
+    except EngineError as error:
+        if len(tasks) == 1:
+            first.result.set_exception(error)
+        else:
+            for task in tasks:
+                _run_merged([task], alone)
+        return
+    except BaseException as error:  # noqa: BLE001 - a lane must live, and a caller must not wait for ever
+        for task in tasks:
+            task.result.set_exception(error)
+        return
+    start = 0
+    for task in tasks:
+        task.result.set_result([array[start : start + task.rows] for array in results])
+        start += task.rows

@@ -1,0 +1,163 @@
+"""The gradient of SqueezeNet: ours against PyTorch's autograd, same weights, same threads. Run: python -m tests.benchmarks.engine."""
+
+import json
+import os
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import onnxruntime as ort
+import torch
+
+from service.batcher import Batcher
+from service.engine import Engine
+from service.models.build import build
+from service.models.library import Library
+from service.models.weights import squeezenet_weights
+from service.network import Network, Networks
+from service.synthesis.ascent import ascend, begin
+from service.synthesis.presets import DEFAULTS, recipe
+from service.visualize import measure_class
+from tests.benchmarks.measure import interleaved, table
+from tests.models.torch_squeezenet import forward, tensors
+
+CORES = os.cpu_count() or 1
+Weights = dict[str, tuple[torch.Tensor, torch.Tensor]]
+
+
+def torch_gradient(weights: Weights, images: torch.Tensor) -> torch.Tensor:
+    """The gradient of the highest score of each image."""
+    x = images.detach().requires_grad_(True)
+    forward(torch, weights, x).max(dim=1).values.sum().backward()
+    assert x.grad is not None
+    return x.grad
+
+
+def latency(network: Network, plain: Weights, channels_last: Weights) -> None:
+    """(a) one batch after the other."""
+    rows: list[list[object]] = []
+    for n, rounds in ((1, 40), (8, 12), (32, 4)):
+        images = np.random.default_rng(0).random((n, 3, 224, 224), np.float32)
+        x = torch.tensor(images)
+        last = x.contiguous(memory_format=torch.channels_last)
+        ours = {"ours": lambda images=images: network.evaluate(images)}
+        theirs = {
+            "contiguous": lambda x=x: torch_gradient(plain, x),
+            "channels_last": lambda last=last: torch_gradient(channels_last, last),
+        }
+        ms = interleaved(ours | theirs, rounds)
+        best = min(ms["contiguous"], ms["channels_last"])
+        rows.append([n, ms["ours"], ms["contiguous"], ms["channels_last"], best / ms["ours"]])
+    table("Gradient, ms", ["batch", "ours", "PyTorch contiguous", "PyTorch channels_last", "best of PyTorch / ours"], rows)
+
+
+def throughput(network: Network, channels_last: Weights) -> None:
+    """(b) images per second with all cores."""
+    image = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
+    x = torch.tensor(image).contiguous(memory_format=torch.channels_last)
+
+    def rate(function: "object", callers: int, images: int = 96) -> float:
+        def work() -> None:
+            for _ in range(images // callers):
+                function()  # type: ignore[operator]
+
+        threads = [Thread(target=work) for _ in range(callers)]
+        start = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return images / (time.perf_counter() - start)
+
+    rows = []
+    for callers in (1, 2, 16):
+        ours = max(rate(lambda: network.evaluate(image), callers) for _ in range(2))
+        theirs = max(rate(lambda: torch_gradient(channels_last, x), callers) for _ in range(2))
+        rows.append([callers, ours, theirs, ours / theirs])
+    table("Images per second", ["callers", "ours", "PyTorch channels_last", "ratio"], rows)
+
+
+def visualization(network: Network, channels_last: Weights) -> None:
+    """(c) 200 steps of cs231n."""
+    made = recipe("cs231n", size=224, start="uniform", **DEFAULTS["cs231n"])
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    low, high = -mean / std, (1 - mean) / std
+
+    def theirs() -> None:
+        z = (torch.rand(1, 3, 224, 224) - mean) / std
+        for _ in range(200):
+            oy, ox = torch.randint(-16, 17, (2,)).tolist()
+            z = z.roll((oy, ox), (2, 3)).contiguous(memory_format=torch.channels_last).requires_grad_(True)
+            (forward(torch, channels_last, z * std + mean)[0, 76] - 1e-3 * (z * z).sum()).backward()
+            assert z.grad is not None
+            z = (z.detach() + 25 * z.grad).roll((-oy, -ox), (2, 3)).clamp(low, high)
+
+    def ours() -> None:
+        for _ in ascend(measure_class(network, 76), made, begin(made, 0)):
+            pass
+
+    ms = interleaved({"ours": ours, "theirs": theirs}, 3, warm_up=1)
+    rows: list[list[object]] = [["200 steps of cs231n (ours with blur)", ms["ours"] / 1e3, ms["theirs"] / 1e3, ms["theirs"] / ms["ours"]]]
+    table("Visualization, s", ["what", "ours", "PyTorch channels_last", "ratio"], rows)
+
+
+def growth(network: Network) -> None:
+    """(f) cost against size."""
+    rows: list[list[object]] = []
+    for size in (112, 224, 448):
+        image = np.random.default_rng(0).random((1, 3, size, size), np.float32)
+        ms = interleaved({"ours": lambda image=image: network.evaluate(image)}, 15)["ours"]
+        rows.append([size, ms, ms / size**2 * 1e6])
+    table("Gradient against the side of the image", ["side", "ms", "ns per pixel"], rows)
+
+
+def profile(network: Network) -> None:
+    """Where the time of one gradient goes, by ONNX Runtime's profiler."""
+    options = ort.SessionOptions()
+    options.enable_profiling, options.intra_op_num_threads = True, CORES
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = ort.InferenceSession(network.gradient_model().SerializeToString(), options, providers=["CPUExecutionProvider"])
+        feeds = {
+            "image": np.random.default_rng(0).random((1, 3, 224, 224), np.float32),
+            "class_id": np.array([-1]),
+            "d_score": np.ones(1, np.float32),
+        }
+        for _ in range(50):
+            session.run(["score", "d_image"], feeds)
+        events = json.loads(Path(session.end_profiling()).read_text())
+    by_operator: dict[str, float] = defaultdict(float)
+    runs = sum(event["name"] == "model_run" for event in events)
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            by_operator[event["args"]["op_name"]] += event["dur"] / 1e3 / runs
+    total, convolutions = sum(by_operator.values()), by_operator["Conv"]
+    largest = sorted(by_operator.items(), key=lambda item: -item[1])[:10]
+    table("Profile of one gradient", ["operator", "ms", "of the convolutions"], [[n, ms, ms / convolutions] for n, ms in largest])
+    print(f"\nall kernels {total:.2f} ms, {total / convolutions:.2f} times the convolutions")
+
+
+def main() -> None:
+    """Print all tables."""
+    torch.set_num_threads(CORES)
+    plain: Weights = tensors(torch, squeezenet_weights())
+    channels_last = {name: (k.contiguous(memory_format=torch.channels_last), b) for name, (k, b) in plain.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        build(Path(folder))
+        networks = Networks(Library(Path(folder)), Engine("cpu"), Batcher(CORES, 1, 1000, 600))
+        network = networks["squeezenet1_1"]
+        network.warm_up()
+        print(f"{CORES} cores, torch {torch.__version__}, onnxruntime {ort.__version__}")
+        latency(network, plain, channels_last)
+        throughput(network, channels_last)
+        visualization(network, channels_last)
+        growth(network)
+        profile(network)
+        networks.close()
+
+
+if __name__ == "__main__":
+    main()

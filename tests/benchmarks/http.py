@@ -1,0 +1,123 @@
+"""`POST /saliency` over HTTP against what the engine alone does on the same cores. Run: python -m tests.benchmarks.http."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+from threading import Thread
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from service.batcher import Batcher
+from service.engine import Engine
+from service.models.build import build
+from service.models.library import Library
+from service.network import Networks
+from tests.benchmarks.measure import table
+from tests.conftest import PHOTOGRAPHS, Server
+
+CORES = os.cpu_count() or 1
+REQUESTS = 160
+
+
+def engine_rate(models: Path) -> float:
+    """Images per second of the engine alone."""
+    networks = Networks(Library(models), Engine("cpu"), Batcher(CORES, 1, 1000, 600))
+    network, image = networks["squeezenet1_1"], np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
+    network.warm_up()
+    best = 0.0
+    for _ in range(3):
+        threads = [Thread(target=lambda: [network.evaluate(image) for _ in range(REQUESTS // 16)]) for _ in range(16)]
+        start = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        best = max(best, REQUESTS / (time.perf_counter() - start))
+    networks.close()
+    return best
+
+
+LOAD = """
+import sys, time, threading, httpx
+url, accept, output, path, callers, requests = sys.argv[1:]
+data, durations = open(path, "rb").read(), []
+def work():
+    with httpx.Client(base_url=url, timeout=60) as client:
+        for _ in range(int(requests) // int(callers)):
+            start = time.perf_counter()
+            r = client.post("/saliency", params={"output": output}, content=data, headers={"Content-Type": "image/jpeg", "Accept": accept})
+            r.raise_for_status()
+            durations.append(time.perf_counter() - start)
+threads = [threading.Thread(target=work) for _ in range(int(callers))]
+start = time.perf_counter()
+[t.start() for t in threads]; [t.join() for t in threads]
+durations.sort()
+print(len(durations) / (time.perf_counter() - start), durations[len(durations) // 2] * 1e3, durations[int(len(durations) * 0.99)] * 1e3)
+"""
+
+
+def load(server: Server, photograph: Path, accept: str, output: str, callers: int) -> tuple[float, float, float]:
+    """Requests per second, p50 and p99 in ms, by a client process of its own."""
+    command = [sys.executable, "-c", LOAD, server.url, accept, output, str(photograph), str(callers), str(REQUESTS)]
+    rate, p50, p99 = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return float(rate), float(p50), float(p99)
+
+
+def stages(server: Server, photograph: Path, accept: str, output: str) -> dict[str, float]:
+    """Median of each stage, in ms, of requests one after the other."""
+    found: dict[str, list[float]] = defaultdict(list)
+    with httpx.Client(base_url=server.url) as client:
+        for _ in range(30):
+            headers = {"Content-Type": "image/jpeg", "Accept": accept}
+            response = client.post("/saliency", params={"output": output}, content=photograph.read_bytes(), headers=headers)
+            for name, ms in re.findall(r"(\w+);dur=([\d.]+)", response.headers["server-timing"]):
+                found[name].append(float(ms))
+    return {name: median(values) for name, values in found.items()}
+
+
+def main() -> None:
+    """Print the tables."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        build(folder / "models")
+        photograph = folder / "cat.jpg"
+        buffer = io.BytesIO((PHOTOGRAPHS / "chelsea.png").read_bytes())
+        Image.open(buffer).convert("RGB").save(photograph, "JPEG", quality=90)
+        started = time.perf_counter()
+        server = Server("--models-dir", str(folder / "models"), "--data-dir", name, "--threads", "0", "--no-worker")
+        while server.client.get("/readyz").status_code != 200:
+            time.sleep(0.01)
+        ready = time.perf_counter() - started
+        alone = engine_rate(folder / "models")
+        rows: list[list[object]] = []
+        costs: list[list[object]] = []
+        for accept, output in (
+            ("application/x-npy", "heatmap"),
+            ("image/png", "heatmap"),
+            ("image/png", "overlay"),
+            ("application/json", "heatmap"),
+        ):
+            load(server, photograph, accept, output, 16)
+            for callers in (1, 16):
+                rate, p50, p99 = max(load(server, photograph, accept, output, callers) for _ in range(3))
+                rows.append([accept, output, callers, rate, p50, p99, p99 / p50, rate / alone])
+            spent = stages(server, photograph, accept, output)
+            costs.append([accept, output, *(spent.get(stage, 0.0) for stage in ("decode", "resize", "run", "colour", "encode"))])
+        print(f"engine alone: {alone:.1f} images/s; start to ready {ready:.2f} s; resident {server.resident_mib():.0f} MiB")
+        columns = ["answer", "output", "callers", "requests/s", "p50 ms", "p99 ms", "p99 / p50", "of the engine"]
+        table("POST /saliency, JPEG of 451 x 300", columns, rows)
+        table("Stages of one request, ms", ["answer", "output", "decode", "resize", "run", "colour", "encode"], costs)
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
