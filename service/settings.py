@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         str | None, Field(description="Store of artifacts (`s3://bucket/prefix`, `file:///folder`); `None` for the data folder.")
     ] = None
     worker: Annotated[bool, Field(description="Whether `convlens serve` runs jobs too; `--no-worker` turns it off.")] = True
-    job_concurrency: Annotated[int, Field(ge=1, le=64, description="Jobs that one worker runs at the same time.")] = 1
+    job_concurrency: Annotated[int, Field(ge=1, le=64, description="Jobs that one worker runs at the same time.")] = 4
     max_jobs: Annotated[int, Field(ge=1, description="Most unfinished jobs; more are answered with 429.")] = 10_000
     max_attempts: Annotated[int, Field(ge=1, description="How often a job is begun whose worker dies; then it has failed.")] = 3
     job_seconds: Annotated[float, Field(gt=0, description="Time in which a job must be done once it has begun, in seconds.")] = 1800.0

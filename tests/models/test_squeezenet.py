@@ -15,6 +15,7 @@ from service.models.build import build
 from service.models.manifest import read
 from service.models.weights import squeezenet_weights
 from service.network import Network
+from service.objectives import PREDICTED
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -121,17 +122,37 @@ def test_the_gradient_agrees_with_central_differences_in_float64(network: Networ
     assert np.abs(actual - dx).max() / np.abs(dx).max() < 1e-4
 
 
-# Where an activation lies within rounding of a kink, the float32 gradients of any two implementations differ by about 1e-4 of the norm
-# (seen with the coffee cup at 193 x 301 and 225 x 225, for ONNX Runtime and for PyTorch against float64); elsewhere by about 3e-7.
-@pytest.mark.parametrize("shape", [(224, 224), (227, 225), (193, 301)], ids=str)
-def test_the_gradient_agrees_with_autograd(network: Network, cat: bytes, shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("shape", [(224, 224), (75, 61)], ids=str)
+def test_the_gradient_is_that_of_autograd_in_float64(network: Network, cat: bytes, shape: tuple[int, int]) -> None:
     torch = pytest.importorskip("torch", reason="optional: pip install torch==2.13.0")
     from tests.models.torch_squeezenet import autograd
 
-    height, width = shape
-    pixels = fit(decode(cat, 10**7), 320, 320, "native").pixels[:, :height, :width]
-    images = np.stack([pixels, pixels])
-    at = network.evaluate(images, np.array([285, 76]))
-    logits, gradients = autograd(torch, squeezenet_weights(), images, at.class_ids)
-    np.testing.assert_allclose(at.logits, logits, rtol=1e-4, atol=1e-4)
-    assert np.linalg.norm(at.gradients - gradients) / np.linalg.norm(gradients) < 1e-4
+    image = cut_out(cat, shape)[None].astype(np.float64)
+    graph = ReferenceEvaluator(in_float64(network.gradient_model()))
+    ours = graph.run(["d_image"], {"image": image, "class_id": np.array([285]), "d_score": np.ones(1)})[0]
+    _, theirs = autograd(torch, squeezenet_weights(), image, np.array([285]))
+    assert np.linalg.norm(ours - theirs) / np.linalg.norm(theirs) < 1e-6
+
+
+# Where an activation lies within rounding of a kink, the float32 gradients of any two implementations differ by about 1e-4 of their norm,
+# PyTorch's from its own in float64 as well; elsewhere by about 3e-7. Hence the median over many.
+def test_the_gradient_agrees_with_autograd(network: Network, cat: bytes, coffee: bytes) -> None:
+    torch = pytest.importorskip("torch", reason="optional: pip install torch==2.13.0")
+    from tests.models.torch_squeezenet import autograd
+
+    errors = []
+    for data in (cat, coffee):
+        for shape in ((224, 224), (227, 225), (193, 301), (225, 231), (301, 193)):
+            images = np.stack([cut_out(data, shape)] * 2)
+            at = network.evaluate(images, np.array([PREDICTED, 76]))
+            logits, gradients = autograd(torch, squeezenet_weights(), images, at.class_ids)
+            np.testing.assert_allclose(at.logits, logits, rtol=1e-4, atol=1e-4)
+            errors += [float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in zip(at.gradients, gradients, strict=True)]
+    print("relative errors:", " ".join(f"{error:.0e}" for error in sorted(errors)))
+    assert np.median(errors) < 1e-6
+    assert max(errors) < 1e-3
+
+
+def cut_out(data: bytes, shape: tuple[int, int]) -> np.ndarray:
+    """The upper left part of a photograph whose short side is 320 pixels."""
+    return np.ascontiguousarray(fit(decode(data, 10**7), 320, 320, "native").pixels[:, : shape[0], : shape[1]])

@@ -43,6 +43,7 @@ def tensors(torch: Any, weights: Weights) -> dict[str, Any]:
 def autograd(torch: Any, weights: Weights, images: np.ndarray, class_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Logits and the gradients of the class scores with respect to the images."""
     x = torch.tensor(images, requires_grad=True)
-    logits = forward(torch, tensors(torch, weights), x)
+    cast = {name: (kernel.to(x.dtype), bias.to(x.dtype)) for name, (kernel, bias) in tensors(torch, weights).items()}
+    logits = forward(torch, cast, x)
     logits[range(len(images)), class_ids].sum().backward()
     return logits.detach().numpy(), x.grad.numpy()
