@@ -76,6 +76,22 @@ def load(server: Server, photograph: Path, accept: str, output: str, callers: in
     return float(rate), float(p50), float(p99)
 
 
+def responsiveness(server: Server, photograph: Path) -> tuple[float, float, float]:
+    """p50, p99 and maximum of `GET /healthz` in ms while 16 callers ask for overlays: how long the event loop is held."""
+    busy = Thread(target=load, args=(server, photograph, "image/png", "overlay", 16))
+    busy.start()
+    durations = []
+    with httpx.Client(base_url=server.url) as client:
+        while busy.is_alive():
+            start = time.perf_counter()
+            client.get("/healthz")
+            durations.append((time.perf_counter() - start) * 1e3)
+            time.sleep(0.005)
+    busy.join()
+    durations.sort()
+    return durations[len(durations) // 2], durations[int(len(durations) * 0.99)], durations[-1]
+
+
 def stages(server: Server, photograph: Path, accept: str, output: str) -> dict[str, float]:
     """Median of each stage, in ms, of requests one after the other."""
     found: dict[str, list[float]] = defaultdict(list)
@@ -120,6 +136,8 @@ def main() -> None:
         columns = ["answer", "output", "callers", "requests/s", "p50 ms", "p99 ms", "p99 / p50", "of the engine"]
         table("POST /saliency, JPEG of 451 x 300", columns, rows)
         table("Stages of one request, ms", ["answer", "output", "decode", "resize", "run", "colour", "encode"], costs)
+        p50, p99, most = responsiveness(server, photograph)
+        print(f"\nGET /healthz while 16 callers ask for overlays: p50 {p50:.1f} ms, p99 {p99:.1f} ms, maximum {most:.1f} ms")
         server.stop()
 
 

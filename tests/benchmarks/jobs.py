@@ -21,6 +21,25 @@ def milliseconds(function: Callable[[], object], times: int) -> float:
     return median(durations)
 
 
+def side_by_side(models: Path, folder: Path) -> None:
+    """Eight jobs at the same time against one after the other."""
+    seconds, pictures = {}, {}
+    for concurrency in (1, 8):
+        flags = ("--models-dir", str(models), "--data-dir", str(folder / str(concurrency)), "--threads", "0")
+        server = Server(*flags, "--job-concurrency", str(concurrency))
+        with Client(server.url) as client:
+            client.wait(client.submit(1, iterations=5).id)
+            start = time.perf_counter()
+            batch = client.submit([76, 187, 366, 530, 604, 683, 1, 2], iterations=100, seed=1, preview_every=0)
+            for job in batch.data:  # type: ignore[union-attr]
+                client.wait(job.id)
+            seconds[concurrency] = time.perf_counter() - start
+            pictures[concurrency] = [client.image(job.id) for job in batch.data]  # type: ignore[union-attr]
+        server.stop()
+    same = "the same bytes" if pictures[1] == pictures[8] else "different bytes"
+    print(f"\n8 jobs of 100 steps: {seconds[1]:.1f} s one after the other, {seconds[8]:.1f} s together ({same})")
+
+
 def main() -> None:
     """Print the table."""
     cat = (PHOTOGRAPHS / "chelsea.png").read_bytes()
@@ -52,8 +71,11 @@ def main() -> None:
             many = milliseconds(lambda: client.submit(76, iterations=4000, preview_every=0), room)
             refused = server.client.post("/visualize", json={"class_id": 76}).status_code
             print(f"| POST /visualize, median ms with 100 and with 9,100 to 10,000 queued | {few:.1f} | {many:.1f} | {many / few:.2f} |")
+            for job in client.search(limit=200).data:
+                client.cancel(job.id)
             print(f"\njob 10,001 of a bound of 10,000: {refused}")
         server.stop()
+        side_by_side(models, Path(folder))
 
 
 if __name__ == "__main__":
