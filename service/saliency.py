@@ -10,7 +10,7 @@ from scipy.special import softmax
 from service import images
 from service.attribution import METHODS, Evaluation
 from service.errors import InvalidParameter
-from service.images import Colormap, Fitted, Floats, Pixels, Resize
+from service.images import Colormap, Fitted, Floats, Photograph, Pixels, Resize
 from service.network import Network
 from service.objectives import PREDICTED
 from service.timing import Stopwatch
@@ -22,11 +22,11 @@ Output = Literal["overlay", "heatmap", "panel"]
 class Explanation:
     """One photograph, what the network makes of it, and the map of the pixels that the score depends on.
 
-    photograph: uint8 (H, W, 3). fitted: what the network saw of it. saliency: float32 (h, w), not normalized.
+    photograph: as decoded. fitted: what the network saw of it. saliency: float32 (h, w), not normalized.
     probabilities: (classes,). score: of class_id, the differentiated value, taken before the final ReLU if ``before_relu``.
     """
 
-    photograph: Pixels
+    photograph: Photograph
     fitted: Fitted
     saliency: Floats
     probabilities: Floats
@@ -36,17 +36,22 @@ class Explanation:
     zero_gradient: bool
 
 
-def read(files: Sequence[bytes], max_pixels: int, watch: Stopwatch) -> list[Pixels]:
-    """Decode the files in turn."""
+def read(files: Sequence[bytes], max_pixels: int, enough: int, watch: Stopwatch) -> list[Photograph]:
+    """Decode the files in turn, no larger than needed where that is cheaper; see `service.images.decode`."""
     with watch.stage("decode"):
-        return [images.decode(data, max_pixels) for data in files]
+        return [images.decode(data, max_pixels, enough) for data in files]
 
 
-def fit_all(network: Network, photographs: Sequence[Pixels], resize: Resize, watch: Stopwatch) -> list[Fitted]:
+def enough_for(network: Network, max_side: int = 0) -> int:
+    """The short side that a photograph needs: twice what the network sees, so that scaling it down is still smooth, and what is drawn."""
+    return max(2 * network.model.manifest.resize, max_side)
+
+
+def fit_all(network: Network, photographs: Sequence[Photograph], resize: Resize, watch: Stopwatch) -> list[Fitted]:
     """Scale each photograph for the network."""
     manifest = network.model.manifest
     with watch.stage("resize"):
-        return [images.fit(photograph, manifest.size, manifest.resize, resize) for photograph in photographs]
+        return [images.fit(photograph.pixels, manifest.size, manifest.resize, resize) for photograph in photographs]
 
 
 def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> list[Floats]:
@@ -57,7 +62,7 @@ def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> li
 
 def explain(
     network: Network,
-    photographs: Sequence[Pixels],
+    photographs: Sequence[Photograph],
     fitted: Sequence[Fitted],
     method: str,
     class_id: int | None,
@@ -80,7 +85,7 @@ def check_class(network: Network, class_id: int | None) -> None:
         raise InvalidParameter(f"class_id must be from 0 to {network.classes - 1} for {network.model.name}; it is {class_id}")
 
 
-def _explanation(photograph: Pixels, fitted: Fitted, maps: Floats, at: Evaluation) -> Explanation:
+def _explanation(photograph: Photograph, fitted: Fitted, maps: Floats, at: Evaluation) -> Explanation:
     return Explanation(
         photograph=photograph,
         fitted=fitted,
@@ -114,7 +119,7 @@ def draw(explanation: Explanation, style: Style, watch: Stopwatch) -> bytes:
 
 
 def _over_photograph(explanation: Explanation, heat: Floats, style: Style) -> Pixels:
-    seen = images.cut(explanation.photograph, explanation.fitted.box, style.max_side)
+    seen = images.cut(explanation.photograph.pixels, explanation.fitted.box, style.max_side)
     overlay = images.overlay(seen, heat, style.colormap, style.opacity)
     if style.output == "overlay":
         return overlay

@@ -29,7 +29,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     ("JPEG", {"quality": 95}, 12), ("WEBP", {"quality": 90}, 25), ("GIF", {}, 40), ("MPO", {"quality": 95}, 12),
 ])  # fmt: skip
 def test_formats(kind: str, options: dict[str, Any], tolerance: int) -> None:
-    pixels = decode(encoded(Image.fromarray(RGB), kind, **options), LIMIT)
+    pixels = decode(encoded(Image.fromarray(RGB), kind, **options), LIMIT).pixels
     assert np.abs(pixels.astype(int) - RGB).max() <= tolerance
 
 
@@ -40,25 +40,25 @@ def test_exif_orientation_is_honoured(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(Image.fromarray(np.ascontiguousarray(turned)), "PNG", exif=exif)
-    np.testing.assert_array_equal(decode(data, LIMIT), RGB)
+    np.testing.assert_array_equal(decode(data, LIMIT).pixels, RGB)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bit_grey_is_scaled(kind: str) -> None:
     grey = np.linspace(0, 65535, 1200).reshape(30, 40).astype(np.uint16)
-    pixels = decode(encoded(Image.fromarray(grey), kind), LIMIT)
+    pixels = decode(encoded(Image.fromarray(grey), kind), LIMIT).pixels
     assert np.abs(pixels[..., 1].astype(float) - grey / 257).max() <= 1
 
 
 def test_floating_point_pixels_are_scaled_to_their_range() -> None:
-    pixels = decode(encoded(Image.fromarray(np.linspace(-3, 7, 1200, dtype=np.float32).reshape(30, 40)), "TIFF"), LIMIT)
+    pixels = decode(encoded(Image.fromarray(np.linspace(-3, 7, 1200, dtype=np.float32).reshape(30, 40)), "TIFF"), LIMIT).pixels
     assert (pixels.min(), pixels.max()) == (0, 255)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK"])
 def test_modes_are_converted(mode: str) -> None:
     image = Image.fromarray(RGB).convert(mode)
-    pixels = decode(encoded(image, "TIFF" if mode == "CMYK" else "PNG"), LIMIT)
+    pixels = decode(encoded(image, "TIFF" if mode == "CMYK" else "PNG"), LIMIT).pixels
     assert pixels.shape == (30, 40, 3)
     np.testing.assert_allclose(pixels.astype(int), np.asarray(image.convert("RGB")).astype(int), atol=1)
 
@@ -67,12 +67,12 @@ def test_modes_are_converted(mode: str) -> None:
 def test_transparent_parts_lie_on_white(mode: str) -> None:
     image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
     data = encoded(image.convert(mode), "PNG", **({"transparency": 0} if mode == "P" else {}))
-    assert (decode(data, LIMIT) == 255).all()
+    assert (decode(data, LIMIT).pixels == 255).all()
 
 
 def test_the_first_frame_of_an_animation_counts() -> None:
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
-    pixels = decode(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), LIMIT)
+    pixels = decode(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), LIMIT).pixels
     assert pixels[0, 0].tolist() == [255, 0, 0] or pixels[0, 0, 0] > 250
 
 
@@ -97,7 +97,26 @@ def test_damage_is_an_error_or_a_picture_and_nothing_else(kind: str, at: int, no
     data = bytearray(encoded(Image.fromarray(RGB), kind))
     data[at : at + len(noise)] = noise
     with suppress(NotAnImage, TooLarge):
-        assert decode(bytes(data), LIMIT).shape[2] == 3
+        assert decode(bytes(data), LIMIT).pixels.shape[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("enough", "expected"), [(None, (1200, 900)), (800, (1200, 900)), (400, (600, 450)), (100, (150, 113)), (1, (150, 113))]
+)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_decoded_no_larger_than_needed(enough: int | None, expected: tuple[int, int], orientation: int) -> None:
+    large = Image.fromarray(RGB).resize((1200, 900), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photograph = decode(encoded(large, "JPEG", quality=95, exif=exif), 10**7, enough)
+    turned = orientation == 6
+    assert photograph.pixels.shape[1::-1] == (expected[::-1] if turned else expected)
+    assert photograph.size == ((900, 1200) if turned else (1200, 900))
+    height, width = photograph.pixels.shape[:2]
+    assert photograph.in_full((0, 0, width, height)) == (0, 0, *photograph.size)
+    mine = fit(photograph.pixels, 64, 80, "squash").pixels
+    whole = fit(decode(encoded(large, "JPEG", quality=95, exif=exif), 10**7).pixels, 64, 80, "squash").pixels
+    assert np.abs(mine - whole).max() < 0.05
 
 
 def test_squash_shows_the_whole_picture() -> None:

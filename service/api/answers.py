@@ -69,7 +69,7 @@ def saliency_result(network: Network, one: Explanation, style: Style, watch: Sto
             height=height,
             minimum=float(one.saliency.min()),
             maximum=float(one.saliency.max()),
-            box=one.fitted.box,
+            box=one.photograph.in_full(one.fitted.box),
             png=base64.b64encode(draw(one, style, watch)).decode(),
         ),
     )

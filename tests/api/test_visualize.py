@@ -21,7 +21,7 @@ LONG: dict[str, Any] = {"size": 64, "iterations": 4000, "preview_every": 1000, "
 
 @pytest.fixture(scope="module")
 def api(settings: Settings) -> Iterator[httpx.Client]:
-    with serving(settings.model_copy(update={"worker": True, "max_jobs": 5})) as client:
+    with serving(settings.model_copy(update={"worker": True, "max_jobs": 5, "job_concurrency": 1})) as client:
         yield client
 
 
@@ -242,3 +242,14 @@ def test_failing_expired_and_late_jobs(fresh: Settings, monkeypatch: pytest.Monk
         while (response := api.get(failed["links"]["self"])).status_code == 200:
             pass
         assert "has expired" in problem(response, 410)
+
+
+def test_jobs_side_by_side_make_the_same_pictures_as_alone(fresh: Settings) -> None:
+    pictures = []
+    for concurrency, folder in ((1, "a"), (8, "b")):
+        options = {"worker": True, "job_concurrency": concurrency, "data_dir": fresh.data_dir / folder, "lanes": 2}
+        with serving(fresh.model_copy(update=options)) as api, Client(str(api.base_url)) as client:
+            batch = client.submit(list(range(8)), **SMALL)
+            assert {client.wait(job.id).state for job in batch.data} == {"succeeded"}  # type: ignore[union-attr]
+            pictures.append([client.image(job.id) for job in batch.data])  # type: ignore[union-attr]
+    assert pictures[0] == pictures[1]

@@ -106,7 +106,7 @@ class Fleet:
         return self.apis[-1]
 
     def hire(self, number: int = 1) -> None:
-        hired = [start("worker", *self._flags, "--checkpoint-seconds", "0.3") for _ in range(number)]
+        hired = [start("worker", *self._flags, "--checkpoint-seconds", "0.3", "--job-concurrency", "1") for _ in range(number)]
         for worker in hired:
             await_line(worker, "worker ready")
         self.workers += hired

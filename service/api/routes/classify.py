@@ -9,7 +9,7 @@ from service.api.deps import ServicesDep
 from service.api.problems import RESPONSES
 from service.api.schemas import ClassifyAnswer, ClassifyParameters
 from service.api.uploads import merged, read_upload, request_body
-from service.saliency import classify, fit_all, read
+from service.saliency import classify, enough_for, fit_all, read
 from service.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
@@ -24,7 +24,7 @@ async def classify_photographs(request: Request, services: ServicesDep, query: A
     watch = Stopwatch()
 
     def work() -> ClassifyAnswer:
-        photographs = read(upload.files, services.settings.max_pixels, watch)
+        photographs = read(upload.files, services.settings.max_pixels, enough_for(network), watch)
         probabilities = classify(network, fit_all(network, photographs, parameters.resize, watch), watch)
         data = [classified(network, each) for each in probabilities]
         return ClassifyAnswer(meta=meta(network, parameters, watch), data=data)

@@ -12,7 +12,7 @@ from service.api.schemas import SaliencyAnswer, SaliencyParameters
 from service.api.uploads import merged, read_upload, request_body
 from service.errors import InvalidParameter
 from service.network import Network
-from service.saliency import Explanation, check_class, draw, explain, fit_all, read
+from service.saliency import Explanation, check_class, draw, enough_for, explain, fit_all, read
 from service.settings import Settings
 from service.timing import Stopwatch
 
@@ -48,7 +48,8 @@ async def explain_photographs(request: Request, services: ServicesDep, query: An
 
 def _answer(network: Network, files: list[bytes], parameters: SaliencyParameters, media: str, settings: Settings) -> Response:
     watch = Stopwatch()
-    photographs = read(files, settings.max_pixels, watch)
+    drawn = settings.max_side if parameters.output != "heatmap" else 0
+    photographs = read(files, settings.max_pixels, enough_for(network, drawn), watch)
     fitted = fit_all(network, photographs, parameters.resize, watch)
     explained = explain(network, photographs, fitted, parameters.method, parameters.class_id, watch)
     content = _render(network, explained, parameters, media, settings.max_side, watch)
