@@ -7,12 +7,13 @@ import numpy as np
 import onnx
 
 from service.attribution import Evaluation, Floats, Ints
-from service.autodiff import differentiate
+from service.autodiff import RULES, Rule, differentiate
+from service.autodiff.pooling import max_pool_by_indices
 from service.batcher import Batcher
 from service.engine import Engine, Session
 from service.models.library import Library, Model
 from service.objectives import PREDICTED, class_score
-from service.rewrites import simplify
+from service.rewrites import simplify, with_image_size
 
 
 class Network:
@@ -23,6 +24,7 @@ class Network:
         self._engine = engine
         self._batcher = batcher
         self._lock = Lock()
+        self._gradients: dict[tuple[int, ...] | None, Session] = {}
 
     @property
     def provider(self) -> str:
@@ -49,8 +51,7 @@ class Network:
         manifest = self.model.manifest
         if class_ids is None:
             class_ids = np.full(len(images), PREDICTED, np.int64)
-        with self._lock:
-            session = self._gradient
+        session = self._gradient_session(images.shape[2:])
         logits, chosen, scores, gradients = self._batcher.run(
             session,
             [manifest.logits, "chosen", "score", f"d_{manifest.input}"],
@@ -60,10 +61,23 @@ class Network:
         before_relu = (scores <= 0) & (manifest.logits_before_relu is not None)
         return Evaluation(logits, chosen, scores, before_relu, gradients)
 
-    def gradient_model(self) -> onnx.ModelProto:
-        """The graph of `evaluate`: the network, the score of one class, and its gradient."""
-        scored = class_score(simplify(self.model.proto), self.model.manifest)
-        return differentiate(scored, of="score", wrt=self.model.manifest.input)
+    def gradient_model(self, size: tuple[int, ...] | None = None) -> onnx.ModelProto:
+        """The graph of `evaluate`: the network, the score of one class, and its gradient; for images of one size (H, W) or of any."""
+        manifest = self.model.manifest
+        proto = simplify(self.model.proto)
+        if size is not None:
+            proto = with_image_size(proto, manifest.input, *size)
+        rules = RULES if self.provider == "cpu" else RULES | {"MaxPool": Rule(max_pool_by_indices)}
+        return differentiate(class_score(proto, manifest), of="score", wrt=manifest.input, rules=rules)
+
+    def _gradient_session(self, size: tuple[int, ...]) -> Session:
+        """The session for images of that size (H, W): one for the size of the manifest, one for all others."""
+        usual = (self.model.manifest.size,) * 2
+        key = usual if size == usual else None
+        with self._lock:
+            if key not in self._gradients:
+                self._gradients[key] = self._engine.load(self.gradient_model(key))
+            return self._gradients[key]
 
     def warm_up(self) -> None:
         """Make the sessions and run them once, so that the first request is not the slow one."""
@@ -74,10 +88,6 @@ class Network:
     @cached_property
     def _forward(self) -> Session:
         return self._engine.load(self.model.proto)
-
-    @cached_property
-    def _gradient(self) -> Session:
-        return self._engine.load(self.gradient_model())
 
 
 class Networks:

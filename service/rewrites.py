@@ -21,6 +21,16 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
     return ir.to_proto(copy)
 
 
+def with_image_size(model: onnx.ModelProto, image: str, height: int, width: int) -> onnx.ModelProto:
+    """The model for images of one size: all inner sizes become known, so that nothing of them is computed at run time."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    dims = next(i for i in fixed.graph.input if i.name == image).type.tensor_type.shape.dim
+    dims[2].dim_value, dims[3].dim_value = height, width
+    del fixed.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(fixed)
+
+
 def pool_before_relu(graph: ir.Graph) -> None:
     """MaxPool(Relu(x)) becomes Relu(MaxPool(x)): the same numbers, but the mask of the gradient is that of the smaller tensor.
 

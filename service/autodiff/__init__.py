@@ -5,10 +5,11 @@ Let a graph compute ``y = f(x)``. `differentiate` appends the nodes that compute
 ONNX graph of standard operators: it can be checked, saved, optimized and run wherever the original can.
 
 The walk (`backward`) visits the nodes between ``y`` and ``x`` in reverse order and asks the rule of each operator
-(`registry.RULES`) for the cotangents of its inputs. Rules live in `elementwise`, `reductions`, `shaping`, `linear` and `spatial`.
+(`registry.RULES`) for the cotangents of its inputs. Rules live in `elementwise`, `reductions`,
+`shaping`, `linear`, `spatial` and `pooling`.
 """
 
-from service.autodiff import elementwise, linear, reductions, shaping, spatial
+from service.autodiff import elementwise, linear, pooling, reductions, shaping, spatial
 from service.autodiff.backward import differentiate, missing_rules
 from service.autodiff.ops import Ops
 from service.autodiff.registry import NO_GRADIENT, RULES, Rule, vjp
@@ -22,6 +23,7 @@ __all__ = [
     "elementwise",
     "linear",
     "missing_rules",
+    "pooling",
     "reductions",
     "shaping",
     "spatial",

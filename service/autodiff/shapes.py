@@ -50,6 +50,12 @@ def _known_equal(a: int | ir.SymbolicDim, b: int | ir.SymbolicDim) -> bool:
     return a == b
 
 
+def known_dim(x: ir.Value, axis: int) -> int | None:
+    """The size of ``x`` along ``axis`` if it is known."""
+    size = x.shape[axis] if x.shape is not None else None
+    return size if isinstance(size, int) else None
+
+
 def dim(op: Ops, x: ir.Value, axis: int) -> ir.Value:
     """The size of ``x`` along ``axis`` as an int64 vector of one element."""
     if x.shape is not None and isinstance(size := x.shape[axis], int):

@@ -120,7 +120,7 @@ def profile(network: Network) -> None:
     options.enable_profiling, options.intra_op_num_threads = True, CORES
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = ort.InferenceSession(network.gradient_model().SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(network.gradient_model((224, 224)).SerializeToString(), options, providers=["CPUExecutionProvider"])
         feeds = {
             "image": np.random.default_rng(0).random((1, 3, 224, 224), np.float32),
             "class_id": np.array([-1]),
