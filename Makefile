@@ -12,7 +12,7 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/installed build ## Install, build the model files and serve on http://localhost:8000
-	$(BIN)/convlens serve $(ARGS)
+	MALLOC_ARENA_MAX=2 $(BIN)/convlens serve $(ARGS)
 
 test: $(VENV)/installed-dev build ## Install what tests need and run everything: ruff, mypy, pytest
 	$(MAKE) lint

@@ -53,7 +53,10 @@ async def submit(
         response.headers["Location"] = f"/visualize/batches/{submission.batch}"
         return await show_batch(submission.batch, services, office)
     response.headers["Location"] = f"/visualize/{submission.ids[0]}"
-    return await _answer(services, office.ledger, await office.ledger.get(submission.ids[0]))
+    job = await office.ledger.get(submission.ids[0])
+    if submission.again:
+        return await _answer(services, office.ledger, job)
+    return job_answer(job, _class_name(services, job), [], [], await office.ledger.position(job))  # it has not begun
 
 
 @router.get("")
