@@ -192,8 +192,10 @@ class Worker:
         except asyncio.CancelledError:
             await asyncio.shield(self._hand_back(attempt, job, lease))
             raise
-        except (RedisError, OSError):
-            raise  # the queue tries again when it is back
+        except RedisError:
+            logger.warning("job %s: the queue cannot be reached; the job goes on when it is back", job_id)
+            await self._hand_back_patiently(job, lease)
+            raise
         except Exception as error:
             logger.exception("job %s failed", job_id)
             await self._fail(job, lease, str(error) if isinstance(error, ConvlensError) else f"{type(error).__name__}: {error}")
@@ -226,6 +228,16 @@ class Worker:
         await attempt.save()
         await self._ledger.hand_back(job.id, lease)
         logger.info("job %s is handed back", job.id)
+
+    async def _hand_back_patiently(self, job: Job, lease: str) -> None:
+        """Hand back a job once the queue can be reached again: that it was away is no failure of the job."""
+        while True:
+            try:
+                await self._ledger.hand_back(job.id, lease)
+            except RedisError:
+                await asyncio.sleep(1)
+            else:
+                return
 
     async def _fail(self, job: Job, lease: str, detail: str) -> None:
         problem = {"type": "about:blank", "title": "Job failed", "status": 500, "detail": detail}

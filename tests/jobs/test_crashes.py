@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 
 from service.api.job_schemas import JobAnswer
-from service.client import Client
+from service.client import Client, ServiceError
 from service.jobs.valkey import EmbeddedValkey
 from tests.conftest import Server, await_line, start
 
@@ -185,3 +185,22 @@ def test_two_apis_and_three_workers(fleet: Fleet) -> None:
         ids = [submit(submitting, class_id, iterations=5).id for class_id in range(100)]
         assert {polling.wait(id_).state for id_ in ids} == {"succeeded"}
         assert polling.image(ids[0]) == submitting.image(ids[0])
+
+
+def test_a_queue_that_is_away_for_some_time_costs_no_attempt(fleet: Fleet) -> None:
+    server = fleet.api()
+    fleet.hire()
+    with Client(server.url) as client:
+        job = submit(client, iterations=3000)
+        until_running(client, job, 100)
+        with Redis(unix_socket_path=str(fleet.valkey.socket)) as redis:
+            os.kill(redis.info("server")["process_id"], signal.SIGKILL)  # type: ignore[index]
+        while fleet.valkey.is_alive():
+            pass
+        with pytest.raises(ServiceError) as refused:
+            client.get(job.id)
+        assert refused.value.status == 503
+        time.sleep(5)  # longer than any single command is tried for
+        fleet.valkey.start()
+        done = client.wait(job.id, 60)
+        assert (done.state, done.attempts, len(done.trace)) == ("succeeded", 1, 3000)
