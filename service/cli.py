@@ -87,7 +87,9 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def _serve(settings: Settings, _: Any) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_config=LOGGING, timeout_graceful_shutdown=10)
+    uvicorn.run(
+        app, host=settings.host, port=settings.port, log_config=LOGGING, access_log=settings.access_log, timeout_graceful_shutdown=10
+    )
 
 
 def _worker(settings: Settings, _: Any) -> None:

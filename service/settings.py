@@ -49,4 +49,5 @@ class Settings(BaseSettings):
     retention_seconds: Annotated[float, Field(gt=0, description="Time for which a finished job and its pictures are kept, in seconds.")] = (
         604_800.0
     )
+    access_log: Annotated[bool, Field(description="Whether each request is logged.")] = True
     upload_seconds: Annotated[float, Field(gt=0, description="Time in which a request body must arrive, in seconds.")] = 60.0

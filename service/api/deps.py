@@ -40,12 +40,12 @@ class Services:
         return await to_thread.run_sync(function, limiter=self.workers)
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # a plain function would go through a thread
     services: Services = request.app.state.services
     return services
 
 
-def _office(services: Annotated[Services, Depends(_services)]) -> Office:
+async def _office(services: Annotated[Services, Depends(_services)]) -> Office:
     return services.office
 
 

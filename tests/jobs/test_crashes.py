@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,16 @@ def submit(client: Client, class_id: int = 76, **parameters: Any) -> JobAnswer:
     return job
 
 
+def kill_valkey(valkey: EmbeddedValkey) -> None:
+    """As the kernel would when memory is short."""
+    with Redis(unix_socket_path=str(valkey.socket)) as redis:
+        pid = int(redis.info("server")["process_id"])  # type: ignore[index]
+    os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError, FileNotFoundError):
+        while "zombie" not in Path(f"/proc/{pid}/status").read_text():
+            pass
+
+
 @pytest.mark.parametrize("valkey_dies_too", [False, True], ids=["service", "service-and-valkey"])
 def test_a_killed_service_goes_on_from_the_checkpoint(models_dir: Path, tmp_path: Path, valkey_dies_too: bool) -> None:
     flags = ("--models-dir", str(models_dir), "--data-dir", str(tmp_path), "--checkpoint-seconds", "0.3")
@@ -43,11 +54,7 @@ def test_a_killed_service_goes_on_from_the_checkpoint(models_dir: Path, tmp_path
     checkpoint = tmp_path / "artifacts" / job.id / "checkpoint.npz"
     assert checkpoint.exists()
     if valkey_dies_too:
-        valkey = EmbeddedValkey(tmp_path)
-        with Redis(unix_socket_path=str(valkey.socket)) as redis:
-            os.kill(redis.info("server")["process_id"], signal.SIGKILL)  # type: ignore[index]
-        while valkey.is_alive():
-            pass
+        kill_valkey(EmbeddedValkey(tmp_path))
     server = Server(*flags)
     try:
         with Client(server.url) as client:
@@ -83,8 +90,7 @@ def test_a_valkey_that_dies_alone_is_started_again(models_dir: Path, tmp_path: P
         with Client(server.url) as client:
             job = submit(client, iterations=1500)
             until_running(client, job, 100)
-            listed = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=True).stdout
-            os.kill(int(listed.split()[0]), signal.SIGKILL)
+            kill_valkey(EmbeddedValkey(tmp_path))
             assert client.wait(job.id, 60).state == "succeeded"
     finally:
         server.stop()
@@ -193,10 +199,7 @@ def test_a_queue_that_is_away_for_some_time_costs_no_attempt(fleet: Fleet) -> No
     with Client(server.url) as client:
         job = submit(client, iterations=3000)
         until_running(client, job, 100)
-        with Redis(unix_socket_path=str(fleet.valkey.socket)) as redis:
-            os.kill(redis.info("server")["process_id"], signal.SIGKILL)  # type: ignore[index]
-        while fleet.valkey.is_alive():
-            pass
+        kill_valkey(fleet.valkey)
         with pytest.raises(ServiceError) as refused:
             client.get(job.id)
         assert refused.value.status == 503
