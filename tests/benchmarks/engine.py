@@ -11,6 +11,7 @@ from threading import Thread
 import numpy as np
 import onnxruntime as ort
 import torch
+from captum.attr import Saliency
 
 from service.batcher import Batcher
 from service.engine import Engine
@@ -52,6 +53,23 @@ def latency(network: Network, plain: Weights, channels_last: Weights) -> None:
         best = min(ms["contiguous"], ms["channels_last"])
         rows.append([n, ms["ours"], ms["contiguous"], ms["channels_last"], best / ms["ours"]])
     table("Gradient, ms", ["batch", "ours", "PyTorch contiguous", "PyTorch channels_last", "best of PyTorch / ours"], rows)
+
+
+def compiled(network: Network, plain: Weights) -> None:
+    """(a) once more, against torch.compile and Captum's Saliency."""
+    image = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
+    x = torch.tensor(image)
+    scores = torch.compile(lambda images: forward(torch, plain, images).max(dim=1).values.sum())
+
+    def theirs() -> None:
+        inputs = x.detach().requires_grad_(True)
+        scores(inputs).backward()
+
+    saliency = Saliency(lambda images: forward(torch, plain, images))
+    captum = {"Captum": lambda: saliency.attribute(x, target=285)}
+    ms = interleaved({"ours": lambda: network.evaluate(image), "torch.compile": theirs} | captum, 20)
+    rows: list[list[object]] = [[name, ms[name], ms[name] / ms["ours"]] for name in ms]
+    table("Gradient at batch 1", ["what", "ms", "of ours"], rows)
 
 
 def throughput(network: Network, channels_last: Weights) -> None:
@@ -152,6 +170,7 @@ def main() -> None:
         network.warm_up()
         print(f"{CORES} cores, torch {torch.__version__}, onnxruntime {ort.__version__}")
         latency(network, plain, channels_last)
+        compiled(network, plain)
         throughput(network, channels_last)
         visualization(network, channels_last)
         growth(network)
