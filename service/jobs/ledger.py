@@ -187,7 +187,7 @@ class Ledger:
         return outcome
 
     async def hand_back(self, id_: str, lease: str) -> str:
-        """Put a running job back into the queue; the attempt does not count."""
+        """Give up a job in order; the attempt does not count. If it is still the holder's, it goes back into the queue."""
         outcome: str = await self._run(scripts.HAND_BACK, id_, time.time(), lease)
         return outcome
 

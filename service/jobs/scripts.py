@@ -146,16 +146,16 @@ return to
 """
 )
 
-# id, now, lease -> 'ok' | 'lost' | 'gone'. The worker stops: the job is as before the attempt.
+# id, now, lease -> 'ok' | 'lost' | 'gone'. The holder stops in order, so its attempt does not count, even if another has taken it for dead.
 HAND_BACK = (
     _SHARED
     + """
 local id, now, lease = ARGV[2], ARGV[3], ARGV[4]
 local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
 if not state then return 'gone' end
+redis.call('HINCRBY', job(id), 'attempts', -1)
 if holder ~= lease then return 'lost' end
 redis.call('HDEL', job(id), 'lease')
-redis.call('HINCRBY', job(id), 'attempts', -1)
 if state == 'running' then move(id, 'queued', now) end
 return 'ok'
 """

@@ -220,6 +220,8 @@ class Worker:
             await self._store.delete(checkpoint_name(job.id))
         elif outcome == "deadline":
             await self._fail(job, lease, f"it was not done within {self._limits.seconds:g} seconds; ask for fewer iterations")
+        elif outcome == "lost":
+            await self._ledger.hand_back(job.id, lease)
         elif outcome == "gone":
             await self._store.delete_all(job.id)
         logger.info("job %s stopped: %s", job.id, outcome)

@@ -78,7 +78,6 @@ async def test_one_lease_at_a_time(ledger: Ledger, monkeypatch: pytest.MonkeyPat
     assert await ledger.claim(id_, "b") == "run"
     assert await ledger.progress(id_, "a", 0, [1.0], {"step": 1}, None) == "lost"
     assert await ledger.finish(id_, "a", State.SUCCEEDED, result={}) == "lost"
-    assert await ledger.hand_back(id_, "a") == "lost"
     assert await ledger.progress(id_, "b", 0, [1.0], {"step": 1}, None) == "running"
     assert (await ledger.get(id_)).attempts == 2
     assert await ledger.claim(id_, "c") == "exhausted"
@@ -86,6 +85,17 @@ async def test_one_lease_at_a_time(ledger: Ledger, monkeypatch: pytest.MonkeyPat
     assert job.state is State.FAILED
     assert job.problem is not None
     assert "died 2 times" in job.problem["detail"]
+
+
+async def test_a_holder_that_was_taken_for_dead_and_lives_does_not_count(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    (id_,) = await submitted(ledger)
+    monkeypatch.setattr(ledgers, "SILENCE_SECONDS", 0)
+    for lease, next_lease in ("ab", "bc", "cd", "de"):
+        assert await ledger.claim(id_, lease) == "run"
+        assert await ledger.claim(id_, next_lease) == "run"
+        assert await ledger.hand_back(id_, lease) == "lost"
+        assert await ledger.hand_back(id_, next_lease) == "ok"
+    assert (await ledger.get(id_)).attempts == 0
 
 
 async def test_a_job_that_is_handed_back_has_not_been_tried(ledger: Ledger) -> None:
