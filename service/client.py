@@ -66,6 +66,20 @@ def _submitted(response: httpx.Response) -> JobAnswer | BatchAnswer:
     return JobAnswer.model_validate(data) if "state" in data else BatchAnswer.model_validate(data)
 
 
+def _as_job(response: httpx.Response) -> JobAnswer:
+    return JobAnswer.model_validate_json(response.content)
+
+
+def _stream(id_: str, last_event_id: str | None) -> dict[str, Any]:
+    headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+    return {"method": "GET", "url": f"/visualize/{id_}/events", "headers": headers}
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed later: the service could not be reached, or failed itself."""
+    return not isinstance(error, ServiceError) or error.status >= 500
+
+
 def _pauses() -> Iterator[float]:
     """Ever longer pauses, in seconds."""
     pause = FIRST_PAUSE
@@ -104,27 +118,26 @@ class Client:
 
     def get(self, id_: str) -> JobAnswer:
         """The job as it stands."""
-        return JobAnswer.model_validate_json(self._send(_job(id_)).content)
+        return _as_job(self._send(_job(id_)))
 
     def wait(self, id_: str, timeout: float = 3600.0) -> JobAnswer:
         """The job at its end: long polls, and ever longer pauses while the service cannot be reached. Raises `TimeoutError`."""
         deadline, pauses = time.monotonic() + timeout, _pauses()
         while time.monotonic() < deadline:
             try:
-                job = JobAnswer.model_validate_json(self._send(_job(id_, min(WAIT_SECONDS, timeout))).content)
+                job = _as_job(self._send(_job(id_, min(WAIT_SECONDS, timeout))))
                 if job.state not in ACTIVE:
                     return job
                 pauses = _pauses()
             except (httpx.TransportError, ServiceError) as error:
-                if isinstance(error, ServiceError) and error.status < 500:
+                if not _may_pass(error):
                     raise
                 time.sleep(next(pauses))
         raise TimeoutError(f"the job {id_} is not done after {timeout:g} seconds")
 
     def events(self, id_: str, last_event_id: str | None = None) -> Iterator[ServerSentEvent]:
         """What happens to the job, up to its end."""
-        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
-        with connect_sse(self._http, "GET", f"/visualize/{id_}/events", headers=headers) as source:
+        with connect_sse(self._http, **_stream(id_, last_event_id)) as source:
             if source.response.is_error:
                 source.response.read()
                 _checked(source.response)
@@ -144,7 +157,7 @@ class Client:
 
     def cancel(self, id_: str) -> JobAnswer:
         """Stop the job at its next step."""
-        return JobAnswer.model_validate_json(self._send(_Call("POST", f"/visualize/{id_}/cancel")).content)
+        return _as_job(self._send(_Call("POST", f"/visualize/{id_}/cancel")))
 
     def delete(self, id_: str) -> None:
         """Forget the job and its pictures."""
@@ -173,7 +186,7 @@ class AsyncClient:
 
     async def get(self, id_: str) -> JobAnswer:
         """The job as it stands."""
-        return JobAnswer.model_validate_json((await self._send(_job(id_))).content)
+        return _as_job(await self._send(_job(id_)))
 
     async def wait(self, id_: str, timeout: float = 3600.0) -> JobAnswer:  # noqa: ASYNC109 - as in Client
         """The job at its end; see `Client.wait`."""
@@ -181,19 +194,18 @@ class AsyncClient:
         async with asyncio.timeout(timeout):
             while True:
                 try:
-                    job = JobAnswer.model_validate_json((await self._send(_job(id_, WAIT_SECONDS))).content)
+                    job = _as_job(await self._send(_job(id_, WAIT_SECONDS)))
                     if job.state not in ACTIVE:
                         return job
                     pauses = _pauses()
                 except (httpx.TransportError, ServiceError) as error:
-                    if isinstance(error, ServiceError) and error.status < 500:
+                    if not _may_pass(error):
                         raise
                     await asyncio.sleep(next(pauses))
 
     async def events(self, id_: str, last_event_id: str | None = None) -> AsyncIterator[ServerSentEvent]:
         """What happens to the job, up to its end."""
-        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
-        async with aconnect_sse(self._http, "GET", f"/visualize/{id_}/events", headers=headers) as source:
+        async with aconnect_sse(self._http, **_stream(id_, last_event_id)) as source:
             if source.response.is_error:
                 await source.response.aread()
                 _checked(source.response)
@@ -214,7 +226,7 @@ class AsyncClient:
 
     async def cancel(self, id_: str) -> JobAnswer:
         """Stop the job at its next step."""
-        return JobAnswer.model_validate_json((await self._send(_Call("POST", f"/visualize/{id_}/cancel"))).content)
+        return _as_job(await self._send(_Call("POST", f"/visualize/{id_}/cancel")))
 
     async def delete(self, id_: str) -> None:
         """Forget the job and its pictures."""

@@ -1,4 +1,4 @@
-"""From the parameters of a job to its picture: joins networks, synthesis and images; knows neither queue nor HTTP."""
+"""From the parameters of a job to its picture: joins networks, synthesis and images; knows no HTTP."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,8 +26,12 @@ class Measurement:
     score: float
     gradient: Floats
     rank: int
-    probability: float
     before_relu: bool
+
+
+def rank_of(class_id: int, scores: Floats) -> int:
+    """The place of the class among all by its score (classes,); 1 is the top."""
+    return int((scores > scores[class_id]).sum()) + 1
 
 
 def measure_class(network: Network, class_id: int) -> Callable[[Floats], Measurement]:
@@ -36,12 +40,10 @@ def measure_class(network: Network, class_id: int) -> Callable[[Floats], Measure
 
     def measure(image: Floats) -> Measurement:
         at = network.evaluate(image[None], wanted, background=True)
-        logits = at.logits[0]
         return Measurement(
             score=float(at.scores[0]),
             gradient=at.gradients[0],
-            rank=int((logits > logits[class_id]).sum()) + 1,
-            probability=float(softmax(logits)[class_id]),
+            rank=rank_of(class_id, at.logits[0]),
             before_relu=bool(at.before_relu[0]),
         )
 
@@ -81,7 +83,7 @@ class Visualization:
             "predicted_name": self._network.model.manifest.labels[predicted],
             "predicted_probability": float(probabilities[predicted]),
             "probability": float(probabilities[self._class_id]),
-            "rank": int((probabilities > probabilities[self._class_id]).sum()) + 1,
+            "rank": rank_of(self._class_id, probabilities),
             "provider": self._network.provider,
             "model_sha256": self._network.model.sha256,
         }

@@ -32,7 +32,7 @@ def differentiate(model: onnx.ModelProto, of: str, wrt: str | Sequence[str], rul
     graph = prepared.graph
     target, *sources = (_find(graph, name) for name in [of, *wrt])
     path = _path(graph, target, sources)
-    if missing := [node for node in path.nodes if node.op_type not in rules or node.domain]:
+    if missing := path.without_rule(rules):
         raise NotDifferentiable(registry.missing_message(missing))
     for source in sources:
         if source not in path.values:
@@ -54,7 +54,7 @@ def missing_rules(model: onnx.ModelProto, of: str, wrt: str, rules: Mapping[str,
     """The operators between ``wrt`` and ``of`` that have no rule, one ``Operator (node name)`` for each node."""
     graph = _prepare(model).graph
     path = _path(graph, _find(graph, of), [_find(graph, wrt)])
-    return [f"{node.op_type} ({node.name})" for node in path.nodes if node.op_type not in rules or node.domain]
+    return [f"{node.op_type} ({node.name})" for node in path.without_rule(rules)]
 
 
 class Path:
@@ -63,6 +63,10 @@ class Path:
     def __init__(self, nodes: list[ir.Node], values: set[ir.Value]) -> None:
         self.nodes = nodes
         self.values = values
+
+    def without_rule(self, rules: Mapping[str, Rule]) -> list[ir.Node]:
+        """The nodes that cannot be differentiated."""
+        return [node for node in self.nodes if node.op_type not in rules or node.domain]
 
 
 def _prepare(model: onnx.ModelProto) -> ir.Model:
@@ -118,7 +122,7 @@ def _walk(op: Ops, path: Path, target: ir.Value, seed: ir.Value, rules: Mapping[
 
     def cotangent(value: ir.Value) -> ir.Value | None:
         if value not in sums and value in terms:
-            sums[value] = _sum(op, terms[value])
+            sums[value] = op.total(terms[value])
         return sums.get(value)
 
     for node in reversed(path.nodes):
@@ -137,13 +141,6 @@ def _walk(op: Ops, path: Path, target: ir.Value, seed: ir.Value, rules: Mapping[
     for value in path.values:
         cotangent(value)
     return sums
-
-
-def _sum(op: Ops, terms: Sequence[ir.Value]) -> ir.Value:
-    total = terms[0]
-    for term in terms[1:]:
-        total = op.Add(total, term)
-    return total
 
 
 def _named_output(op: Ops, dx: ir.Value, source: ir.Value) -> ir.Value:

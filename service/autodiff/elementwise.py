@@ -7,7 +7,7 @@ from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import dtype, operand, rank
 
-_LARGEST = float(np.finfo(np.float32).max)
+STEEPEST = float(np.finfo(np.float32).max)
 
 
 def step(op: Ops, x: ir.Value) -> ir.Value:
@@ -17,7 +17,7 @@ def step(op: Ops, x: ir.Value) -> ir.Value:
     """
     if x.dtype == ir.DataType.FLOAT16:  # the slope would be infinite
         return op.Cast(op.Greater(x, 0), to=dtype(x))
-    return op.HardSigmoid(x, alpha=_LARGEST, beta=0.0)
+    return op.HardSigmoid(x, alpha=STEEPEST, beta=0.0)
 
 
 def mask(op: Ops, condition: ir.Value, dy: ir.Value) -> ir.Value:

@@ -1,6 +1,7 @@
 """Appending nodes to a graph with the least ceremony: ``op.Mul(dy, op.Exp(x))``."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from itertools import chain, count
 from typing import Any
 
@@ -43,6 +44,10 @@ class Ops:
     def several(self, op_type: str, outputs: int, *operands: Operand, **attributes: Any) -> Sequence[ir.Value]:
         """Append a node with several outputs and return them all."""
         return self._append(op_type, operands, attributes, outputs)
+
+    def total(self, terms: Sequence[ir.Value]) -> ir.Value:
+        """The sum of one or several values of the same shape."""
+        return reduce(self.Add, terms)
 
     def constant(self, array: npt.ArrayLike, like: ir.Value | None = None) -> ir.Value:
         """An initializer that holds ``array``, in the element type of ``like`` if that is given."""

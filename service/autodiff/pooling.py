@@ -6,16 +6,15 @@ from math import ceil
 import numpy as np
 import onnx_ir as ir
 
+from service.autodiff.elementwise import STEEPEST
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import dim, dtype, known_dim, operand, rank, shape_of, zeros_like
 from service.autodiff.windows import Window, window
 
-_LARGEST = float(np.finfo(np.float32).max)
-
 
 def max_pool_by_indices(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Dy is scattered to where the largest element of each window was, the first in row order where several are (as PyTorch has it).
+    """Scatter dy to where the largest element of each window was, the first in row order where several are (as PyTorch has it).
 
     Few nodes, and the form for a GPU. On a CPU the search for the indices costs more than half of what all convolutions do.
     """
@@ -89,12 +88,13 @@ def _undo(op: Ops, axis: _Axis, x: ir.Value, y: ir.Value, dy: ir.Value, shape: "
     padded, at = _padded(op, axis, x), op.constant([axis.at])
     left, parts = dy, []
     for offset in range(axis.size - 1):
-        end = op.Add(op.Mul(op.Sub(axis.count(op), op.constant([1])), op.constant([axis.stride])), op.constant([offset + 1]))
         if axis.known is not None:
             end = op.constant([offset + 1 + axis.stride * (axis.known[1] - 1)])
+        else:
+            end = op.Add(op.Mul(axis.count(op), op.constant([axis.stride])), op.constant([offset + 1 - axis.stride]))
         element = op.Slice(padded, op.constant([offset]), end, at, op.constant([axis.stride]))
         # max(0, 1 − 3.4e38 · (y − x)) is 1 where x is the maximum, else 0.
-        part = op.Mul(left, op.HardSigmoid(op.Sub(element, y), alpha=_LARGEST, beta=1.0))
+        part = op.Mul(left, op.HardSigmoid(op.Sub(element, y), alpha=STEEPEST, beta=1.0))
         left = op.Sub(left, part)
         parts.append(part)
     return _interleaved(op, axis, [*parts, left], shape)  # what is left by all others belongs to the last
@@ -130,10 +130,7 @@ def _interleaved(op: Ops, axis: _Axis, parts: list[ir.Value], shape: "list[int |
     phases: list[ir.Value] = []
     for phase in range(axis.stride):
         shifted = [_shifted(op, axis, parts[j], j // axis.stride, spare) for j in range(phase, axis.size, axis.stride)]
-        total = shifted[0] if shifted else op.Mul(phases[0], 0)
-        for term in shifted[1:]:
-            total = op.Add(total, term)
-        phases.append(total)
+        phases.append(op.total(shifted) if shifted else op.Mul(phases[0], 0))
     if axis.stride == 1:
         joined = phases[0]
     else:

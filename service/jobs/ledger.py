@@ -110,13 +110,6 @@ class Ledger:
         rank = await self.redis.zrank(f"{PREFIX}state:queued", job.id)
         return None if rank is None else int(rank)
 
-    async def counts(self) -> dict[State, int]:
-        """How many jobs there are in each state."""
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for state in State:
-                pipe.zcard(f"{PREFIX}state:{state}")
-            return dict(zip(State, await pipe.execute(), strict=True))
-
     async def trace(self, id_: str) -> list[float]:
         """The score at each step so far."""
         return [float(score) for score in await self.redis.lrange(f"{PREFIX}trace:{id_}", 0, -1)]  # type: ignore[misc]

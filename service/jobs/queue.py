@@ -1,5 +1,7 @@
 """The queue that hands jobs to workers: SAQ on Valkey or Redis."""
 
+from collections.abc import Sequence
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -37,10 +39,11 @@ class JobQueue(RedisQueue):
         if entry is not None and entry.status is Status.QUEUED:
             await self.abort(entry, "cancelled", ttl=1)
 
-    async def holds(self, job_id: str) -> bool:
-        """Whether the job is queued or running as far as the queue knows."""
-        entry = await self.job(job_id)
-        return entry is not None and entry.status in (Status.QUEUED, Status.ACTIVE)
+    async def missing(self, job_ids: Sequence[str]) -> list[str]:
+        """Those of the jobs that are neither queued nor running as far as the queue knows."""
+        entries = await self.jobs(job_ids) if job_ids else []
+        held = (Status.QUEUED, Status.ACTIVE)
+        return [id_ for id_, entry in zip(job_ids, entries, strict=True) if entry is None or entry.status not in held]
 
 
 def connect(url: str, *, decode: bool, patience: int = 6) -> Redis:

@@ -167,10 +167,6 @@ class Worker:
             supervisor.cancel()
             await asyncio.gather(supervisor, return_exceptions=True)
 
-    async def stop(self) -> None:
-        """End `run`."""
-        await self._worker.stop()
-
     async def _run(self, context: dict[str, Any], *, job_id: str) -> None:
         lease = secrets.token_hex(8)
         outcome = await self._ledger.claim(job_id, lease)
@@ -258,8 +254,8 @@ class Worker:
     async def _requeue_lost(self) -> None:
         """A process that died between the record and the queue leaves a job in the ledger only."""
         for state in (State.RUNNING, State.CANCELLING, State.QUEUED):
-            for job_id in await self._ledger.oldest(state, 200):
-                if not await self._queue.holds(job_id) and await self._is_forgotten(job_id):
+            for job_id in await self._queue.missing(await self._ledger.oldest(state, 200)):
+                if await self._is_forgotten(job_id):
                     logger.warning("job %s was lost by the queue and is queued again", job_id)
                     await self._queue.add(job_id)
 

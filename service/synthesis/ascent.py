@@ -17,7 +17,7 @@ MAX_RESTARTS = 10
 
 
 class Measured(Protocol):
-    """What the network says of one image: its score, the gradient (3, H, W), the rank of the target (1 is the top), its probability."""
+    """What the network says of one image: its score, the gradient (3, H, W), the rank of the target (1 is the top)."""
 
     @property
     def score(self) -> float: ...  # noqa: D102
@@ -25,8 +25,6 @@ class Measured(Protocol):
     def gradient(self) -> npt.NDArray[np.floating[Any]]: ...  # noqa: D102
     @property
     def rank(self) -> int: ...  # noqa: D102
-    @property
-    def probability(self) -> float: ...  # noqa: D102
     @property
     def before_relu(self) -> bool: ...  # noqa: D102
 
