@@ -40,6 +40,9 @@ class _Task:
         return (id(self.session), self.outputs, *((name, a.shape[1:], a.dtype.str) for name, a in sorted(self.feeds.items())))
 
 
+_Outcome = list[Array] | BaseException
+
+
 class Batcher:
     """Runs graphs on a number of lanes.
 
@@ -105,11 +108,14 @@ class Batcher:
                 tasks = self._take()
                 self._busy += 1
                 alone = self._busy == 1 and not (self._interactive or self._background)
-            try:
-                _run_merged([task for task in tasks if task.result.set_running_or_notify_cancel()], alone)
-            finally:
-                with self._changed:
-                    self._busy -= 1
+            outcomes = _run_merged([task for task in tasks if task.result.set_running_or_notify_cancel()], alone)
+            with self._changed:  # before the callers go on, so that their next runs find this lane free
+                self._busy -= 1
+            for task, outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    task.result.set_exception(outcome)
+                else:
+                    task.result.set_result(outcome)
 
     def _take(self) -> list[_Task]:
         """The next task, and those that can share its run."""
@@ -127,29 +133,25 @@ class Batcher:
         return taken
 
 
-def _run_merged(tasks: Sequence[_Task], alone: bool) -> None:
-    """One run for all tasks. Should it fail, each is run by itself, so that only the guilty one fails."""
-    for task in [t for t in tasks if time.monotonic() > t.deadline]:
-        task.result.set_exception(Overloaded("the run waited too long for its turn; try again", retry_after=1))
-    tasks = [t for t in tasks if not t.result.done()]
+def _run_merged(tasks: Sequence[_Task], alone: bool) -> list[tuple[_Task, _Outcome]]:
+    """What came out for each task of one run for all. Should it fail, each is run by itself, so that only the guilty one fails."""
+    now = time.monotonic()
+    late = [task for task in tasks if now > task.deadline]
+    refused: list[tuple[_Task, _Outcome]] = [
+        (task, Overloaded("the run waited too long for its turn; try again", retry_after=1)) for task in late
+    ]
+    tasks = [task for task in tasks if now <= task.deadline]
     if not tasks:
-        return
+        return refused
     first = tasks[0]
     try:
         feeds = {name: np.concatenate([t.feeds[name] for t in tasks]) for name in first.feeds} if len(tasks) > 1 else first.feeds
         results = first.session.run(first.outputs, feeds, all_cores=alone)
     except EngineError as error:
         if len(tasks) == 1:
-            first.result.set_exception(error)
-        else:
-            for task in tasks:
-                _run_merged([task], alone)
-        return
+            return [*refused, (first, error)]
+        return refused + [outcome for task in tasks for outcome in _run_merged([task], alone)]
     except BaseException as error:  # noqa: BLE001 - a lane must live, and a caller must not wait for ever
-        for task in tasks:
-            task.result.set_exception(error)
-        return
-    start = 0
-    for task in tasks:
-        task.result.set_result([array[start : start + task.rows] for array in results])
-        start += task.rows
+        return refused + [(task, error) for task in tasks]
+    starts = np.cumsum([0, *(task.rows for task in tasks)])
+    return refused + [(task, [a[start : start + task.rows] for a in results]) for task, start in zip(tasks, starts, strict=False)]

@@ -124,18 +124,21 @@ def test_a_run_that_waited_too_long_is_told_so(pool: ThreadPoolExecutor) -> None
 
 def test_a_run_that_is_alone_gets_all_cores(pool: ThreadPoolExecutor) -> None:
     batcher, gate = Batcher(2, 1, 100, 30), Gate()
-    for future in fill(batcher, gate, pool):
-        future.result()
-    batcher.run(gate, ["y"], rows(1))  # type: ignore[arg-type]
-    assert gate.all_cores == [True, True]
+    gate.open.set()
+    for _ in range(50):  # one after the other: each finds the lanes free
+        batcher.run(gate, ["y"], rows(1))  # type: ignore[arg-type]
+    assert gate.all_cores == [True] * 50
     gate.open.clear()
-    futures = [pool.submit(batcher.run, gate, ["y"], rows(v)) for v in range(2)]  # type: ignore[arg-type]
+    gate.entered.clear()
+    first = pool.submit(batcher.run, gate, ["y"], rows(1))  # type: ignore[arg-type]
+    assert gate.entered.wait(30)
+    second = pool.submit(batcher.run, gate, ["y"], rows(2))  # type: ignore[arg-type]
     while batcher._busy < 2:
         pass
     gate.open.set()
-    for future in futures:
-        future.result()
-    assert sorted(gate.all_cores[2:]) == [False, True]
+    first.result()
+    second.result()
+    assert dict(zip([run[0] for run in gate.runs[50:]], gate.all_cores[50:], strict=True)) == {1: True, 2: False}
     batcher.close()
 
 
