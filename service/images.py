@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps
 from scipy.ndimage import gaussian_filter
 
+from service import png
 from service.errors import InvalidParameter, NotAnImage, TooLarge
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB
@@ -23,7 +24,6 @@ Colormap = Literal["inferno", "viridis", "magma", "turbo", "jet", "hot", "gray"]
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_ELONGATION = 8  # the longest side of a native picture, in short sides: its cost grows with it
-HUFFMAN_ONLY = 2  # zlib's strategy
 CLIP_PERCENTILE = 99.5  # a few pixels are several times hotter than all others; without clipping the picture is nearly black
 
 Image.init()  # load all decoders now, not in the first request
@@ -141,10 +141,19 @@ def normalize(saliency: Floats, smoothing: float = 0.0) -> Floats:
     """A map (H, W) to [0, 1]: smoothed by a Gaussian (sigma in pixels), divided by its 99.5th percentile, clipped; zeros stay zeros."""
     if smoothing:
         saliency = gaussian_filter(saliency, smoothing)
-    top = float(np.percentile(saliency, CLIP_PERCENTILE)) or float(saliency.max(initial=0))
+    top = _percentile(saliency, CLIP_PERCENTILE) or float(saliency.max(initial=0))
     if top <= 0:
         return np.zeros_like(saliency)
     return (saliency / np.float32(top)).clip(0, 1)
+
+
+def _percentile(values: Floats, q: float) -> float:
+    """`np.percentile`, ten times faster: NumPy's partition is quick for one place only."""
+    place = q / 100 * (values.size - 1)
+    below = int(place)
+    ordered = np.partition(values, below, axis=None)
+    low, high = ordered[below], ordered[below + 1 :].min(initial=np.inf)
+    return float(low + (high - low) * (place - below)) if place > below else float(low)
 
 
 def heatmap(heat: Floats, colormap: Colormap) -> Pixels:
@@ -187,24 +196,18 @@ def scale_to(picture: Pixels, like: Pixels) -> Pixels:
 
 
 def encode_png(picture: Pixels) -> bytes:
-    """PNG bytes; the same picture gives the same bytes. Entropy coding alone is fast, and for photographs hardly larger."""
-    return _png(Image.fromarray(picture))
+    """PNG bytes; the same picture gives the same bytes."""
+    return png.encode_rgb(picture)
 
 
 def encode_heatmap(heat: Floats, colormap: Colormap) -> bytes:
     """`heatmap` as PNG bytes with a palette: a third of the bytes to compress."""
-    return _png(_coloured(Image.fromarray(_levels(heat)), colormap))
+    return png.encode_palette(_levels(heat), _palette(colormap))
 
 
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1, compress_type=HUFFMAN_ONLY)
-    return buffer.getvalue()
-
-
-def animate(pngs: Iterable[bytes], kind: Literal["gif", "webp"], milliseconds: int) -> bytes:
+def animate(frames_png: Iterable[bytes], kind: Literal["gif", "webp"], milliseconds: int) -> bytes:
     """PNG pictures as an endless animation, each shown for so long, the last one for two seconds."""
-    frames = [Image.open(io.BytesIO(png)).convert("RGB") for png in pngs]
+    frames = [Image.open(io.BytesIO(data)).convert("RGB") for data in frames_png]
     durations = [milliseconds] * (len(frames) - 1) + [2000]
     buffer = io.BytesIO()
     options = {"quality": 80, "method": 2} if kind == "webp" else {}

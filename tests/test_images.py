@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.errors import InvalidParameter, NotAnImage, TooLarge
-from service.images import cut, decode, encode_heatmap, encode_png, fit, heatmap, normalize, overlay
+from service.images import _percentile, cut, decode, encode_heatmap, encode_png, fit, heatmap, normalize, overlay
 
 LIMIT = 10**6
 GRADIENT = np.stack(np.meshgrid(np.arange(40) * 6, np.arange(30) * 8), -1).astype(np.uint8)
@@ -217,3 +217,10 @@ def test_png_encodes_the_pixels() -> None:
     data = encode_png(RGB)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), RGB)
     assert data == encode_png(RGB)
+
+
+@pytest.mark.parametrize("size", [1, 2, 200, 201, 1001])
+def test_the_percentile_is_numpys(size: int) -> None:
+    values = np.random.default_rng(size).random((size, 3)).astype(np.float32)
+    assert _percentile(values, 99.5) == pytest.approx(np.percentile(values, 99.5), rel=1e-6)
+    assert _percentile(values[:1, :1], 99.5) == values[0, 0]
