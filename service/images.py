@@ -190,9 +190,19 @@ def beside(*pictures: Pixels) -> Pixels:
     return np.concatenate(pictures, axis=1)
 
 
+def below(*pictures: Pixels) -> Pixels:
+    """Pictures of the same width, one below the other."""
+    return np.concatenate(pictures, axis=0)
+
+
 def scale_to(picture: Pixels, like: Pixels) -> Pixels:
     """The picture at the size of another."""
     return np.asarray(Image.fromarray(picture).resize((like.shape[1], like.shape[0]), Image.Resampling.BICUBIC))
+
+
+def enlarge(picture: Pixels, height: int, width: int) -> Pixels:
+    """The picture at a size, its pixels as squares."""
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST))
 
 
 def encode_png(picture: Pixels) -> bytes:

@@ -1,19 +1,27 @@
-"""A model that is ready to run: scores of classes and their gradients."""
+"""A model that is ready to run: scores of classes, layers, objectives, and their gradients."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from threading import Lock
 
 import numpy as np
 import onnx
 
 from service.attribution import Evaluation, Floats, Ints
+from service.attribution.method import Rules
 from service.autodiff import RULES, Rule, differentiate
 from service.autodiff.pooling import max_pool_by_indices
+from service.autodiff.relu_variants import DECONVNET, GUIDED
 from service.batcher import Batcher
-from service.engine import Engine, Session
+from service.engine import Array, Engine
+from service.errors import InvalidParameter
+from service.models.layers import Layer, image_layers
 from service.models.library import Library, Model
-from service.objectives import PREDICTED, class_score
-from service.rewrites import simplify, with_image_size
+from service.objectives import PREDICTED, Term, class_score, weighted_terms
+from service.rewrites import simplify, with_image_size, with_outputs
+from service.sessions import Sessions
+
+_VARIANTS: dict[Rules, Mapping[str, Rule]] = {"exact": {}, "guided": GUIDED, "deconvnet": DECONVNET}
+MAX_SESSIONS = 24  # of one network; the longest unused one is let go
 
 
 class Network:
@@ -23,8 +31,7 @@ class Network:
         self.model = model
         self._engine = engine
         self._batcher = batcher
-        self._lock = Lock()
-        self._gradients: dict[tuple[int, ...] | None, Session] = {}
+        self._sessions = Sessions(engine, MAX_SESSIONS)
 
     @property
     def provider(self) -> str:
@@ -36,58 +43,116 @@ class Network:
         """The number of classes."""
         return len(self.model.manifest.labels)
 
-    def classify(self, images: Floats) -> Floats:
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        """The layers that can be looked at, from the image to the scores."""
+        return image_layers(self.model.proto, self.model.manifest)
+
+    @property
+    def cam_layer(self) -> str:
+        """The last layer that holds features of places: where class activation maps look by default."""
+        return self.model.manifest.cam_layer or next(reversed(self.layers))
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name. Raises `InvalidParameter` with the names that there are."""
+        if name not in self.layers:
+            raise InvalidParameter(f"{self.model.name} has no layer {name!r}; it has: {', '.join(self.layers)}")
+        return self.layers[name]
+
+    def classify(self, images: Floats, background: bool = False) -> Floats:
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
-        with self._lock:
-            session = self._forward
-        (logits,) = self._batcher.run(session, [self.model.manifest.logits], {self.model.manifest.input: images})
+        session = self._sessions.get("forward", lambda: self.model.proto)
+        (logits,) = self._batcher.run(session, [self.model.manifest.logits], {self.model.manifest.input: images}, background)
         return logits
 
-    def evaluate(self, images: Floats, class_ids: Ints | None = None, background: bool = False) -> Evaluation:
+    def activations(self, images: Floats, layers: Sequence[str], background: bool = False) -> list[Floats]:
+        """What the layers hold, each (N, C, h, w), at images (N, 3, H, W) in [0, 1]. Raises `InvalidParameter` for an unknown layer."""
+        names = tuple(self.layer(name).name for name in layers)
+        # One session for all the layers of the manifest; others get their own.
+        listed = self.model.manifest.layers
+        outputs = listed if set(names) <= set(listed) else names
+        session = self._sessions.get(("layers", outputs), lambda: with_outputs(self.model.proto, outputs))
+        return self._batcher.run(session, names, {self.model.manifest.input: images}, background)
+
+    def evaluate(
+        self,
+        images: Floats,
+        class_ids: Ints | None = None,
+        rules: Rules = "exact",
+        layer: str | None = None,
+        background: bool = False,
+    ) -> Evaluation:
         """Scores and gradients of the classes (N,), of the predicted ones by default, at images (N, 3, H, W) in [0, 1].
 
-        background: whether this may wait for requests that somebody waits for.
+        rules: how the gradient passes a Relu. layer: with respect to which the gradient is taken, instead of the images.
+        background: whether this may wait for requests that somebody waits for. Raises `InvalidParameter` for an unknown layer.
         """
         manifest = self.model.manifest
         if class_ids is None:
             class_ids = np.full(len(images), PREDICTED, np.int64)
-        session = self._gradient_session(images.shape[2:])
-        logits, chosen, scores, gradients = self._batcher.run(
-            session,
-            [manifest.logits, "chosen", "score", f"d_{manifest.input}"],
-            {manifest.input: images, "class_id": class_ids, "d_score": np.ones(len(images), np.float32)},
-            background,
-        )
+        if layer is not None:
+            self.layer(layer)
+        wrt, size = layer or manifest.input, self._usual(images)
+        session = self._sessions.get(("class", rules, wrt, size), lambda: self.gradient_model(size, rules, wrt))
+        outputs = [manifest.logits, "chosen", "score", f"d_{wrt}", *([layer] if layer else [])]
+        feeds: dict[str, Array] = {manifest.input: images, "class_id": class_ids, "d_score": np.ones(len(images), np.float32)}
+        logits, chosen, scores, gradients, *inner = self._batcher.run(session, outputs, feeds, background)
         before_relu = (scores <= 0) & (manifest.logits_before_relu is not None)
-        return Evaluation(logits, chosen, scores, before_relu, gradients)
+        return Evaluation(logits, chosen, scores, before_relu, inner[0] if inner else images, gradients)
 
-    def gradient_model(self, size: tuple[int, ...] | None = None) -> onnx.ModelProto:
+    def measure(
+        self, images: Floats, terms: tuple[Term, ...], weights: Floats, feeds: Mapping[str, Array], background: bool = True
+    ) -> tuple[Floats, Floats, Floats]:
+        """Score (N,), terms (N, terms) and gradient (N, 3, H, W) of weighted terms; see `service.objectives.weighted_terms`."""
+        manifest = self.model.manifest
+        for term in terms:
+            if term.layer != manifest.input:
+                self.layer(term.layer)
+        size = self._usual(images)
+        session = self._sessions.get(("terms", terms, size), lambda: self.objective_model(terms, size))
+        all_feeds = {manifest.input: images, "weights": weights, "d_score": np.ones(len(images), np.float32), **feeds}
+        score, values, gradients = self._batcher.run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds, background)
+        return score, values, gradients
+
+    def gradient_model(self, size: tuple[int, int] | None = None, rules: Rules = "exact", wrt: str | None = None) -> onnx.ModelProto:
         """The graph of `evaluate`: the network, the score of one class, and its gradient; for images of one size (H, W) or of any."""
         manifest = self.model.manifest
-        proto = simplify(self.model.proto)
-        if size is not None:
-            proto = with_image_size(proto, manifest.input, *size)
-        rules = RULES if self.provider == "cpu" else RULES | {"MaxPool": Rule(max_pool_by_indices)}
-        return differentiate(class_score(proto, manifest), of="score", wrt=manifest.input, rules=rules)
+        # Moving a Relu behind a pool changes nothing of the derivative, but it does of its variants.
+        layers = [] if wrt in (None, manifest.input) else [str(wrt)]
+        proto = self._prepared(size, layers, rewrite=rules == "exact")
+        return self._differentiate(class_score(proto, manifest, one_channel=not layers), wrt or manifest.input, _VARIANTS[rules])
 
-    def _gradient_session(self, size: tuple[int, ...]) -> Session:
-        """The session for images of that size (H, W): one for the size of the manifest, one for all others."""
-        usual = (self.model.manifest.size,) * 2
-        key = usual if size == usual else None
-        with self._lock:
-            if key not in self._gradients:
-                self._gradients[key] = self._engine.load(self.gradient_model(key))
-            return self._gradients[key]
+    def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> onnx.ModelProto:
+        """The graph of `measure`: the network, the weighted terms, and the gradient of their sum."""
+        image = self.model.manifest.input
+        proto = self._prepared(size, [term.layer for term in terms if term.layer != image], rewrite=True)
+        return self._differentiate(weighted_terms(proto, terms), image, {})
+
+    def with_weights(self, proto: onnx.ModelProto) -> "Network":
+        """The same network with other weights, on the same engine."""
+        return Network(Model.of(self.model.manifest, proto), self._engine, self._batcher)
 
     def warm_up(self) -> None:
-        """Make the sessions and run them once, so that the first request is not the slow one."""
+        """Make the sessions and run them, so that the first request is not the slow one and all lanes have got their memory."""
         blank = np.zeros((1, 3, self.model.manifest.size, self.model.manifest.size), np.float32)
-        self.classify(blank)
-        self.evaluate(blank)
+        for images in (blank, blank.repeat(16, axis=0)):  # a run that is alone, and runs side by side
+            self.classify(images)
+            self.evaluate(images)
 
-    @cached_property
-    def _forward(self) -> Session:
-        return self._engine.load(self.model.proto)
+    def _usual(self, images: Floats) -> tuple[int, int] | None:
+        """The size of the images, if it is that of the manifest; all other sizes share a session."""
+        side = self.model.manifest.size
+        return (side, side) if images.shape[2:] == (side, side) else None
+
+    def _prepared(self, size: tuple[int, int] | None, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:
+        proto = with_outputs(self.model.proto, keep) if keep else self.model.proto
+        if rewrite:
+            proto = simplify(proto)
+        return proto if size is None else with_image_size(proto, self.model.manifest.input, *size)
+
+    def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Mapping[str, Rule]) -> onnx.ModelProto:
+        pool = {} if self.provider == "cpu" else {"MaxPool": Rule(max_pool_by_indices)}
+        return differentiate(model, of="score", wrt=wrt, rules=RULES | pool | dict(variant))
 
 
 class Networks:

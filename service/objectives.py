@@ -1,4 +1,11 @@
-"""Objectives: nodes appended to a network that name one scalar per image, ready to be differentiated with it."""
+"""Objectives: nodes appended to a network that name one scalar per image, ready to be differentiated with it.
+
+`class_score` is the score of a class. A `Term` is something about one layer, or about the image; `weighted_terms` sums several of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +19,11 @@ from service.models.manifest import Manifest
 PREDICTED = -1  # as a class id: the class with the highest score
 
 
-def class_score(model: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
+def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = True) -> onnx.ModelProto:
     """Append the score of one class per image.
+
+    one_channel: whether a convolutional head may be computed once more for the class alone, so that the gradient passes through one channel
+    instead of all; it then does not pass through the layers of the head.
 
     New input ``class_id``: int64 (N,), `PREDICTED` for the highest score. New outputs: ``chosen``: int64 (N,), the class ids after that,
     and ``score``: float32 (N,). A network that ends in a ReLU can give a class the score 0 with a zero gradient; then the score is taken
@@ -32,7 +42,7 @@ def class_score(model: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
     wanted = op.Unsqueeze(class_id, axis)
     chosen = op.Where(op.Less(wanted, 0), op.ArgMax(logits, axis=1, keepdims=1), wanted)
     names = [name for name in (manifest.logits, manifest.logits_before_relu) if name is not None]
-    scores = [_pick(op, values[name], chosen) for name in names]
+    scores = [_pick(op, values[name], chosen, one_channel) for name in names]
     score = op.Where(op.Greater(scores[0], 0), *scores) if len(scores) == 2 else scores[0]
     for name, value in (("chosen", chosen), ("score", score)):
         output = op.Squeeze(value, axis, _name=name)
@@ -41,13 +51,89 @@ def class_score(model: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
     return ir.to_proto(copy)
 
 
-def _pick(op: Ops, logits: ir.Value, chosen: ir.Value) -> ir.Value:
-    """The logit of the chosen class: (N, 1).
+@dataclass(frozen=True)
+class Term:
+    """One part of an objective. Its value is what is to grow, so losses are negative.
 
-    Of a head that ends in a 1x1 convolution and a global average only the chosen channel is computed once more, so that the gradient
-    passes through one channel instead of all.
+    ``channel``: the mean of a channel of the layer; input ``<i>.channel`` int64 (N,).
+    ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
+    ``content``: −Σ (F − T)², input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style Transfer", equation 1).
+    ``style``: −Σ (G − A)², with the Gram matrix G = F·Fᵀ / (C·H·W); input ``<i>.target`` (N, C, C) (equations 3 and 4).
+    ``variation``: −Σ of the squared differences of neighbours, of the image (N, 3, H, W) (Johnson et al. 2016, section 3.2).
     """
-    head = _convolutional_head(logits)
+
+    kind: Literal["channel", "energy", "content", "style", "variation"]
+    layer: str
+
+
+def weighted_terms(model: onnx.ModelProto, terms: Sequence[Term]) -> onnx.ModelProto:
+    """Append a weighted sum of terms.
+
+    New inputs: ``weights``, float32 (N, terms), and those of the terms, where ``<i>`` is the place of the term. New outputs: ``terms``,
+    float32 (N, terms), and ``score``, float32 (N,).
+    """
+    copy = ir.from_proto(model)
+    graph = copy.graph
+    values = {v.name: v for v in graph.inputs} | {v.name: v for node in graph for v in node.outputs}
+    shape = graph.inputs[0].shape
+    batch = shape[0] if shape is not None else "N"
+    op = Ops(graph, scope="objective")
+    columns = [op.Unsqueeze(_term(op, graph, i, term, values[term.layer], batch), op.constant([1])) for i, term in enumerate(terms)]
+    table = op.Concat(*columns, axis=1, _name="terms")
+    weights = ir.val("weights", ir.DataType.FLOAT, ir.Shape([batch, len(terms)]))
+    graph.inputs.append(weights)
+    score = op.ReduceSum(op.Mul(weights, table), op.constant([1]), keepdims=0, _name="score")
+    table.shape, score.shape = ir.Shape([batch, len(terms)]), ir.Shape([batch])
+    graph.outputs.extend([table, score])
+    return ir.to_proto(copy)
+
+
+def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any) -> ir.Value:
+    """The value (N,) of a term of the value ``x``: (N, C, H, W)."""
+    places = op.constant([1, 2, 3])
+    if term.kind == "variation":
+        return op.Neg(op.Add(_squared_differences(op, x, axis=2), _squared_differences(op, x, axis=3)))
+    if term.kind == "energy":
+        return op.Mul(op.ReduceMean(op.Mul(x, x), places, keepdims=0), 0.5)
+    if term.kind == "channel":
+        channel = _input(graph, f"{i}.channel", ir.DataType.INT64, [batch])
+        means = op.ReduceMean(x, op.constant([2, 3]), keepdims=0)
+        return op.Squeeze(op.GatherElements(means, op.Unsqueeze(channel, op.constant([1])), axis=1), op.constant([1]))
+    dims = x.shape.dims if x.shape is not None else ("N", None, None, None)
+    if term.kind == "content":
+        target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], f"{i}.height", f"{i}.width"])
+        difference = op.Sub(x, target)
+    else:
+        target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], dims[1]])
+        difference = op.Unsqueeze(op.Sub(gram(op, x), target), op.constant([3]))
+    return op.Neg(op.ReduceSum(op.Mul(difference, difference), places, keepdims=0))
+
+
+def _input(graph: ir.Graph, name: str, dtype: ir.DataType, dims: Sequence[int | str | ir.SymbolicDim | None]) -> ir.Value:
+    value = ir.val(name, dtype, ir.Shape(dims))
+    graph.inputs.append(value)
+    return value
+
+
+def gram(op: Ops, x: ir.Value) -> ir.Value:
+    """The Gram matrix (N, C, C) of (N, C, H, W), divided by C·H·W."""
+    columns = op.Reshape(x, op.constant([0, 0, -1]))
+    size = op.CastLike(op.Size(op.Gather(columns, op.constant(0), axis=0)), x)
+    return op.Div(op.MatMul(columns, op.Transpose(columns, perm=[0, 2, 1])), size)
+
+
+def _squared_differences(op: Ops, x: ir.Value, axis: int) -> ir.Value:
+    """The sum (N,) of the squared differences of neighbours along the axis."""
+    end, axes = op.constant([np.iinfo(np.int64).max]), op.constant([axis])
+    after = op.Slice(x, op.constant([1]), end, axes)
+    before = op.Slice(x, op.constant([0]), op.constant([-1]), axes)
+    difference = op.Sub(after, before)
+    return op.ReduceSum(op.Mul(difference, difference), op.constant([1, 2, 3]), keepdims=0)
+
+
+def _pick(op: Ops, logits: ir.Value, chosen: ir.Value, one_channel: bool) -> ir.Value:
+    """The logit of the chosen class: (N, 1)."""
+    head = _convolutional_head(logits) if one_channel else None
     if head is None:
         return op.GatherElements(logits, chosen, axis=1)
     convolution, kernel, relu = head

@@ -1,6 +1,6 @@
 """Rewriting a network before it is differentiated: the same function, cheaper to differentiate and to run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,15 @@ def with_image_size(model: onnx.ModelProto, image: str, height: int, width: int)
     dims[2].dim_value, dims[3].dim_value = height, width
     del fixed.graph.value_info[:]
     return onnx.shape_inference.infer_shapes(fixed)
+
+
+def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+    """The model with inner values as further outputs, so that rewriting leaves them as they are."""
+    copy = ir.from_proto(model)
+    present = {v.name for v in copy.graph.outputs}
+    values = {v.name: v for node in copy.graph for v in node.outputs}
+    copy.graph.outputs.extend(values[name] for name in dict.fromkeys(names) if name not in present)
+    return ir.to_proto(copy)
 
 
 def pool_before_relu(graph: ir.Graph) -> None:

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, in bytes.")] = 20 * 2**20
     max_pixels: Annotated[int, Field(ge=1, description="Largest image, in pixels.")] = 50_000_000
     max_images: Annotated[int, Field(ge=1, description="Most images in one request.")] = 16
+    max_evaluations: Annotated[
+        int, Field(ge=1, description="Most runs of a network for one request; what needs more is told to become a job.")
+    ] = 2000
     max_side: Annotated[int, Field(ge=16, description="Longest side of an overlay, in pixels; larger photographs are scaled.")] = 1024
     queue_url: Annotated[
         str | None, Field(description="Valkey or Redis that holds the jobs (`redis://host:6379/0`); `None` for one inside the service.")

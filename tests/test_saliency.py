@@ -1,37 +1,87 @@
 """The map of a photograph, from the network up."""
 
+from typing import Any
+
 import numpy as np
+import onnx
 import pytest
 
-from service.attribution import Evaluation, gradient
+from service.attribution import METHODS
+from service.engine import Engine
 from service.errors import EngineError, InvalidParameter
 from service.images import decode
 from service.network import Network
 from service.objectives import PREDICTED
-from service.saliency import explain, fit_all
+from service.saliency import Explanation, explain, fit_all, question_of
 from service.timing import Stopwatch
 
 
-def test_the_map_is_the_largest_absolute_gradient_over_the_channels() -> None:
-    gradients = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
-
-    def evaluate(images: np.ndarray, class_ids: np.ndarray) -> Evaluation:
-        return Evaluation(np.zeros((2, 7), np.float32), class_ids, np.zeros(2, np.float32), np.zeros(2, bool), gradients)
-
-    maps, _ = gradient(evaluate, np.zeros((2, 3, 4, 5), np.float32), np.array([1, 2]))
-    for n, i, j in np.ndindex(maps.shape):
-        assert maps[n, i, j] == max(abs(float(gradients[n, c, i, j])) for c in range(3))
+def ask(
+    network: Network, photograph: bytes, method: str, class_id: int | None = None, other: int | None = None, **values: Any
+) -> Explanation:
+    decoded = decode(photograph, 10**7)
+    (fitted,) = fit_all(network, [decoded], "squash", Stopwatch())
+    return explain(network, decoded, fitted, question_of(network, method, values, class_id, other), Stopwatch())
 
 
-def test_the_heat_gathers_on_the_face_of_the_cat(network: Network, cat: bytes) -> None:
-    watch = Stopwatch()
-    photographs = [decode(cat, 10**7)]
-    (one,) = explain(network, photographs, fit_all(network, photographs, "squash", watch), "gradient", None, watch)
+def face_to_rest(saliency: Any) -> float:
+    """How hot the cat's face is, in the mean of the map."""
+    return float(saliency[60:190, 60:190].mean() / saliency.mean())
+
+
+SEEN_ON_THE_FACE = {"gradient": {}, "smoothgrad": {"samples": 10}, "vargrad": {"samples": 10}, "guided_backprop": {}, "deconvnet": {}}
+SEEN_ON_THE_FACE |= {"grad_cam": {}, "grad_cam_plus_plus": {}, "layer_cam": {}, "guided_grad_cam": {}, "rise": {"masks": 200}}
+SEEN_ON_THE_FACE |= {"integrated_gradients": {}, "blur_integrated_gradients": {}, "gradient_x_input": {}, "occlusion": {"stride": 32}}
+
+
+def test_all_methods_are_looked_at() -> None:
+    assert SEEN_ON_THE_FACE.keys() == METHODS.keys()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_heat_gathers_on_the_face_of_the_cat(network: Network, cat: bytes, method: str) -> None:
+    one = ask(network, cat, method, **SEEN_ON_THE_FACE[method])
     assert one.class_id == 285
-    assert not one.zero_gradient
-    face = one.saliency[110:190, 90:170]  # nose and mouth
-    assert face.mean() > 1.3 * one.saliency.mean()
-    assert set(watch.milliseconds) == {"resize", "run"}
+    assert not one.is_empty
+    assert one.saliency.shape == (224, 224)
+    heat = np.abs(one.saliency) if one.sign == "absolute" else one.saliency.clip(min=0)
+    assert face_to_rest(heat) > 1.05
+
+
+def test_the_map_of_a_contrast_is_the_difference_of_the_gradients(network: Network, cat: bytes) -> None:
+    images = fit_all(network, [decode(cat, 10**7)], "squash", Stopwatch())[0].pixels[None]
+    first, second = (network.evaluate(images, np.array([c])).gradients[0] for c in (285, 281))
+    one = ask(network, cat, "gradient", 285, 281)
+    np.testing.assert_array_equal(one.saliency, np.abs(first - second).max(axis=0))
+    assert one.other_class_id == 281
+    assert one.score == pytest.approx(float(np.subtract(*network.classify(images)[0][[285, 281]])), rel=1e-5)
+
+
+def test_the_rules_of_relu_variants_go_through_the_whole_network(network: Network, cat: bytes) -> None:
+    deconvnet, guided = (ask(network, cat, name).saliency for name in ("deconvnet", "guided_backprop"))
+    gradient = ask(network, cat, "gradient").saliency
+    assert len({m.tobytes() for m in (deconvnet, guided, gradient)}) == 3
+
+
+def test_a_layer_that_does_not_exist_is_answered_with_those_that_do(network: Network, cat: bytes) -> None:
+    with pytest.raises(InvalidParameter, match=r"no layer 'fire99'; it has: .*fire9"):
+        ask(network, cat, "grad_cam", layer="fire99")
+
+
+@pytest.mark.parametrize("layer", ["conv1", "pool1", "fire2", "pool3", "fire4", "fire7", "fire9", "conv10"])
+def test_gradients_of_layers_against_central_differences(network: Network, cat: bytes, layer: str) -> None:
+    """Along the gradient itself, by running the part of the network after the layer; layers with ties before a max pool apart."""
+    images = fit_all(network, [decode(cat, 10**7)], "squash", Stopwatch())[0].pixels[None]
+    at = network.evaluate(images, np.array([285]), layer=layer)
+    (values,) = network.activations(images, [layer])
+    np.testing.assert_allclose(at.at, values, rtol=1e-4, atol=1e-3)
+    rest = onnx.utils.Extractor(network.model.proto).extract_model([layer], ["logits"])
+    session = Engine("cpu").load(rest)
+    direction = at.gradients / np.sqrt((at.gradients.astype(np.float64) ** 2).sum())
+    step = 1e-3 * np.sqrt((values**2).mean())
+    ahead, behind = (float(session.run(["logits"], {layer: (values + s * direction).astype(np.float32)})[0][0, 285]) for s in (step, -step))
+    slope = float((at.gradients.astype(np.float64) * direction).sum())
+    assert (ahead - behind) / (2 * step) == pytest.approx(slope, rel=0.05)
 
 
 def test_a_score_of_zero_is_differentiated_before_the_relu(network: Network) -> None:
@@ -65,7 +115,7 @@ def test_each_image_of_a_batch_has_its_own_class(network: Network, cat: bytes, c
 
 def test_a_class_out_of_range_names_the_range(network: Network) -> None:
     with pytest.raises(InvalidParameter, match="from 0 to 999 for squeezenet1_1; it is -1"):
-        explain(network, [], [], "gradient", -1, Stopwatch())
+        question_of(network, "gradient", {}, -1, None)
 
 
 def test_a_run_that_fails_is_an_engine_error_and_the_next_one_works(network: Network) -> None:

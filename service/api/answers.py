@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from service import __version__
+from service import __version__, images
+from service.activations import Activation, grid
+from service.api.parameters import ActivationParameters, ClassifyParameters, SaliencyParameters
 from service.api.schemas import (
+    ChannelActivation,
     Classified,
-    ClassifyParameters,
     Explained,
+    LayerActivation,
     Meta,
     Prediction,
     SaliencyMap,
-    SaliencyParameters,
     SaliencyResult,
 )
 from service.images import Floats
@@ -34,7 +36,7 @@ def meta(network: Network, parameters: ClassifyParameters, watch: Stopwatch) -> 
         weights_sha256=model.manifest.weights_sha256,
         provider=network.provider,
         version=__version__,
-        parameters={**parameters.model_dump(), "model": model.name},
+        parameters={**parameters.told(), "model": model.name},
         timings_ms={stage: round(ms, 3) for stage, ms in watch.milliseconds.items()},
     )
 
@@ -51,18 +53,22 @@ def prediction(network: Network, class_id: int, probabilities: Floats) -> Predic
     return Prediction(class_id=class_id, name=name, probability=float(probabilities[class_id]))
 
 
-def saliency_result(network: Network, one: Explanation, style: Style, watch: Stopwatch) -> SaliencyResult:
-    """An explanation as JSON, with the coloured map inside."""
+def saliency_result(network: Network, image: int, one: Explanation, warning: str | None, style: Style, watch: Stopwatch) -> SaliencyResult:
+    """An explanation as JSON, with the coloured map inside. image: which of the photographs sent."""
     manifest = network.model.manifest
     value = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
     height, width = one.saliency.shape
     return SaliencyResult(
         predictions=classified(network, one.probabilities).predictions,
+        image=image,
         explained=Explained(
             **prediction(network, one.class_id, one.probabilities).model_dump(),
+            other_class_id=one.other_class_id,
             score=one.score,
             value=value,
-            zero_gradient=one.zero_gradient,
+            zero_gradient=one.is_empty,
+            notes=one.notes,
+            warning=warning,
         ),
         heatmap=SaliencyMap(
             width=width,
@@ -75,11 +81,27 @@ def saliency_result(network: Network, one: Explanation, style: Style, watch: Sto
     )
 
 
+def layer_activation(activation: Activation, parameters: ActivationParameters) -> LayerActivation:
+    """A layer as JSON, with a picture of its feature maps inside."""
+    values = activation.values
+    shown = activation.strongest[: parameters.channels]
+    picture = images.encode_png(grid(activation, parameters.channels, parameters.tile, parameters.colormap))
+    return LayerActivation(
+        layer=activation.layer,
+        channels=len(values),
+        size=(values.shape[1], values.shape[2]),
+        mean=float(values.mean()),
+        active=float((values > 0).mean()),
+        strongest=[ChannelActivation(channel=c, mean=float(values[c].mean()), maximum=float(values[c].max())) for c in shown],
+        png=base64.b64encode(picture).decode(),
+    )
+
+
 def style(parameters: SaliencyParameters, max_side: int) -> Style:
     """How the completed parameters want a map drawn."""
     assert parameters.output is not None
     assert parameters.smoothing is not None
-    return Style(parameters.output, parameters.colormap, parameters.opacity, parameters.smoothing, max_side)
+    return Style(parameters.output, parameters.colormap, parameters.opacity, parameters.smoothing, max_side, parameters.sign)
 
 
 def npy(array: np.ndarray[Any, Any]) -> bytes:

@@ -1,61 +1,10 @@
-"""Parameters and answers of the HTTP interface."""
+"""Answers of the HTTP interface."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from service.attribution import METHODS
-from service.images import Colormap, Resize
-from service.saliency import Output
-
-OVERLAY_SMOOTHING = 1.5
-
-
-def _known_method(name: str) -> str:
-    if name not in METHODS:
-        raise ValueError(f"there is no method {name!r}; there are: {', '.join(METHODS)}")
-    return name
-
-
-class ClassifyParameters(BaseModel):
-    """Parameters of every request that sends photographs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: Annotated[str | None, Field(description="Name of the model; the default one if absent.", examples=["squeezenet1_1"])] = None
-    resize: Annotated[
-        Resize,
-        Field(
-            description="`squash`: the whole picture to the network's square. `crop`: short side to 256, the central 224 x 224. "
-            "`native`: aspect ratio kept, short side 224."
-        ),
-    ] = "squash"
-
-
-class SaliencyParameters(ClassifyParameters):
-    """Parameters of `POST /saliency`, in the query or as form fields."""
-
-    class_id: Annotated[int | None, Field(description="Class to explain; the predicted one if absent.", examples=[285])] = None
-    method: Annotated[str, AfterValidator(_known_method), Field(description="Attribution method.")] = "gradient"
-    output: Annotated[
-        Output | None,
-        Field(
-            description="What the picture shows: the map over the photograph (default for `image/png`), the map alone (default in JSON), "
-            "or photograph, map and overlay side by side."
-        ),
-    ] = None
-    colormap: Annotated[Colormap, Field(description="Colours from cold to hot.")] = "inferno"
-    opacity: Annotated[float, Field(ge=0, le=1, description="Opacity of the hottest pixels of an overlay.")] = 0.9
-    smoothing: Annotated[
-        float | None,
-        Field(ge=0, le=20, description="Gaussian smoothing of the picture, sigma in pixels of the map. Default: 1.5 for overlays, else 0."),
-    ] = None
-
-    def completed(self, media: str) -> Self:
-        """With the defaults that depend on other parameters and on the media type of the answer."""
-        output = self.output or ("heatmap" if media == "application/json" else "overlay")
-        smoothing = self.smoothing if self.smoothing is not None else 0.0 if output == "heatmap" else OVERLAY_SMOOTHING
-        return self.model_copy(update={"output": output, "smoothing": smoothing})
+from service.attribution.method import Sign
 
 
 class Prediction(BaseModel):
@@ -111,7 +60,8 @@ class Explained(BaseModel):
     class_id: int
     name: str
     probability: float
-    score: Annotated[float, Field(description="The differentiated value.")]
+    other_class_id: Annotated[int | None, Field(description="The class in contrast.")]
+    score: Annotated[float, Field(description="The differentiated value; in contrast, less that of the other class.")]
     value: Annotated[
         str,
         Field(
@@ -119,7 +69,9 @@ class Explained(BaseModel):
             "then the value before that ReLU is taken."
         ),
     ]
-    zero_gradient: Annotated[bool, Field(description="Whether the gradient is zero everywhere, so that the map says nothing.")]
+    zero_gradient: Annotated[bool, Field(description="Whether the map is zero everywhere, so that it says nothing.")]
+    notes: Annotated[dict[str, float], Field(description="What the method has to say beside its map, like its completeness error.")]
+    warning: Annotated[str | None, Field(description="What to beware of when reading a map of this method.")]
 
 
 class SaliencyMap(BaseModel):
@@ -137,14 +89,15 @@ class SaliencyMap(BaseModel):
 
 
 class SaliencyResult(Classified):
-    """One photograph explained."""
+    """One photograph explained for one class."""
 
+    image: Annotated[int, Field(description="Which of the photographs sent, from 0.")]
     explained: Explained
     heatmap: SaliencyMap
 
 
 class SaliencyAnswer(BaseModel):
-    """Answer of `POST /saliency`: one entry per image, in the order sent."""
+    """Answer of `POST /saliency`: one entry per image and class, in the order sent."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -154,7 +107,16 @@ class SaliencyAnswer(BaseModel):
                     "data": [
                         {
                             "predictions": [_CAT],
-                            "explained": {**_CAT, "score": 31.96, "value": "logits", "zero_gradient": False},
+                            "image": 0,
+                            "explained": {
+                                **_CAT,
+                                "other_class_id": None,
+                                "score": 31.96,
+                                "value": "logits",
+                                "zero_gradient": False,
+                                "notes": {},
+                                "warning": None,
+                            },
                             "heatmap": {
                                 "width": 224,
                                 "height": 224,
@@ -174,6 +136,33 @@ class SaliencyAnswer(BaseModel):
     data: list[SaliencyResult]
 
 
+class ChannelActivation(BaseModel):
+    """A feature map in numbers."""
+
+    channel: int
+    mean: float
+    maximum: float
+
+
+class LayerActivation(BaseModel):
+    """What one layer holds."""
+
+    layer: str
+    channels: int
+    size: Annotated[tuple[int, int], Field(description="Height and width of a feature map.")]
+    mean: float
+    active: Annotated[float, Field(description="Share of the values that are above 0.")]
+    strongest: Annotated[list[ChannelActivation], Field(description="The channels with the highest means, at most `channels` of them.")]
+    png: Annotated[str, Field(description="Their feature maps as a grid, strongest first: a PNG in base64.")]
+
+
+class ActivationAnswer(BaseModel):
+    """Answer of `POST /activations`: one entry per layer."""
+
+    meta: Meta
+    data: list[LayerActivation]
+
+
 class ModelSummary(BaseModel):
     """A model in the list."""
 
@@ -190,8 +179,31 @@ class ModelDetails(ModelSummary):
     sha256: str
     weights_sha256: str | None
     size: Annotated[int, Field(description="Side of the square that the network was trained on, in pixels.")]
-    layers: tuple[str, ...]
+    layers: Annotated[tuple[str, ...], Field(description="Layers of interest; all of them are at `/models/{name}/layers`.")]
     preprocessing: dict[str, Any]
+
+
+class LayerAnswer(BaseModel):
+    """A layer of a model."""
+
+    name: str
+    operator: Annotated[str, Field(description="The ONNX operator that computes it.")]
+    channels: int
+    size: Annotated[tuple[int, int] | None, Field(description="Height and width, for a square picture of the model's size.")]
+    listed: Annotated[bool, Field(description="Whether the manifest names it as one of interest.")]
+    default: Annotated[bool, Field(description="Whether class activation maps look here by default.")]
+
+
+class MethodAnswer(BaseModel):
+    """An attribution method."""
+
+    name: str
+    summary: Annotated[str, Field(description="What the map shows.")]
+    paper: str
+    warning: Annotated[str | None, Field(description="What to beware of.")]
+    sign: Annotated[Sign, Field(description="Which values of its map a picture shows by default.")]
+    evaluations: Annotated[int, Field(description="Runs of the network for a picture of 224 x 224 with the default parameters.")]
+    parameters: Annotated[dict[str, Any], Field(description="JSON Schema of each parameter.")]
 
 
 class ClassName(BaseModel):

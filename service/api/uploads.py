@@ -22,7 +22,7 @@ class Upload:
     """The images of a request as they were sent, and the form fields beside them."""
 
     files: list[bytes]
-    fields: dict[str, str]
+    fields: dict[str, str | list[str]]
 
 
 async def read_upload(request: Request, max_images: int) -> Upload:
@@ -52,7 +52,8 @@ async def _from_form(request: Request, max_images: int) -> Upload:
 
 
 async def _from_fields(form: FormData, max_images: int) -> Upload:
-    files, fields = [], {}
+    files: list[bytes] = []
+    texts: dict[str, list[str]] = {}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile) != (name == FIELD):
             kind = "a file" if name == FIELD else "text"
@@ -60,19 +61,19 @@ async def _from_fields(form: FormData, max_images: int) -> Upload:
         if isinstance(value, UploadFile):
             files.append(await value.read())
         else:
-            fields[name] = value
+            texts.setdefault(name, []).append(value)
     if not files:
         raise InvalidParameter(f"the form has no file in a field {FIELD!r} (curl -F image=@cat.png)")
     if len(files) > max_images:
         raise _too_many(max_images)
-    return Upload(files, fields)
+    return Upload(files, {name: values if len(values) > 1 else values[0] for name, values in texts.items()})
 
 
 def _too_many(max_images: int) -> TooLarge:
     return TooLarge(f"a request holds at most {max_images} images; send several requests")
 
 
-def merged(parameters: P, fields: Mapping[str, str]) -> P:
+def merged(parameters: P, fields: Mapping[str, str | list[str]]) -> P:
     """The query parameters with the form fields laid over them, validated the same way."""
     if not fields:
         return parameters

@@ -21,6 +21,13 @@ class Model:
     manifest: Manifest
     path: Path
 
+    @classmethod
+    def of(cls, manifest: Manifest, proto: onnx.ModelProto) -> "Model":
+        """A model that is in memory only."""
+        model = cls(manifest, Path(manifest.file))
+        model.__dict__["_data"] = proto.SerializeToString()
+        return model
+
     @property
     def name(self) -> str:
         """The name in URLs."""

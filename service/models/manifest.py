@@ -45,6 +45,9 @@ class Manifest(_Strict):
         str | None, Field(description="Differentiated instead of a score that is exactly 0, if the network ends in a ReLU.")
     ] = None
     layers: Annotated[tuple[str, ...], Field(description="Values of interest, from the input to the output.")] = ()
+    cam_layer: Annotated[
+        str | None, Field(description="Where class activation maps look by default: the last features; found from the graph if absent.")
+    ] = None
     labels: Annotated[tuple[str, ...], Field(min_length=2, description="The class names in the order of their ids.")]
 
 

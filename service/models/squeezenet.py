@@ -24,7 +24,7 @@ FIRES = {
     "fire9": (64, 256, 256),
 }
 PREPROCESSING = Preprocessing(channels="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0))
-LAYERS = tuple("conv1 relu_conv1 pool1 fire2 fire3 pool3 fire4 fire5 pool5 fire6 fire7 fire8 fire9 conv10 relu_conv10 logits".split())
+LAYERS = tuple("conv1 relu_conv1 pool1 fire2 fire3 pool3 fire4 fire5 pool5 fire6 fire7 fire8 fire9 conv10 relu_conv10".split())
 
 
 def manifest() -> Manifest:
@@ -42,6 +42,7 @@ def manifest() -> Manifest:
         logits="logits",
         logits_before_relu="conv10_average",
         layers=LAYERS,
+        cam_layer="fire9",
         labels=imagenet_labels(),
     )
 

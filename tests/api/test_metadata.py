@@ -19,6 +19,23 @@ def test_models(client: httpx.Client) -> None:
     assert details["preprocessing"]["channels"] == "BGR"
 
 
+def test_layers(client: httpx.Client) -> None:
+    layers = {layer["name"]: layer for layer in client.get("/models/squeezenet1_1/layers").json()}
+    assert layers["fire9"] == {"name": "fire9", "operator": "Concat", "channels": 512, "size": [13, 13], "listed": True, "default": True}
+    assert layers["fire2/squeeze1x1"]["listed"] is False
+    assert list(layers).index("conv1") < list(layers).index("fire9") < list(layers).index("relu_conv10")
+    assert client.get("/models/nonsense/layers").status_code == 404
+
+
+def test_methods(client: httpx.Client) -> None:
+    methods = {method["name"]: method for method in client.get("/methods").json()}
+    assert methods["gradient"]["parameters"] == {}
+    assert methods["smoothgrad"]["parameters"]["samples"]["default"] == 25
+    assert methods["smoothgrad"]["evaluations"] == 26
+    assert "sanity checks" in methods["guided_backprop"]["warning"]
+    assert all(method["summary"] and method["paper"] for method in methods.values())
+
+
 def test_classes_are_searched_in_any_case(client: httpx.Client) -> None:
     found = client.get("/models/squeezenet1_1/classes", params={"query": "TARANTULA"}).json()
     assert found == [{"class_id": 76, "name": "tarantula"}]

@@ -20,6 +20,9 @@ def post(client: httpx.Client, data: bytes, accept: str = "application/json", **
     return client.post("/saliency", files={"image": data}, params=parameters, headers={"Accept": accept})
 
 
+SIGNS = ("positive", "negative", "absolute")
+
+
 def test_json_says_everything(client: httpx.Client, cat: bytes) -> None:
     response = post(client, cat)
     assert response.status_code == 200
@@ -29,8 +32,8 @@ def test_json_says_everything(client: httpx.Client, cat: bytes) -> None:
     assert meta["weights_sha256"].startswith("f286bbf4")
     assert meta["provider"] == "cpu"
     assert meta["parameters"] == {
-        "model": "squeezenet1_1", "resize": "squash", "class_id": None, "method": "gradient", "output": "heatmap",
-        "colormap": "inferno", "opacity": 0.9, "smoothing": 0.0,
+        "model": "squeezenet1_1", "resize": "squash", "class_id": None, "other_class_id": None, "method": "gradient", "mode": "now",
+        "output": "heatmap", "sign": None, "colormap": "inferno", "opacity": 0.9, "smoothing": 0.0,
     }  # fmt: skip
     assert {"decode", "resize", "run", "colour", "encode"} == set(meta["timings_ms"])
     assert [p["class_id"] for p in one["predictions"]][:3] == [285, 282, 281]
@@ -116,3 +119,73 @@ def test_classify(client: httpx.Client, cat: bytes, coffee: bytes) -> None:
     assert (second[0]["class_id"], second[0]["name"]) == (967, "espresso")
     assert len(first) == 5
     assert [p["probability"] for p in first] == sorted((p["probability"] for p in first), reverse=True)
+
+
+def explained(response: httpx.Response) -> list[dict[str, Any]]:
+    assert response.status_code == 200, response.text
+    return [one["explained"] for one in response.json()["data"]]
+
+
+def test_every_method_answers_and_tells_its_parameters(client: httpx.Client, cat: bytes) -> None:
+    for method in client.get("/methods").json():
+        few = {name: 12 for name in ("samples", "steps", "masks") if name in method["parameters"]}
+        response = post(client, cat, method=method["name"], **few)
+        (one,) = explained(response)
+        assert one["warning"] == method["warning"]
+        told = response.json()["meta"]["parameters"]
+        assert method["parameters"].keys() <= told.keys()
+        assert all(told[name] == 12 for name in few)
+        assert "window" not in told or method["name"] == "occlusion"
+
+
+def test_integrated_gradients_tell_their_completeness_error(client: httpx.Client, cat: bytes) -> None:
+    (one,) = explained(post(client, cat, method="integrated_gradients", steps=64))
+    assert abs(one["notes"]["completeness_error"]) < 0.05 * one["notes"]["score_difference"]
+
+
+def test_a_parameter_of_another_method_is_refused(client: httpx.Client, cat: bytes) -> None:
+    response = post(client, cat, method="smoothgrad", window=3)
+    assert response.status_code == 422
+    assert "smoothgrad does not take window; it takes samples, noise, seed" in response.json()["detail"]
+
+
+def test_a_layer_that_does_not_exist_is_answered_with_those_that_do(client: httpx.Client, cat: bytes) -> None:
+    for response in (post(client, cat, method="grad_cam", layer="fire99"), client.post("/activations?layer=fire99", files={"image": cat})):
+        assert response.status_code == 422
+        assert "it has: " in response.json()["detail"]
+        assert "fire9" in response.json()["detail"]
+
+
+def test_several_classes_in_one_request(client: httpx.Client, cat: bytes, coffee: bytes) -> None:
+    assert [one["class_id"] for one in explained(post(client, cat, class_id=[281, 285]))] == [281, 285]
+    form = client.post("/saliency", files=[("image", cat), ("image", coffee)], data={"class_id": "281, 967"})
+    assert [(one["image"], one["explained"]["class_id"]) for one in form.json()["data"]] == [(0, 281), (0, 967), (1, 281), (1, 967)]
+    single = picture(post(client, cat, "image/png").content)
+    both = post(client, cat, "image/png", class_id=[281, 285])
+    assert picture(both.content).shape == (single.shape[0], 2 * single.shape[1], 3)
+    assert both.headers["convlens-class-id"] == "281, 285"
+    assert post(client, cat, "application/x-npy", class_id=[281, 285]).status_code == 422
+
+
+def test_a_contrast(client: httpx.Client, cat: bytes) -> None:
+    (one,) = explained(post(client, cat, class_id=285, other_class_id=281))
+    (first,), (second,) = explained(post(client, cat, class_id=285)), explained(post(client, cat, class_id=281))
+    assert one["score"] == pytest.approx(first["score"] - second["score"], rel=1e-5)
+    assert one["other_class_id"] == 281
+    assert "other_class_id must be" in post(client, cat, other_class_id=1000).json()["detail"]
+
+
+def test_the_sign_of_what_is_shown(client: httpx.Client, cat: bytes) -> None:
+    shown = {
+        sign: post(client, cat, "image/png", method="gradient_x_input", output="heatmap", sign=sign, colormap="gray") for sign in SIGNS
+    }
+    positive, negative, absolute = (picture(shown[sign].content)[..., 0] > 0 for sign in SIGNS)
+    assert not (positive & negative).any()
+    assert (positive | negative)[absolute].mean() > 0.99
+    assert shown["absolute"].content == post(client, cat, "image/png", method="gradient_x_input", output="heatmap", colormap="gray").content
+
+
+def test_what_takes_long_is_told_to_become_a_job(client: httpx.Client, cat: bytes) -> None:
+    response = post(client, cat, method="rise", masks=5000)
+    assert response.status_code == 422
+    assert "takes 5001 runs of the network, a request may take 2000; send it with mode=job" in response.json()["detail"]

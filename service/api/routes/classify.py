@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request
 
 from service.api.answers import classified, meta
 from service.api.deps import ServicesDep
+from service.api.parameters import ClassifyParameters
 from service.api.problems import RESPONSES
-from service.api.schemas import ClassifyAnswer, ClassifyParameters
+from service.api.schemas import ClassifyAnswer
 from service.api.uploads import merged, read_upload, request_body
 from service.saliency import classify, enough_for, fit_all, read
 from service.timing import Stopwatch

@@ -1,12 +1,13 @@
 """`GET /models`: what can be asked."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from service.api.deps import ServicesDep
 from service.api.problems import RESPONSES
-from service.api.schemas import ClassName, ModelDetails, ModelSummary
+from service.api.schemas import ClassName, LayerAnswer, ModelDetails, ModelSummary
 from service.models.library import Model
 
 router = APIRouter(prefix="/models", tags=["models"], responses=RESPONSES)
@@ -37,6 +38,14 @@ async def show_model(name: str, services: ServicesDep) -> ModelDetails:
         layers=manifest.layers,
         preprocessing=manifest.preprocessing.model_dump(mode="json"),
     )
+
+
+@router.get("/{name}/layers")
+async def list_layers(name: str, services: ServicesDep) -> list[LayerAnswer]:
+    """The layers of a model that can be looked at, in the order in which they are computed."""
+    network = services.network(name)
+    layers = await services.work(lambda: network.layers)
+    return [LayerAnswer(**asdict(layer), default=layer.name == network.cam_layer) for layer in layers.values()]
 
 
 @router.get("/{name}/classes")

@@ -7,12 +7,15 @@ from fastapi import APIRouter, Query, Request, Response
 from service.api.answers import meta, npy, saliency_result, style
 from service.api.deps import ServicesDep
 from service.api.negotiation import JSON, NPY, PNG, negotiate
+from service.api.parameters import SaliencyParameters
 from service.api.problems import RESPONSES
-from service.api.schemas import SaliencyAnswer, SaliencyParameters
+from service.api.schemas import SaliencyAnswer
 from service.api.uploads import merged, read_upload, request_body
+from service.attribution import METHODS
 from service.errors import InvalidParameter
+from service.images import Fitted
 from service.network import Network
-from service.saliency import Explanation, check_class, draw, enough_for, explain, fit_all, read
+from service.saliency import Explanation, Question, draw_all, enough_for, explain, fit_all, question_of, read
 from service.settings import Settings
 from service.timing import Stopwatch
 
@@ -33,50 +36,79 @@ async def explain_photographs(request: Request, services: ServicesDep, query: An
     """A heatmap of the pixels that the score of a class depends on.
 
     `Accept: image/png` gives a picture, `application/json` the numbers and the map, `application/x-npy` the raw map (float32, not
-    normalized).
+    normalized). Several classes give several maps: in a PNG side by side, in JSON one after the other.
     The same image and parameters give the same picture, byte for byte.
     """
     media = negotiate(request, JSON, PNG, NPY)
     upload = await read_upload(request, services.settings.max_images)
     parameters = merged(query, upload.fields).completed(media)
     network = services.network(parameters.model)
-    check_class(network, parameters.class_id)
+    wanted: list[int | None] = [*parameters.class_id] if parameters.class_id else [None]
+    questions = [
+        question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id) for class_id in wanted
+    ]
     if media != JSON and len(upload.files) > 1:
         raise InvalidParameter(f"{media} holds one image, {len(upload.files)} were sent; ask for {JSON} or send one at a time")
-    return await services.work(lambda: _answer(network, upload.files, parameters, media, services.settings))
+    if media == NPY and len(questions) > 1:
+        raise InvalidParameter(
+            f"{media} holds the map of one class, {len(questions)} were asked for; ask for {JSON} or one class at a time"
+        )
+    return await services.work(lambda: _answer(network, upload.files, questions, parameters, media, services.settings))
 
 
-def _answer(network: Network, files: list[bytes], parameters: SaliencyParameters, media: str, settings: Settings) -> Response:
+def _answer(
+    network: Network, files: list[bytes], questions: list[Question], parameters: SaliencyParameters, media: str, settings: Settings
+) -> Response:
     watch = Stopwatch()
     drawn = settings.max_side if parameters.output != "heatmap" else 0
     photographs = read(files, settings.max_pixels, enough_for(network, drawn), watch)
     fitted = fit_all(network, photographs, parameters.resize, watch)
-    explained = explain(network, photographs, fitted, parameters.method, parameters.class_id, watch)
+    _check_effort(questions, fitted, settings.max_evaluations)
+    explained = [
+        [explain(network, photograph, one, question, watch) for question in questions]
+        for photograph, one in zip(photographs, fitted, strict=True)
+    ]
     content = _render(network, explained, parameters, media, settings.max_side, watch)
-    first = explained[0]
+    first = explained[0][0]
     headers = {
         "Vary": "Accept",
         "Server-Timing": ", ".join(f"{stage};dur={ms:.1f}" for stage, ms in watch.milliseconds.items()),
         "Convlens-Provider": network.provider,
-        "Convlens-Class-Id": str(first.class_id),
-        "Convlens-Probability": f"{first.probabilities[first.class_id]:.4f}",
-        "Convlens-Zero-Gradient": str(first.zero_gradient).lower(),
+        "Convlens-Class-Id": ", ".join(str(one.class_id) for one in explained[0]),
+        "Convlens-Probability": ", ".join(f"{one.probabilities[one.class_id]:.4f}" for one in explained[0]),
+        "Convlens-Zero-Gradient": str(first.is_empty).lower(),
     }
+    if warning := METHODS[parameters.method].warning:
+        headers["Convlens-Warning"] = warning
     return Response(content, media_type=media, headers=headers)
+
+
+def _check_effort(questions: list[Question], fitted: list[Fitted], most: int) -> None:
+    """Raise `InvalidParameter` for what would keep others waiting for long."""
+    needed = sum(
+        question.parameters.evaluations(*one.pixels.shape[1:]) * (1 if question.other_class_id is None else 2)
+        for question in questions
+        for one in fitted
+    )
+    if needed > most:
+        raise InvalidParameter(
+            f"this takes {needed} runs of the network, a request may take {most}; send it with mode=job, or ask for less"
+        )
 
 
 def _render(
     network: Network,
-    explained: list[Explanation],
+    explained: list[list[Explanation]],
     parameters: SaliencyParameters,
     media: str,
     max_side: int,
     watch: Stopwatch,
 ) -> bytes:
     if media == NPY:
-        return npy(explained[0].saliency)
+        return npy(explained[0][0].saliency)
     drawn = style(parameters, max_side)
     if media == PNG:
-        return draw(explained[0], drawn, watch)
-    data = [saliency_result(network, one, drawn, watch) for one in explained]
+        return draw_all(explained[0], drawn, watch)
+    warning = METHODS[parameters.method].warning
+    data = [saliency_result(network, i, one, warning, drawn, watch) for i, of_image in enumerate(explained) for one in of_image]
     return SaliencyAnswer(meta=meta(network, parameters, watch), data=data).model_dump_json().encode()

@@ -1,0 +1,138 @@
+"""Parameters of requests that send photographs."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic.fields import FieldInfo
+
+from service.attribution import METHODS
+from service.attribution.method import Sign
+from service.images import Colormap, Resize
+from service.saliency import Output
+
+OVERLAY_SMOOTHING = 1.5
+
+
+def _known_method(name: str) -> str:
+    if name not in METHODS:
+        raise ValueError(f"there is no method {name!r}; there are: {', '.join(METHODS)}")
+    return name
+
+
+class ClassifyParameters(BaseModel):
+    """Parameters of every request that sends photographs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: Annotated[str | None, Field(description="Name of the model; the default one if absent.", examples=["squeezenet1_1"])] = None
+    resize: Annotated[
+        Resize,
+        Field(
+            description="`squash`: the whole picture to the network's square. `crop`: short side to 256, the central 224 x 224. "
+            "`native`: aspect ratio kept, short side 224."
+        ),
+    ] = "squash"
+
+    def told(self) -> dict[str, Any]:
+        """All parameters that matter, as answers tell them."""
+        return self.model_dump(mode="json")
+
+
+def _split(value: Any) -> Any:
+    """Forms and command lines write lists with commas."""
+    parts = [value] if isinstance(value, str) else value
+    if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
+        return [item.strip() for part in parts for item in part.split(",")]
+    return parts
+
+
+def _method_fields() -> dict[str, Any]:
+    """The parameters of all methods as optional fields, each described with the methods that take it and their defaults."""
+    users: dict[str, list[tuple[str, FieldInfo]]] = {}
+    for method in METHODS.values():
+        for name, info in method.parameters.model_fields.items():
+            users.setdefault(name, []).append((method.name, info))
+    fields = {}
+    for name, uses in users.items():
+        info = uses[0][1]
+        defaults = ", ".join(f"`{method}`{'' if i.default is None else f' ({i.default})'}" for method, i in uses)
+        bounded: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+        fields[name] = (bounded | None, Field(None, description=f"{info.description} For {defaults}."))
+    return fields
+
+
+METHOD_FIELDS = _method_fields()
+_WithMethodFields: Any = create_model("_WithMethodFields", __base__=ClassifyParameters, **METHOD_FIELDS)
+
+
+class SaliencyParameters(_WithMethodFields):
+    """Parameters of `POST /saliency`, in the query or as form fields."""
+
+    class_id: Annotated[
+        list[int] | None,
+        BeforeValidator(_split),
+        Field(min_length=1, max_length=10, description="Class to explain, or several; the predicted one if absent.", examples=[[285]]),
+    ] = None
+    other_class_id: Annotated[
+        int | None, Field(description="A class in contrast: what speaks for `class_id` rather than for this one.", examples=[282])
+    ] = None
+    method: Annotated[str, AfterValidator(_known_method), Field(description=f"One of {', '.join(METHODS)}; see `GET /methods`.")] = (
+        "gradient"
+    )
+    mode: Annotated[
+        Literal["now", "job"],
+        Field(description="`job`: answer at once with a job in the manner of `/visualize`, for methods that take long."),
+    ] = "now"
+    output: Annotated[
+        Output | None,
+        Field(
+            description="What the picture shows: the map over the photograph (default for `image/png`), the map alone (default in JSON), "
+            "or photograph, map and overlay side by side."
+        ),
+    ] = None
+    sign: Annotated[
+        Sign | None, Field(description="Which values of a signed map the picture shows; by default those that the method means.")
+    ] = None
+    colormap: Annotated[Colormap, Field(description="Colours from cold to hot.")] = "inferno"
+    opacity: Annotated[float, Field(ge=0, le=1, description="Opacity of the hottest pixels of an overlay.")] = 0.9
+    smoothing: Annotated[
+        float | None,
+        Field(ge=0, le=20, description="Gaussian smoothing of the picture, sigma in pixels of the map. Default: 1.5 for overlays, else 0."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _only_of_the_method(self) -> Self:
+        taken = METHODS[self.method].parameters.model_fields
+        if foreign := [name for name in METHOD_FIELDS if getattr(self, name) is not None and name not in taken]:
+            raise ValueError(f"the method {self.method} does not take {', '.join(foreign)}; it takes {', '.join(taken) or 'no parameters'}")
+        return self
+
+    def completed(self, media: str) -> Self:
+        """With the defaults that depend on other parameters and on the media type of the answer."""
+        output = self.output or ("heatmap" if media == "application/json" else "overlay")
+        smoothing = self.smoothing if self.smoothing is not None else 0.0 if output == "heatmap" else OVERLAY_SMOOTHING
+        defaults = METHODS[self.method].parameters(**self.method_values).model_dump()
+        return self.model_copy(update={"output": output, "smoothing": smoothing, **defaults})
+
+    @property
+    def method_values(self) -> dict[str, Any]:
+        """The parameters of the method that are given."""
+        return {name: value for name in METHOD_FIELDS if (value := getattr(self, name)) is not None}
+
+    def told(self) -> dict[str, Any]:
+        """All parameters that matter, as answers tell them."""
+        unused = METHOD_FIELDS.keys() - METHODS[self.method].parameters.model_fields.keys()
+        return self.model_dump(mode="json", exclude=unused)
+
+
+class ActivationParameters(ClassifyParameters):
+    """Parameters of `POST /activations`, in the query or as form fields."""
+
+    layer: Annotated[
+        list[str] | None,
+        BeforeValidator(_split),
+        Field(min_length=1, max_length=32, description="Layer to look at, or several; in JSON all that the manifest lists if absent."),
+    ] = None
+    channels: Annotated[int, Field(ge=1, le=256, description="Most feature maps of a picture: the ones with the highest means.")] = 64
+    tile: Annotated[int, Field(ge=8, le=256, description="Side of one feature map in a picture, in pixels.")] = 56
+    colormap: Annotated[Colormap, Field(description="Colours from no activation to the strongest.")] = "inferno"

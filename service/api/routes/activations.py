@@ -1,0 +1,65 @@
+"""`POST /activations`: what the layers of the network see in a photograph."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service import images
+from service.activations import Activation, activations, grid
+from service.api.answers import layer_activation, meta, npy
+from service.api.deps import ServicesDep
+from service.api.negotiation import JSON, NPY, PNG, negotiate
+from service.api.parameters import ActivationParameters
+from service.api.problems import RESPONSES
+from service.api.routes.saliency import BINARY
+from service.api.schemas import ActivationAnswer
+from service.api.uploads import merged, read_upload, request_body
+from service.errors import InvalidParameter
+from service.network import Network
+from service.saliency import enough_for, fit_all, read
+from service.timing import Stopwatch
+
+router = APIRouter(tags=["photographs"])
+
+
+@router.post(
+    "/activations",
+    responses={200: {"model": ActivationAnswer, "content": {PNG: BINARY, NPY: BINARY}}, **RESPONSES},
+    openapi_extra=request_body(ActivationParameters),
+)
+async def show_activations(request: Request, services: ServicesDep, query: Annotated[ActivationParameters, Query()]) -> Response:
+    """The feature maps of layers.
+
+    `Accept: image/png` gives a grid of the strongest maps of one layer, `application/x-npy` all numbers of one layer (float32, channels x
+    height x width), `application/json` a summary and a grid of every layer asked for.
+    """
+    media = negotiate(request, JSON, PNG, NPY)
+    upload = await read_upload(request, 1)
+    parameters = merged(query, upload.fields)
+    network = services.network(parameters.model)
+    layers = parameters.layer or (list(network.model.manifest.layers) if media == JSON else [network.cam_layer])
+    for name in layers:
+        network.layer(name)
+    if media != JSON and len(layers) > 1:
+        raise InvalidParameter(f"{media} holds one layer, {len(layers)} were asked for; ask for {JSON} or one layer at a time")
+    return await services.work(lambda: _answer(network, upload.files, layers, parameters, media, services.settings.max_pixels))
+
+
+def _answer(
+    network: Network, files: list[bytes], layers: list[str], parameters: ActivationParameters, media: str, max_pixels: int
+) -> Response:
+    watch = Stopwatch()
+    (fitted,) = fit_all(network, read(files, max_pixels, enough_for(network), watch), parameters.resize, watch)
+    with watch.stage("run"):
+        found = activations(network, fitted.pixels, layers)
+    headers = {"Vary": "Accept", "Convlens-Provider": network.provider}
+    return Response(_render(network, found, parameters, media, watch), media_type=media, headers=headers)
+
+
+def _render(network: Network, found: list[Activation], parameters: ActivationParameters, media: str, watch: Stopwatch) -> bytes:
+    if media == NPY:
+        return npy(found[0].values)
+    if media == PNG:
+        return images.encode_png(grid(found[0], parameters.channels, parameters.tile, parameters.colormap))
+    data = [layer_activation(each, parameters) for each in found]
+    return ActivationAnswer(meta=meta(network, parameters, watch), data=data).model_dump_json().encode()

@@ -1,0 +1,165 @@
+"""Methods that read the gradient with respect to the pixels."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from service.attribution.baselines import Fill, baseline, blurred
+from service.attribution.method import CHUNK, Attribution, Evaluation, Floats, Parameters, Rules, Steps, Subject, largest, method
+
+INSENSITIVE = (
+    "The map hardly depends on the class or on the weights of the higher layers: it fails the sanity checks of Adebayo et al. 2018. "
+    "It shows what the image holds rather than what the decision rests on."
+)
+
+
+@method("gradient", "Simonyan et al. 2013, Deep Inside Convolutional Networks, section 3")
+def gradient(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
+    """The largest absolute gradient over the channels."""
+    at = _at(subject, image, class_id)
+    return Attribution(largest(at.gradients[0]), at)
+
+
+@method("gradient_x_input", "Shrikumar et al. 2016, Not Just a Black Box, section 3")
+def gradient_x_input(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
+    """Gradient times pixel, summed over the channels: the contribution of each pixel to a linear model of the score."""
+    at = _at(subject, image, class_id)
+    return Attribution((at.gradients[0] * image).sum(axis=0), at)
+
+
+class Noisy(Parameters):
+    """Parameters of averages over noisy copies."""
+
+    samples: Annotated[int, Field(ge=2, le=1000, description="Noisy copies of the picture.")] = 25
+    noise: Annotated[float, Field(gt=0, le=1, description="Standard deviation of the noise; 1 is the range from black to white.")] = 0.15
+    seed: Annotated[int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")] = 0
+
+    def evaluations(self, height: int, width: int) -> int:  # noqa: ARG002
+        """The picture itself and its copies."""
+        return 1 + self.samples
+
+
+@method("smoothgrad", "Smilkov et al. 2017, SmoothGrad, section 3.1", Noisy)
+def smoothgrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy) -> Steps:
+    """The mean of the gradients at noisy copies of the picture: less grainy than one gradient."""
+    at = _at(subject, image, class_id)
+    total = np.zeros_like(image, np.float64)
+    for done, gradients in _at_noisy_copies(subject, image, at, parameters):
+        total += gradients.sum(axis=0, dtype=np.float64)
+        yield done
+    return Attribution(largest((total / parameters.samples).astype(np.float32)), at)
+
+
+@method("vargrad", "Adebayo et al. 2018, Local Explanation Methods ... Lack Sensitivity, section 3", Noisy)
+def vargrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy) -> Steps:
+    """The variance of the gradients at noisy copies of the picture."""
+    at = _at(subject, image, class_id)
+    total, squares = np.zeros_like(image, np.float64), np.zeros_like(image, np.float64)
+    for done, gradients in _at_noisy_copies(subject, image, at, parameters):
+        total += gradients.sum(axis=0, dtype=np.float64)
+        squares += np.square(gradients, dtype=np.float64).sum(axis=0)
+        yield done
+    variance = squares / parameters.samples - (total / parameters.samples) ** 2
+    return Attribution(largest(variance.astype(np.float32)), at)
+
+
+class Path(Parameters):
+    """Parameters of integrals along a path."""
+
+    steps: Annotated[int, Field(ge=2, le=1000, description="Points on the path.")] = 32
+
+    def evaluations(self, height: int, width: int) -> int:  # noqa: ARG002
+        """The picture, the points and the other end of the path."""
+        return 2 + self.steps
+
+
+class StraightPath(Path):
+    """A straight line from a baseline."""
+
+    baseline: Annotated[Fill, Field(description="Where the path begins: a colour, the mean colour, or the picture blurred.")] = "black"
+
+
+@method("integrated_gradients", "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, section 3", StraightPath)
+def integrated_gradients(subject: Subject, image: Floats, class_id: int, parameters: StraightPath) -> Steps:
+    """The gradient along a straight line from a baseline, times the way: the map sums up to the difference of the scores."""
+    at = _at(subject, image, class_id)
+    start = baseline(image, parameters.baseline)
+    total = np.zeros_like(image, np.float64)
+    middles = (np.arange(parameters.steps) + 0.5) / parameters.steps
+    for i in range(0, parameters.steps, CHUNK):
+        points = np.asarray(start + middles[i : i + CHUNK, None, None, None] * (image - start), np.float32)
+        total += _true_gradients(subject, points, at).sum(axis=0, dtype=np.float64)
+        yield min(1.0, (i + CHUNK) / parameters.steps)
+    values = (total / parameters.steps * (image - start)).sum(axis=0)
+    return _complete(subject, values, at, start)
+
+
+class BlurPath(Path):
+    """A path from a blurred picture to the sharp one."""
+
+    max_sigma: Annotated[float, Field(gt=0, le=200, description="Of the Gaussian at the beginning of the path, in pixels.")] = 50.0
+
+
+@method("blur_integrated_gradients", "Xu et al. 2020, Attribution in Scale and Space, section 3", BlurPath)
+def blur_integrated_gradients(subject: Subject, image: Floats, class_id: int, parameters: BlurPath) -> Steps:
+    """The gradient along the path from the blurred picture to the sharp one: no baseline colour, and no artefacts of one."""
+    at = _at(subject, image, class_id)
+    # The scale grows with the square of sigma where structures are small: more points there.
+    sigmas = parameters.max_sigma * np.linspace(1, 0, parameters.steps + 1) ** 2
+    path = [blurred(image, sigma) for sigma in sigmas]
+    total = np.zeros_like(image, np.float64)
+    for i in range(0, parameters.steps, CHUNK):
+        ends = np.stack(path[i : min(i + CHUNK, parameters.steps) + 1])
+        middles, ways = (ends[1:] + ends[:-1]) / 2, ends[1:] - ends[:-1]
+        total += (_true_gradients(subject, middles.astype(np.float32), at) * ways).sum(axis=0, dtype=np.float64)
+        yield min(1.0, (i + CHUNK) / parameters.steps)
+    return _complete(subject, total.sum(axis=0), at, path[0])
+
+
+@method("guided_backprop", "Springenberg et al. 2014, Striving for Simplicity, section 3.4", warning=INSENSITIVE)
+def guided_backprop(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
+    """The gradient with all that is negative stopped at each Relu: sharp edges of what excites the network."""
+    return _with_rules(subject, image, class_id, "guided")
+
+
+@method("deconvnet", "Zeiler & Fergus 2013, Visualizing and Understanding Convolutional Networks, section 2.1", warning=INSENSITIVE)
+def deconvnet(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
+    """The signal of the class sent back through the network, passed by each Relu where it is positive itself."""
+    return _with_rules(subject, image, class_id, "deconvnet")
+
+
+def _with_rules(subject: Subject, image: Floats, class_id: int, rules: Rules) -> Attribution:
+    at = subject.evaluate(image[None], np.array([class_id]), rules)
+    return Attribution(largest(at.gradients[0]), at)
+
+
+def _at(subject: Subject, image: Floats, class_id: int) -> Evaluation:
+    return subject.evaluate(image[None], np.array([class_id]))
+
+
+def _at_noisy_copies(subject: Subject, image: Floats, at: Evaluation, parameters: Noisy) -> Iterator[tuple[float, Floats]]:
+    """The fraction done and the gradients (n, 3, H, W) of the next noisy copies."""
+    rng = np.random.default_rng(parameters.seed)
+    for i in range(0, parameters.samples, CHUNK):
+        n = min(CHUNK, parameters.samples - i)
+        copies = image + rng.normal(scale=parameters.noise, size=(n, *image.shape)).astype(np.float32)
+        yield (i + n) / parameters.samples, subject.evaluate(copies, np.repeat(at.class_ids, n)).gradients
+
+
+def _true_gradients(subject: Subject, points: Floats, at: Evaluation) -> Floats:
+    """The gradients (n, 3, H, W) of one and the same score: where it is 0 behind a final ReLU, it does not change."""
+    found = subject.evaluate(points, np.repeat(at.class_ids, len(points)))
+    if at.before_relu[0]:
+        return found.gradients
+    return np.where(found.before_relu[:, None, None, None], np.float32(0), found.gradients)
+
+
+def _complete(subject: Subject, values: Floats, at: Evaluation, start: Floats) -> Attribution:
+    """With the completeness error: how far the sum of the map is from what the score has gained since the start of the path."""
+    other = subject.evaluate(start[None], at.class_ids)
+    first = 0.0 if other.before_relu[0] and not at.before_relu[0] else float(other.scores[0])
+    gained = float(at.scores[0]) - first
+    notes = {"score_difference": gained, "completeness_error": float(values.sum()) - gained}
+    return Attribution(values.astype(np.float32), at, notes)

@@ -1,0 +1,55 @@
+"""The layers of a network that can be looked at: its values with channels and places."""
+
+from dataclasses import dataclass
+
+import onnx
+import onnx_ir as ir
+
+from service.models.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A value (N, channels, height, width) of the graph.
+
+    size: (height, width) for a square image of the size of the manifest, None where it cannot be inferred.
+    listed: whether the manifest names it as one of interest.
+    """
+
+    name: str
+    operator: str
+    channels: int
+    size: tuple[int, int] | None
+    listed: bool
+
+
+def image_layers(proto: onnx.ModelProto, manifest: Manifest) -> dict[str, Layer]:
+    """All layers between the image and the scores by name, in the order in which they are computed."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(proto)
+    image = next(value for value in fixed.graph.input if value.name == manifest.input)
+    for dim, size in zip(image.type.tensor_type.shape.dim, (1, 3, manifest.size, manifest.size), strict=True):
+        dim.dim_value = size
+    del fixed.graph.value_info[:]
+    graph = ir.from_proto(onnx.shape_inference.infer_shapes(fixed)).graph
+    reached = {value for value in graph.inputs if value.name == manifest.input}
+    layers: dict[str, Layer] = {}
+    for node in graph:
+        if not any(x in reached for x in node.inputs):
+            continue
+        for value in node.outputs:
+            reached.add(value)
+            if value.name and (layer := _layer(value, node.op_type, manifest)) is not None:
+                layers[value.name] = layer
+    return layers
+
+
+def _layer(value: ir.Value, operator: str, manifest: Manifest) -> Layer | None:
+    dims = value.shape.dims if value.shape is not None else ()
+    if len(dims) != 4 or not isinstance(dims[1], int) or value.dtype != ir.DataType.FLOAT:
+        return None
+    height, width = dims[2:]
+    size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    if size is not None and max(size) < 2:  # a global pool holds no places
+        return None
+    return Layer(value.name or "", operator, dims[1], size, value.name in manifest.layers)

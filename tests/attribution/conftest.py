@@ -1,0 +1,68 @@
+"""A network of known formula: a small two-layer CNN in float64 NumPy, seen through the same interface as the real one."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.signal import correlate
+
+from service.attribution import Evaluation
+
+
+class Toy:
+    """relu(conv3x3) -> a layer of 4 maps; scores are weighted means of the maps over 3 classes. Gradients by the chain rule."""
+
+    cam_layer = "maps"
+
+    def __init__(self, seed: int = 0, smooth: bool = False) -> None:
+        rng = np.random.default_rng(seed)
+        self.kernels = rng.normal(size=(4, 3, 3, 3))
+        self.heads = rng.normal(size=(3, 4, 10, 12))
+        self.smooth = smooth  # a softplus instead of the Relu, so that integrals converge fast
+        self.images_seen = 0
+
+    def before(self, image: Any) -> Any:
+        image = image.astype(np.float64)
+        return np.stack([correlate(image, k, mode="valid")[0] for k in self.kernels])
+
+    def maps(self, image: Any) -> Any:
+        z = self.before(image)
+        return np.logaddexp(0, z) if self.smooth else z.clip(0)
+
+    def logits64(self, image: Any) -> Any:
+        return (self.heads * self.maps(image)).sum(axis=(1, 2, 3))
+
+    def logits(self, images: Any) -> Any:
+        self.images_seen += len(images)
+        return np.stack([self.logits64(i) for i in images]).astype(np.float32)
+
+    def of(self, values: Any, class_id: int) -> Any:
+        return values[:, class_id]
+
+    def gradient(self, image: Any, class_id: int, rules: str = "exact") -> Any:
+        z, d = self.before(image), self.heads[class_id]
+        slope = 1 / (1 + np.exp(-z)) if self.smooth else (z > 0)
+        d = {"exact": d * slope, "guided": d.clip(0) * slope, "deconvnet": d.clip(0)}[rules]
+        out = np.zeros(image.shape)
+        for kernel, dz in zip(self.kernels, d, strict=True):
+            for i, j in np.ndindex(3, 3):
+                out[:, i : i + dz.shape[0], j : j + dz.shape[1]] += kernel[:, i, j][:, None, None] * dz
+        return out
+
+    def evaluate(self, images: Any, class_ids: Any, rules: str = "exact", layer: str | None = None) -> Evaluation:
+        logits = self.logits(images)
+        chosen = np.where(class_ids < 0, logits.argmax(axis=1), class_ids)
+        at = images if layer is None else np.stack([self.maps(i) for i in images]).astype(np.float32)
+        each = [self.heads[c] if layer else self.gradient(i, c, rules) for i, c in zip(images, chosen, strict=True)]
+        scores = logits[np.arange(len(images)), chosen]
+        return Evaluation(logits, chosen, scores, np.zeros(len(images), bool), at, np.stack(each).astype(np.float32))
+
+
+@pytest.fixture
+def toy() -> Toy:
+    return Toy()
+
+
+@pytest.fixture
+def image() -> Any:
+    return np.random.default_rng(1).random((3, 12, 14)).astype(np.float32)

@@ -1,0 +1,107 @@
+"""The methods on SqueezeNet against Captum on the same weights. Optional: pip install --group bench."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.attribution import METHODS
+from service.images import decode, fit
+from service.models.weights import squeezenet_weights
+from service.network import Network
+from service.saliency import View
+
+torch = pytest.importorskip("torch", reason="optional: pip install --group bench")
+captum = pytest.importorskip("captum.attr", reason="optional: pip install --group bench")
+
+CLASS = 285
+
+
+@pytest.fixture(scope="module")
+def theirs() -> Any:
+    """SqueezeNet 1.1 of modules, since Captum hooks into those."""
+    from torch import nn
+
+    weights = squeezenet_weights()
+
+    def conv(name: str, stride: int = 1, padding: int = 0) -> Any:
+        kernel, bias = (np.asarray(a, np.float32) for a in weights[name])
+        layer = nn.Conv2d(kernel.shape[2], kernel.shape[3], kernel.shape[0], stride, padding)
+        layer.weight.data = torch.tensor(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)))
+        layer.bias.data = torch.tensor(bias)
+        return nn.Sequential(layer, nn.ReLU())
+
+    class Fire(nn.Module):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.squeeze = conv(f"{name}/squeeze1x1")
+            self.narrow, self.wide = conv(f"{name}/expand1x1"), conv(f"{name}/expand3x3", padding=1)
+
+        def forward(self, x: Any) -> Any:
+            s = self.squeeze(x)
+            return torch.cat([self.narrow(s), self.wide(s)], dim=1)
+
+    class Caffe(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+
+    def pool() -> Any:
+        return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+    fires = {i: Fire(f"fire{i}") for i in range(2, 10)}
+    features = nn.Sequential(
+        Caffe(), conv("conv1", 2), pool(), fires[2], fires[3], pool(), fires[4], fires[5], pool(), fires[6], fires[7], fires[8], fires[9]
+    )
+    return nn.Sequential(features, conv("conv10"), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+
+
+@pytest.fixture(scope="module")
+def image(cat: bytes) -> Any:
+    return fit(decode(cat, 10**7).pixels, 224, 256, "squash").pixels
+
+
+def ours(network: Network, image: Any, name: str, **parameters: Any) -> Any:
+    method = METHODS[name]
+    return method.run(View(network, None, False), image, CLASS, method.parameters(**parameters)).map
+
+
+def error(found: Any, expected: Any) -> float:
+    """Of the norm. Where an activation lies within rounding of a kink, single values differ; see tests/models/test_squeezenet.py."""
+    value = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+    print(f"relative error {value:.1e}")
+    return value
+
+
+def test_gradient_x_input(network: Network, theirs: Any, image: Any) -> None:
+    expected = captum.InputXGradient(theirs).attribute(torch.tensor(image[None], requires_grad=True), target=CLASS)
+    assert error(ours(network, image, "gradient_x_input"), expected[0].sum(0).detach().numpy()) < 1e-2
+
+
+def test_integrated_gradients(network: Network, theirs: Any, image: Any) -> None:
+    attribute = captum.IntegratedGradients(theirs).attribute
+    expected = attribute(torch.tensor(image[None]), torch.zeros(1, 3, 224, 224), CLASS, n_steps=20, method="riemann_middle")
+    found = ours(network, image, "integrated_gradients", steps=20, baseline="black")
+    assert error(found, expected[0].sum(0).detach().numpy()) < 1e-2
+
+
+@pytest.mark.filterwarnings("ignore:Setting backward hooks")
+@pytest.mark.parametrize(("name", "peer"), [("guided_backprop", "GuidedBackprop"), ("deconvnet", "Deconvolution")])
+def test_relu_variants(network: Network, theirs: Any, image: Any, name: str, peer: str) -> None:
+    expected = getattr(captum, peer)(theirs).attribute(torch.tensor(image[None], requires_grad=True), target=CLASS)
+    assert error(ours(network, image, name), expected[0].abs().amax(0).detach().numpy()) < 1e-2
+
+
+def test_grad_cam(network: Network, theirs: Any, image: Any) -> None:
+    layer = theirs[0][12]
+    cam = captum.LayerGradCam(theirs, layer).attribute(torch.tensor(image[None]), target=CLASS, relu_attributions=True)
+    expected = torch.nn.functional.interpolate(cam, (224, 224), mode="bilinear", align_corners=False)[0, 0].detach().numpy()
+    assert error(ours(network, image, "grad_cam", layer="fire9"), expected) < 1e-4
+
+
+def test_occlusion(network: Network, theirs: Any, image: Any) -> None:
+    with torch.no_grad():
+        expected = captum.Occlusion(theirs).attribute(
+            torch.tensor(image[None]), sliding_window_shapes=(3, 40, 40), strides=(3, 24, 24), baselines=0, target=CLASS
+        )
+    found = ours(network, image, "occlusion", window=40, stride=24, fill="black")
+    assert error(found, expected[0, 0].numpy()) < 1e-3
