@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     draw = commands.add_parser("visualize", help="draw what the network believes a class looks like")
     draw.add_argument("--class", dest="class_name", required=True, help="id of the class, or part of its name")
     draw.add_argument("--server", help="address of a convlens server; without it the picture is made in this process")
-    draw.add_argument("--preset", choices=["cs231n", "lucid"], default="cs231n", help="the recipe")
+    draw.add_argument("--preset", choices=["cs231n", "lucid", "maco"], default="cs231n", help="the recipe")
     for name, kind in (("iterations", int), ("learning-rate", float), ("size", int), ("seed", int)):
         draw.add_argument(f"--{name}", type=kind, help="see POST /visualize")
     draw.add_argument("--model", help="name of the model")

@@ -26,6 +26,9 @@ class ServiceError(ConvlensError):
         self.status = status
 
 
+EMPTY: Mapping[str, bytes] = {}
+
+
 @dataclass(frozen=True)
 class _Call:
     method: str
@@ -34,9 +37,15 @@ class _Call:
 
 
 def _submit(class_id: int | Sequence[int], idempotency_key: str | None, parameters: Mapping[str, Any]) -> _Call:
-    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
     body = {"class_id": class_id if isinstance(class_id, int) else list(class_id), **parameters}
-    return _Call("POST", "/visualize", {"json": body, "headers": headers})
+    return _start("class", {}, idempotency_key, body)
+
+
+def _start(kind: str, images: Mapping[str, bytes], idempotency_key: str | None, parameters: Mapping[str, Any]) -> _Call:
+    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    body = {"kind": kind, **parameters}
+    sent = {"data": body, "files": dict(images)} if images else {"json": body}
+    return _Call("POST", "/visualize", {**sent, "headers": headers})
 
 
 def _job(id_: str, wait: float = 0) -> _Call:
@@ -113,8 +122,16 @@ class Client:
         return list(self._send(_Call("GET", "/models")).json())
 
     def submit(self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any) -> JobAnswer | BatchAnswer:
-        """Start a job, or a batch of them for several classes."""
+        """Start the picture of a class, or a batch of them for several classes."""
         return _submitted(self._send(_submit(class_id, idempotency_key, parameters)))
+
+    def start(self, kind: str, images: Mapping[str, bytes] = EMPTY, idempotency_key: str | None = None, **parameters: Any) -> JobAnswer:
+        """Start a job of any kind. images: files of pictures by the names of their form fields, ``image`` and ``style_image``."""
+        return _as_job(self._send(_start(kind, images, idempotency_key, parameters)))
+
+    def artifact(self, id_: str, name: str) -> bytes:
+        """Something that the job made beside its picture."""
+        return self._send(_Call("GET", f"/visualize/{id_}/artifacts/{name}")).content
 
     def get(self, id_: str) -> JobAnswer:
         """The job as it stands."""
@@ -181,8 +198,18 @@ class AsyncClient:
         return _checked(await self._http.request(call.method, call.path, **call.arguments))
 
     async def submit(self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any) -> JobAnswer | BatchAnswer:
-        """Start a job, or a batch of them for several classes."""
+        """Start the picture of a class, or a batch of them for several classes."""
         return _submitted(await self._send(_submit(class_id, idempotency_key, parameters)))
+
+    async def start(
+        self, kind: str, images: Mapping[str, bytes] = EMPTY, idempotency_key: str | None = None, **parameters: Any
+    ) -> JobAnswer:
+        """Start a job of any kind; see `Client.start`."""
+        return _as_job(await self._send(_start(kind, images, idempotency_key, parameters)))
+
+    async def artifact(self, id_: str, name: str) -> bytes:
+        """Something that the job made beside its picture."""
+        return (await self._send(_Call("GET", f"/visualize/{id_}/artifacts/{name}"))).content
 
     async def get(self, id_: str) -> JobAnswer:
         """The job as it stands."""

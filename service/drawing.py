@@ -7,8 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from service import images
-from service.api.job_schemas import JobAnswer, VisualizeParameters
+from service.api.job_parameters import parse
+from service.api.job_schemas import JobAnswer
 from service.client import Client
 from service.errors import InvalidParameter
 from service.main import open_networks
@@ -34,14 +34,14 @@ def local(settings: Settings, class_name: str, parameters: dict[str, Any]) -> Dr
     labels = network.model.manifest.labels
     class_id = chosen_class(class_name, list(enumerate(labels)))
     check_class(network, class_id)
-    complete = VisualizeParameters.model_validate({"class_id": class_id, **parameters}).completed(network.model.name)
-    visualization = Visualization(network, class_id, complete)
+    complete = parse({"class_id": class_id, **parameters}).completed(network.model.name)
+    visualization = Visualization(network, "class", class_id, complete)
     with tqdm(total=complete["iterations"], unit="step") as bar:
         for step in visualization.steps():
             bar.update()
             bar.set_postfix(score=f"{step.measured.score:.1f}", rank=step.measured.rank)
-    png = images.encode_png(visualization.picture())
-    return Drawn(png, labels[class_id], complete["seed"], visualization.result())
+    made = visualization.conclude()
+    return Drawn(made.image, labels[class_id], complete["seed"], made.result)
 
 
 def remote(server: str, class_name: str, parameters: dict[str, Any]) -> Drawn:
@@ -60,7 +60,7 @@ def remote(server: str, class_name: str, parameters: dict[str, Any]) -> Drawn:
         job = client.wait(job.id)
         if job.result is None:
             raise InvalidParameter(f"the job has {job.state}: {(job.problem or {}).get('detail', 'no picture was made')}")
-        return Drawn(client.image(job.id), job.class_name, job.parameters["seed"], job.result)
+        return Drawn(client.image(job.id), job.class_name or "", job.parameters["seed"], job.result)
 
 
 def chosen_class(query: str, classes: Sequence[tuple[int, str]]) -> int:

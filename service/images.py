@@ -74,6 +74,11 @@ def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograp
         ) from error
 
 
+def decode_own(png: bytes) -> Pixels:
+    """A picture that `encode_png` has written."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8)).convert("RGB")

@@ -55,7 +55,8 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
 class Term:
     """One part of an objective. Its value is what is to grow, so losses are negative.
 
-    ``channel``: the mean of a channel of the layer; input ``<i>.channel`` int64 (N,).
+    ``channel``: the mean of a channel of the layer; input ``<i>.channel`` int64 (N,). Where that is 0 behind a Relu, and with it the
+    gradient, it is the mean before the Relu.
     ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
     ``content``: −Σ (F − T)², input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style Transfer", equation 1).
     ``style``: −Σ (G − A)², with the Gram matrix G = F·Fᵀ / (C·H·W); input ``<i>.target`` (N, C, C) (equations 3 and 4).
@@ -96,9 +97,9 @@ def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any)
     if term.kind == "energy":
         return op.Mul(op.ReduceMean(op.Mul(x, x), places, keepdims=0), 0.5)
     if term.kind == "channel":
-        channel = _input(graph, f"{i}.channel", ir.DataType.INT64, [batch])
-        means = op.ReduceMean(x, op.constant([2, 3]), keepdims=0)
-        return op.Squeeze(op.GatherElements(means, op.Unsqueeze(channel, op.constant([1])), axis=1), op.constant([1]))
+        channel = op.Unsqueeze(_input(graph, f"{i}.channel", ir.DataType.INT64, [batch]), op.constant([1]))
+        values = [_channel_mean(op, each, channel) for each in (x, _before_relu(op, x)) if each is not None]
+        return op.Where(op.Greater(values[0], 0), *values) if len(values) == 2 else values[0]
     dims = x.shape.dims if x.shape is not None else ("N", None, None, None)
     if term.kind == "content":
         target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], f"{i}.height", f"{i}.width"])
@@ -107,6 +108,23 @@ def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any)
         target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], dims[1]])
         difference = op.Unsqueeze(op.Sub(gram(op, x), target), op.constant([3]))
     return op.Neg(op.ReduceSum(op.Mul(difference, difference), places, keepdims=0))
+
+
+def _channel_mean(op: Ops, x: ir.Value, channel: ir.Value) -> ir.Value:
+    """The mean (N,) of the chosen channel (N, 1)."""
+    means = op.ReduceMean(x, op.constant([2, 3]), keepdims=0)
+    return op.Squeeze(op.GatherElements(means, channel, axis=1), op.constant([1]))
+
+
+def _before_relu(op: Ops, x: ir.Value) -> ir.Value | None:
+    """What a Relu made the value of, or several that were joined; None if it is not made by them."""
+    node = x.producer()
+    if node is not None and node.op_type == "Relu":
+        return node.inputs[0]
+    if node is None or node.op_type != "Concat":
+        return None
+    parts = [_before_relu(op, part) for part in node.inputs if part is not None]
+    return op.Concat(*parts, axis=node.attributes.get_int("axis")) if all(part is not None for part in parts) else None
 
 
 def _input(graph: ir.Graph, name: str, dtype: ir.DataType, dims: Sequence[int | str | ir.SymbolicDim | None]) -> ir.Value:

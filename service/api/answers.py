@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,18 @@ from service.api.parameters import ActivationParameters, ClassifyParameters, Sal
 from service.api.schemas import (
     ChannelActivation,
     Classified,
+    Completeness,
+    CurveAnswer,
+    EvaluationResult,
     Explained,
     LayerActivation,
     Meta,
     Prediction,
+    RandomizationStage,
     SaliencyMap,
     SaliencyResult,
 )
+from service.evaluation import Evaluated
 from service.images import Floats
 from service.network import Network
 from service.saliency import Explanation, Style, draw
@@ -94,6 +100,28 @@ def layer_activation(activation: Activation, parameters: ActivationParameters) -
         active=float((values > 0).mean()),
         strongest=[ChannelActivation(channel=c, mean=float(values[c].mean()), maximum=float(values[c].max())) for c in shown],
         png=base64.b64encode(picture).decode(),
+    )
+
+
+def evaluation_result(network: Network, found: Evaluated) -> EvaluationResult:
+    """An evaluation as JSON."""
+    curves = {
+        name: CurveAnswer(
+            fractions=each.fractions.tolist(),
+            deletion=each.deletion.tolist(),
+            insertion=each.insertion.tolist(),
+            deletion_area=each.deletion_area,
+            insertion_area=each.insertion_area,
+        )
+        for name, each in found.curves.items()
+    }
+    return EvaluationResult(
+        class_id=found.class_id,
+        name=network.model.manifest.labels[found.class_id],
+        curves=curves,
+        completeness=Completeness(map_sum=found.map_sum, score_difference=found.score_difference),
+        randomization=[RandomizationStage(**asdict(stage)) for stage in found.stages],
+        notes=found.notes,
     )
 
 

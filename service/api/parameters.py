@@ -38,7 +38,7 @@ class ClassifyParameters(BaseModel):
         return self.model_dump(mode="json")
 
 
-def _split(value: Any) -> Any:
+def split_commas(value: Any) -> Any:
     """Forms and command lines write lists with commas."""
     parts = [value] if isinstance(value, str) else value
     if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
@@ -65,20 +65,46 @@ METHOD_FIELDS = _method_fields()
 _WithMethodFields: Any = create_model("_WithMethodFields", __base__=ClassifyParameters, **METHOD_FIELDS)
 
 
-class SaliencyParameters(_WithMethodFields):
-    """Parameters of `POST /saliency`, in the query or as form fields."""
+class MethodParameters(_WithMethodFields):
+    """A method with its parameters, and what it shall explain."""
 
-    class_id: Annotated[
-        list[int] | None,
-        BeforeValidator(_split),
-        Field(min_length=1, max_length=10, description="Class to explain, or several; the predicted one if absent.", examples=[[285]]),
-    ] = None
     other_class_id: Annotated[
         int | None, Field(description="A class in contrast: what speaks for `class_id` rather than for this one.", examples=[282])
     ] = None
     method: Annotated[str, AfterValidator(_known_method), Field(description=f"One of {', '.join(METHODS)}; see `GET /methods`.")] = (
         "gradient"
     )
+
+    @model_validator(mode="after")
+    def _only_of_the_method(self) -> Self:
+        taken = METHODS[self.method].parameters.model_fields
+        if foreign := [name for name in METHOD_FIELDS if getattr(self, name) is not None and name not in taken]:
+            raise ValueError(f"the method {self.method} does not take {', '.join(foreign)}; it takes {', '.join(taken) or 'no parameters'}")
+        return self
+
+    @property
+    def method_values(self) -> dict[str, Any]:
+        """The parameters of the method that are given."""
+        return {name: value for name in METHOD_FIELDS if (value := getattr(self, name)) is not None}
+
+    def told(self) -> dict[str, Any]:
+        """All parameters that matter, as answers tell them."""
+        unused = METHOD_FIELDS.keys() - METHODS[self.method].parameters.model_fields.keys()
+        return self.model_dump(mode="json", exclude=unused)
+
+    def with_method_defaults(self) -> dict[str, Any]:
+        """The parameters of the method, defaults filled in."""
+        return METHODS[self.method].parameters(**self.method_values).model_dump()
+
+
+class SaliencyParameters(MethodParameters):
+    """Parameters of `POST /saliency`, in the query or as form fields."""
+
+    class_id: Annotated[
+        list[int] | None,
+        BeforeValidator(split_commas),
+        Field(min_length=1, max_length=10, description="Class to explain, or several; the predicted one if absent.", examples=[[285]]),
+    ] = None
     mode: Annotated[
         Literal["now", "job"],
         Field(description="`job`: answer at once with a job in the manner of `/visualize`, for methods that take long."),
@@ -100,29 +126,11 @@ class SaliencyParameters(_WithMethodFields):
         Field(ge=0, le=20, description="Gaussian smoothing of the picture, sigma in pixels of the map. Default: 1.5 for overlays, else 0."),
     ] = None
 
-    @model_validator(mode="after")
-    def _only_of_the_method(self) -> Self:
-        taken = METHODS[self.method].parameters.model_fields
-        if foreign := [name for name in METHOD_FIELDS if getattr(self, name) is not None and name not in taken]:
-            raise ValueError(f"the method {self.method} does not take {', '.join(foreign)}; it takes {', '.join(taken) or 'no parameters'}")
-        return self
-
     def completed(self, media: str) -> Self:
         """With the defaults that depend on other parameters and on the media type of the answer."""
         output = self.output or ("heatmap" if media == "application/json" else "overlay")
         smoothing = self.smoothing if self.smoothing is not None else 0.0 if output == "heatmap" else OVERLAY_SMOOTHING
-        defaults = METHODS[self.method].parameters(**self.method_values).model_dump()
-        return self.model_copy(update={"output": output, "smoothing": smoothing, **defaults})
-
-    @property
-    def method_values(self) -> dict[str, Any]:
-        """The parameters of the method that are given."""
-        return {name: value for name in METHOD_FIELDS if (value := getattr(self, name)) is not None}
-
-    def told(self) -> dict[str, Any]:
-        """All parameters that matter, as answers tell them."""
-        unused = METHOD_FIELDS.keys() - METHODS[self.method].parameters.model_fields.keys()
-        return self.model_dump(mode="json", exclude=unused)
+        return self.model_copy(update={"output": output, "smoothing": smoothing, **self.with_method_defaults()})
 
 
 class ActivationParameters(ClassifyParameters):
@@ -130,9 +138,19 @@ class ActivationParameters(ClassifyParameters):
 
     layer: Annotated[
         list[str] | None,
-        BeforeValidator(_split),
+        BeforeValidator(split_commas),
         Field(min_length=1, max_length=32, description="Layer to look at, or several; in JSON all that the manifest lists if absent."),
     ] = None
     channels: Annotated[int, Field(ge=1, le=256, description="Most feature maps of a picture: the ones with the highest means.")] = 64
     tile: Annotated[int, Field(ge=8, le=256, description="Side of one feature map in a picture, in pixels.")] = 56
     colormap: Annotated[Colormap, Field(description="Colours from no activation to the strongest.")] = "inferno"
+
+
+class EvaluateParameters(MethodParameters):
+    """Parameters of `POST /evaluate`, in the query or as form fields."""
+
+    class_id: Annotated[int | None, Field(description="Class to explain; the predicted one if absent.", examples=[285])] = None
+    points: Annotated[int, Field(ge=4, le=224, description="Points of the deletion and insertion curves.")] = 28
+    stages: Annotated[
+        int, Field(ge=0, le=32, description="Stages in which the weights are randomized, from the last layer to the first; 0 for none.")
+    ] = 6

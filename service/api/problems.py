@@ -61,6 +61,7 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = Field(None, description="The parameters that are wrong, one by one.")
 
 
+BINARY = {"schema": {"type": "string", "format": "binary"}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {
         "description": "What was sent cannot be used; the document says why.",

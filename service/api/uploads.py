@@ -1,6 +1,6 @@
 """Reading images and parameters from a request: multipart, or the raw image as the body."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,12 +25,52 @@ class Upload:
     fields: dict[str, str | list[str]]
 
 
+@dataclass(frozen=True)
+class Named:
+    """Pictures by the names of their form fields, and the fields beside them."""
+
+    files: dict[str, bytes]
+    fields: dict[str, str | list[str]]
+
+
+def is_form(request: Request) -> bool:
+    """Whether the body is a form with files."""
+    return _media_type(request) == "multipart/form-data"
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_named(request: Request, names: Sequence[str]) -> Named:
+    """The pictures in the form fields of these names, one each, and the other fields. Raises `InvalidParameter`."""
+    async with request.form(max_files=len(names) + 1, max_fields=2 * MAX_FIELDS) as form:
+        files: dict[str, bytes] = {}
+        texts: dict[str, list[str]] = {}
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile) != (name in names):
+                kind = "a file" if name in names else "text"
+                raise InvalidParameter(f"the form field {name!r} must be {kind}; files belong in {' or '.join(map(repr, names))}")
+            if not isinstance(value, UploadFile):
+                texts.setdefault(name, []).append(value)
+            elif name in files:
+                raise InvalidParameter(f"the form has several files in the field {name!r}; send one")
+            else:
+                files[name] = await value.read()
+        return Named(files, _joined(texts))
+
+
+def _joined(texts: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
+    """A field that was sent once as its text, one that was sent several times as a list."""
+    return {name: values if len(values) > 1 else values[0] for name, values in texts.items()}
+
+
 async def read_upload(request: Request, max_images: int) -> Upload:
     """The images and form fields of the request.
 
     Raises `UnsupportedMedia`, `TooLarge` (too many images) or `InvalidParameter` (no image).
     """
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = _media_type(request)
     if media == "multipart/form-data":
         return await _from_form(request, max_images)
     if media.startswith("image/") or media == "application/octet-stream":
@@ -66,7 +106,7 @@ async def _from_fields(form: FormData, max_images: int) -> Upload:
         raise InvalidParameter(f"the form has no file in a field {FIELD!r} (curl -F image=@cat.png)")
     if len(files) > max_images:
         raise _too_many(max_images)
-    return Upload(files, {name: values if len(values) > 1 else values[0] for name, values in texts.items()})
+    return Upload(files, _joined(texts))
 
 
 def _too_many(max_images: int) -> TooLarge:

@@ -5,7 +5,7 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio import Redis
@@ -22,12 +22,14 @@ MEMORY_SECONDS = 30 * 86400  # how long an expired job is answered with "gone" i
 
 @dataclass(frozen=True)
 class Draft:
-    """A job to be submitted."""
+    """A job to be submitted. inputs: PNG files by name."""
 
     kind: str
-    class_id: int
+    class_id: int | None
     parameters: Mapping[str, Any]
     steps: int
+    inputs: Mapping[str, bytes] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,18 @@ class Ledger:
         key: idempotency key; the same key with the same ``request`` gives the jobs of the first time.
         Raises `QueueFull`, or `InvalidParameter` for a key that was used for another request.
         """
-        ids = [secrets.token_urlsafe(12) for _ in drafts]
+        ids = [draft.id for draft in drafts]
         batch_id = secrets.token_urlsafe(12) if batch else ""
         jobs = [
-            {"id": id_, "kind": d.kind, "class_id": d.class_id, "parameters": json.dumps(d.parameters), "steps": d.steps}
-            for id_, d in zip(ids, drafts, strict=True)
+            {
+                "id": d.id,
+                "kind": d.kind,
+                "class_id": "" if d.class_id is None else d.class_id,
+                "parameters": json.dumps(d.parameters),
+                "inputs": json.dumps(list(d.inputs)),
+                "steps": d.steps,
+            }
+            for d in drafts
         ]
         answer = json.dumps({"ids": ids, "batch": batch_id or None})
         ttl, digest = max(1, int(self._retention)), hashlib.sha256(request.encode()).hexdigest()
@@ -125,8 +134,14 @@ class Ledger:
             raise NotFound(f"there is no batch {id_!r}")
         return await self.many(ids)
 
-    async def search(self, state: State | None, class_id: int | None, batch: str | None, before: int | None, limit: int) -> list[Job]:
+    async def search(
+        self, state: State | None, class_id: int | None, batch: str | None, before: int | None, limit: int, kind: str | None = None
+    ) -> list[Job]:
         """Jobs newest first that fit all the filters, at most ``limit``, of those with a sequence number below ``before``."""
+
+        def fits(job: Job) -> bool:
+            return state in (None, job.state) and class_id in (None, job.class_id) and kind in (None, job.kind)
+
         index = f"batch:{batch}" if batch else f"state:{state}" if state else f"class:{class_id}" if class_id is not None else "all"
         found: list[Job] = []
         below = "+inf" if before is None else f"({before}"
@@ -135,7 +150,7 @@ class Ledger:
             if not ids:
                 break
             page = await self.many(ids)
-            found += [job for job in page if (state is None or job.state is state) and (class_id is None or job.class_id == class_id)]
+            found += [job for job in page if fits(job)]
             if not page:
                 break
             below = f"({page[-1].seq}"
@@ -173,7 +188,7 @@ class Ledger:
         )
         return outcome
 
-    async def finish(self, id_: str, lease: str, state: State, **fields: Mapping[str, Any]) -> str:
+    async def finish(self, id_: str, lease: str, state: State, **fields: Mapping[str, Any] | Sequence[str]) -> str:
         """End the job; ``lost`` or ``gone`` if it is no longer the holder's."""
         encoded = json.dumps({name: json.dumps(value) for name, value in fields.items()})
         outcome: str = await self._run(scripts.FINISH, id_, time.time(), lease, state, self._retention, encoded)
@@ -225,7 +240,7 @@ class Ledger:
 
 def _parse(fields: Mapping[str, str]) -> Job:
     values: dict[str, Any] = {k: v for k, v in fields.items() if ":" not in k and k not in ("lease", "beat") and v != ""}
-    for name in ("parameters", "result", "problem"):
+    for name in ("parameters", "inputs", "artifacts", "result", "problem"):
         if name in values:
             values[name] = json.loads(values[name])
     values["times"] = {k.removeprefix("at:"): float(v) for k, v in fields.items() if k.startswith("at:")}

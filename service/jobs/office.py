@@ -11,7 +11,7 @@ from service.errors import QueueError
 from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.queue import JobQueue, connect
 from service.jobs.record import Job, State
-from service.jobs.store import ArtifactStore
+from service.jobs.store import ArtifactStore, input_name
 from service.jobs.valkey import EmbeddedValkey
 from service.jobs.worker import Limits, Runner, Worker
 from service.settings import Settings
@@ -32,9 +32,19 @@ class Office:
     async def submit(self, drafts: Sequence[Draft], batch: bool, key: str | None = None, request: str = "") -> Submission:
         """Accept all jobs or none; see `Ledger.submit`.
 
-        What is accepted is in the ledger, and found there again should the queue not get it.
+        What is accepted is in the ledger, and found there again should the queue not get it. Its inputs are stored before.
         """
-        submission = await self.ledger.submit(drafts, batch, key, request)
+        for draft in drafts:
+            for name, data in draft.inputs.items():
+                await self.store.put(input_name(draft.id, name), data)
+        submission: Submission | None = None
+        try:
+            submission = await self.ledger.submit(drafts, batch, key, request)
+        finally:
+            if submission is None or submission.again:
+                for draft in drafts:
+                    if draft.inputs:
+                        await self.store.delete_all(draft.id)
         if not submission.again:
             for id_ in submission.ids:
                 await self.queue.add(id_)

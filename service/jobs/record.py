@@ -28,7 +28,10 @@ FINISHED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
 
 class Job(BaseModel):
-    """One job. Times are seconds since the epoch; steps count from 0."""
+    """One job. Times are seconds since the epoch; steps count from 0.
+
+    inputs: names of the pictures that were sent with it. artifacts: names of what it made beside its picture.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,8 +39,10 @@ class Job(BaseModel):
     seq: int
     kind: str
     batch: str | None = None
-    class_id: int
+    class_id: int | None = None
     parameters: dict[str, Any]
+    inputs: list[str] = []
+    artifacts: list[str] = []
     state: State
     times: dict[State, float]
     attempts: int = 0

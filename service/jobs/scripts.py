@@ -55,7 +55,7 @@ if count_active() + #jobs > bound then return {'full', tostring(count_active())}
 for _, j in ipairs(jobs) do
   local seq = redis.call('INCR', p .. 'seq')
   redis.call('HSET', job(j.id), 'id', j.id, 'seq', seq, 'kind', j.kind, 'batch', batch, 'class_id', j.class_id,
-    'parameters', j.parameters, 'steps', j.steps)
+    'parameters', j.parameters, 'inputs', j.inputs, 'steps', j.steps)
   redis.call('ZADD', p .. 'all', seq, j.id)
   redis.call('ZADD', p .. 'class:' .. j.class_id, seq, j.id)
   if batch ~= '' then redis.call('ZADD', p .. 'batch:' .. batch, seq, j.id) end

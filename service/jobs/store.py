@@ -47,10 +47,10 @@ class ArtifactStore:
             return None
 
     async def delete_all(self, job_id: str) -> None:
-        """Delete all artifacts of a job."""
+        """Delete all artifacts of a job; somebody else may be at it too."""
         names = await asyncio.to_thread(lambda: [meta["path"] for page in obstore.list(self._store, f"{job_id}/") for meta in page])
-        if names:
-            await obstore.delete_async(self._store, names)
+        for name in names:
+            await self.delete(name)
 
     async def delete(self, name: str) -> None:
         """Delete an artifact, if it is there."""
@@ -63,6 +63,16 @@ class ArtifactStore:
 def image_name(job_id: str) -> str:
     """Where the finished picture is."""
     return f"{job_id}/image.png"
+
+
+def input_name(job_id: str, name: str) -> str:
+    """Where a picture is that was sent with the job."""
+    return f"{job_id}/inputs/{name}.png"
+
+
+def artifact_name(job_id: str, name: str) -> str:
+    """Where something is that the job made beside its picture."""
+    return f"{job_id}/artifacts/{name}"
 
 
 def frame_name(job_id: str, step: int) -> str:

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -15,7 +15,7 @@ from service.errors import ConvlensError
 from service.jobs.ledger import Ledger
 from service.jobs.queue import FUNCTION, HEARTBEAT_SECONDS, SWEEP_SECONDS, JobQueue
 from service.jobs.record import Job, State
-from service.jobs.store import ArtifactStore, checkpoint_name, frame_name, image_name
+from service.jobs.store import ArtifactStore, artifact_name, checkpoint_name, frame_name, image_name, input_name
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +40,24 @@ class Advance:
 
 
 @dataclass(frozen=True)
+class Conclusion:
+    """What a job made. image: the PNG. result: for its record. artifacts: further files by name."""
+
+    image: bytes
+    result: dict[str, Any]
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Run:
-    """A job under way. scores: of all steps so far, growing. conclude: the picture and the result, at the end."""
+    """A job under way. scores: of all steps so far, growing. conclude: what it made, at the end."""
 
     steps: Iterator[Advance]
     scores: list[float]
-    conclude: Callable[[], tuple[bytes, dict[str, Any]]]
+    conclude: Callable[[], Conclusion]
 
 
-Runner = Callable[[Job, bytes | None], Run]  # the job and its last checkpoint
+Runner = Callable[[Job, bytes | None, Mapping[str, bytes]], Run]  # the job, its last checkpoint and its inputs by name
 
 
 @dataclass(frozen=True)
@@ -198,11 +207,14 @@ class Worker:
 
     async def _attempt(self, attempt: _Attempt, job: Job, lease: str) -> None:
         checkpoint = await self._store.find(checkpoint_name(job.id))
-        run = await asyncio.to_thread(self._runner, job, checkpoint)
+        inputs = {name: await self._store.get(input_name(job.id, name)) for name in job.inputs}
+        run = await asyncio.to_thread(self._runner, job, checkpoint, inputs)
         await attempt.steps(run, lease)
-        image, result = await asyncio.to_thread(run.conclude)
-        await self._store.put(image_name(job.id), image)
-        outcome = await self._ledger.finish(job.id, lease, State.SUCCEEDED, result=result)
+        made = await asyncio.to_thread(run.conclude)
+        await self._store.put(image_name(job.id), made.image)
+        for name, data in made.artifacts.items():
+            await self._store.put(artifact_name(job.id, name), data)
+        outcome = await self._ledger.finish(job.id, lease, State.SUCCEEDED, result=made.result, artifacts=list(made.artifacts))
         if outcome != State.SUCCEEDED:
             raise Stopped(outcome)
         await self._store.delete(checkpoint_name(job.id))

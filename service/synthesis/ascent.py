@@ -17,14 +17,14 @@ MAX_RESTARTS = 10
 
 
 class Measured(Protocol):
-    """What the network says of one image: its score, the gradient (3, H, W), the rank of the target (1 is the top)."""
+    """What the network says of one image: its score, the gradient (3, H, W), the rank of the target class if any (1 is the top)."""
 
     @property
     def score(self) -> float: ...  # noqa: D102
     @property
     def gradient(self) -> npt.NDArray[np.floating[Any]]: ...  # noqa: D102
     @property
-    def rank(self) -> int: ...  # noqa: D102
+    def rank(self) -> int | None: ...  # noqa: D102
     @property
     def before_relu(self) -> bool: ...  # noqa: D102
 
@@ -34,13 +34,17 @@ Measure = Callable[[npt.NDArray[np.float32]], Measured]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an image is made. l2_reg: weight of −‖z‖², which is added to the score."""
+    """How an image is made.
+
+    l2_reg: weight of −‖z‖², which is added to the score. stop_at_rank_1: whether the ascent ends as soon as the target is the top class.
+    """
 
     parametrization: Parametrization
     transforms: Sequence[Transform]
     optimizer: Optimizer
     iterations: int
-    l2_reg: float
+    l2_reg: float = 0.0
+    stop_at_rank_1: bool = False
 
 
 @dataclass
@@ -111,6 +115,9 @@ def ascend(measure: Measure, recipe: Recipe, state: State) -> Iterator[Step]:
     """
     while state.step < recipe.iterations:
         measured, gradient = _gradient(measure, recipe, state)
+        if recipe.stop_at_rank_1 and measured.rank == 1:
+            state.first_at_rank_1 = state.step
+            return
         while state.step == 0 and not gradient.any() and state.restarts < MAX_RESTARTS:
             state.restarts += 1
             state.z = recipe.parametrization.start(state.rng)

@@ -1,6 +1,6 @@
 """Steps uphill."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,32 @@ class Ascent:
         return z + self._learning_rate * gradient
 
 
-class Adam:
-    """Kingma & Ba 2014, algorithm 1, uphill."""
+class NormalizedAscent:
+    """z + learning_rate · gradient / its size: the Euclidean norm, or the mean of the absolute values."""
 
-    def __init__(self, learning_rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:
+    def __init__(self, learning_rate: float, size: Literal["norm", "mean"]) -> None:
         self._learning_rate = learning_rate
+        self._size = size
+
+    def step(self, z: Array, gradient: Array, memory: Memory) -> Array:  # noqa: ARG002
+        """One step of a length that does not depend on that of the gradient."""
+        size = float(np.linalg.norm(gradient)) if self._size == "norm" else float(np.abs(gradient).mean())
+        return z + self._learning_rate / max(size, 1e-12) * gradient
+
+
+class Adam:
+    """Kingma & Ba 2014, algorithm 1, uphill. drop: the step from which on the learning rate is another one, and that rate."""
+
+    def __init__(
+        self,
+        learning_rate: float,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        drop: tuple[int, float] | None = None,
+    ) -> None:
+        self._learning_rate = learning_rate
+        self._drop = drop
         self._beta1 = beta1
         self._beta2 = beta2
         self._epsilon = epsilon
@@ -44,5 +65,6 @@ class Adam:
         v = self._beta2 * memory.get("v", zeros) + (1 - self._beta2) * gradient**2
         memory.update(t=t, m=m, v=v)
         mean, square = m / (1 - self._beta1**t), v / (1 - self._beta2**t)
-        stepped: Array = z + self._learning_rate * mean / (np.sqrt(square) + self._epsilon)
+        rate = self._drop[1] if self._drop is not None and t > self._drop[0] else self._learning_rate
+        stepped: Array = z + rate * mean / (np.sqrt(square) + self._epsilon)
         return stepped

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
 Array = npt.NDArray[np.float64]
+Spectrum = npt.NDArray[np.complex128]
 
 MEAN: Array = np.array([0.485, 0.456, 0.406])[:, None, None]
 STD: Array = np.array([0.229, 0.224, 0.225])[:, None, None]
@@ -33,12 +34,12 @@ class Parametrization(Protocol):
 class Pixels:
     """Normalized pixels z = (rgb − mean) / std, clipped to what a pixel can be, blurred now and then (Simonyan 2013; Yosinski 2015).
 
-    start_from: ``uniform`` for random pixels, ``normal`` for z of a standard normal distribution. blur_every: in steps, 0 for never.
-    blur_sigma: in pixels.
+    size: (height, width). start_from: ``uniform`` for random pixels, ``normal`` for z of a standard normal distribution. blur_every: in
+    steps, 0 for never. blur_sigma: in pixels.
     """
 
-    def __init__(self, size: int, start_from: str, blur_every: int, blur_sigma: float) -> None:
-        self._shape = (3, size, size)
+    def __init__(self, size: tuple[int, int], start_from: str, blur_every: int = 0, blur_sigma: float = 0.0) -> None:
+        self._shape = (3, *size)
         self._start_from = start_from
         self._blur_every = blur_every
         self._blur_sigma = blur_sigma
@@ -71,16 +72,11 @@ COLOR = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 COLOR_MAP = COLOR / np.linalg.norm(COLOR, axis=0).max()
 
 
-class Fourier:
-    """A spectrum whose frequencies weigh as much as they do in natural images, in decorrelated colours, through a sigmoid.
+class _Spectrum:
+    """Square images from half spectra (3, H, W // 2 + 1) in decorrelated colours, through a sigmoid."""
 
-    Olah, Mordvintsev & Schubert 2017, "Feature Visualization", section "Preconditioning and Parameterization". The numbers are the real
-    and the imaginary parts of the spectrum, (2, 3, H, W // 2 + 1).
-    """
-
-    def __init__(self, size: int, deviation: float = 0.01) -> None:
+    def __init__(self, size: int) -> None:
         self._size = size
-        self._deviation = deviation
         frequencies = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
         self._weights = size / np.maximum(frequencies, 1 / size) / 4  # Lucid's scale: by 1/f, and the image by 1/4
         # Each column of a half spectrum stands for two of the whole one, but the first and, of an even size, the last.
@@ -89,23 +85,73 @@ class Fourier:
         if size % 2 == 0:
             self._multiplicity[-1] = 1
 
+    def _from_spectrum(self, spectrum: Spectrum) -> Array:
+        planes = irfft2(spectrum * self._weights, s=(self._size, self._size))
+        return expit(np.tensordot(COLOR_MAP, planes, axes=1))
+
+    def _spectrum_gradient(self, image: Array, d_image: Array) -> Spectrum:
+        """The gradient with respect to the real and the imaginary parts of the spectrum that gave the image."""
+        d_planes = np.tensordot(COLOR_MAP.T, d_image * image * (1 - image), axes=1)
+        gradient: Spectrum = rfft2(d_planes) * (self._multiplicity / self._size**2) * self._weights
+        return gradient
+
+
+class Phases(_Spectrum):
+    """Only the phases of a spectrum whose magnitudes are those of natural images: 1/f. The numbers are angles, (3, H, W // 2 + 1).
+
+    Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization", section 3. There the
+    magnitudes are measured on ImageNet; here they follow the power law of such measurements.
+    """
+
+    CONTRAST = 1.5  # standard deviation of the image before the sigmoid
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._weights[0, 0] = 0  # the mean is grey
+        power = float((self._multiplicity * self._weights**2).sum()) / size**4
+        self._weights *= self.CONTRAST / np.sqrt(power)
+
+    def start(self, rng: np.random.Generator) -> Array:
+        """Random phases: noise with the spectrum of natural images."""
+        return rng.uniform(-np.pi, np.pi, size=(3, self._size, self._size // 2 + 1))
+
+    def image(self, z: Array) -> Array:
+        """Sigmoid of the correlated colours of the inverse transform."""
+        return self._from_spectrum(np.exp(1j * z))
+
+    def pull_back(self, z: Array, d_image: Array) -> Array:
+        """The part of the spectrum's gradient that turns the phases."""
+        spectrum = self._spectrum_gradient(self.image(z), d_image)
+        turned: Array = spectrum.imag * np.cos(z) - spectrum.real * np.sin(z)
+        return turned
+
+    def constrain(self, z: Array, step: int) -> Array:  # noqa: ARG002
+        """Nothing: every angle is a phase."""
+        return z
+
+
+class Fourier(_Spectrum):
+    """A spectrum whose frequencies weigh as much as they do in natural images, in decorrelated colours, through a sigmoid.
+
+    Olah, Mordvintsev & Schubert 2017, "Feature Visualization", section "Preconditioning and Parameterization". The numbers are the real
+    and the imaginary parts of the spectrum, (2, 3, H, W // 2 + 1).
+    """
+
+    def __init__(self, size: int, deviation: float = 0.01) -> None:
+        super().__init__(size)
+        self._deviation = deviation
+
     def start(self, rng: np.random.Generator) -> Array:
         """A nearly grey image."""
         return rng.normal(scale=self._deviation, size=(2, 3, self._size, self._size // 2 + 1))
 
     def image(self, z: Array) -> Array:
         """Sigmoid of the correlated colours of the inverse transform."""
-        return expit(self._correlated(z))
-
-    def _correlated(self, z: Array) -> Array:
-        planes = irfft2((z[0] + 1j * z[1]) * self._weights, s=(self._size, self._size))
-        return np.tensordot(COLOR_MAP, planes, axes=1)
+        return self._from_spectrum(z[0] + 1j * z[1])
 
     def pull_back(self, z: Array, d_image: Array) -> Array:
         """The adjoint of each step of `image`, in reverse order."""
-        y = self.image(z)
-        d_planes = np.tensordot(COLOR_MAP.T, d_image * y * (1 - y), axes=1)
-        spectrum = rfft2(d_planes) * (self._multiplicity / self._size**2) * self._weights
+        spectrum = self._spectrum_gradient(self.image(z), d_image)
         return np.stack([spectrum.real, spectrum.imag])
 
     def constrain(self, z: Array, step: int) -> Array:  # noqa: ARG002

@@ -15,13 +15,13 @@ from captum.attr import Saliency
 
 from service.batcher import Batcher
 from service.engine import Engine
+from service.kinds.plan import measure_class
 from service.models.build import build
 from service.models.library import Library
 from service.models.weights import squeezenet_weights
 from service.network import Network, Networks
 from service.synthesis.ascent import ascend, begin
 from service.synthesis.presets import DEFAULTS, recipe
-from service.visualize import measure_class
 from tests.benchmarks.measure import interleaved, table
 from tests.models.torch_squeezenet import forward, tensors
 

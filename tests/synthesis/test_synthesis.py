@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
 
+from service.kinds.plan import measure_class
 from service.network import Network
 from service.synthesis.ascent import MAX_RESTARTS, Recipe, State, ascend, begin
 from service.synthesis.optimizers import Adam, Ascent
-from service.synthesis.parametrization import MEAN, STD, Fourier, Pixels
+from service.synthesis.parametrization import MEAN, STD, Fourier, Phases, Pixels
+from service.synthesis.photographs import NormalizedPhoto, Octaves
 from service.synthesis.presets import DEFAULTS, recipe
 from service.synthesis.transforms import Jitter, Wobble, bilinear
-from service.visualize import measure_class
 
 SIZE = 33
+PHOTO = np.random.default_rng(2).random((3, 15, 15))
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -45,7 +47,17 @@ class Bowl:
 
 
 @pytest.mark.parametrize(
-    "parametrization", [Pixels(SIZE, "uniform", 0, 0), Fourier(SIZE), Fourier(SIZE + 1)], ids=["pixels", "odd", "even"]
+    "parametrization",
+    [
+        Pixels((SIZE, SIZE), "uniform"),
+        Fourier(SIZE),
+        Fourier(SIZE + 1),
+        Phases(SIZE),
+        Phases(SIZE + 1),
+        NormalizedPhoto(PHOTO, clip=False),
+        Octaves(PHOTO, 1, 1.4, 10),
+    ],
+    ids=["pixels", "odd", "even", "odd phases", "even phases", "photo", "octaves"],
 )
 def test_pulling_back_is_the_gradient(parametrization: Pixels | Fourier) -> None:
     z = parametrization.start(rng())
@@ -100,7 +112,7 @@ def test_adam_agrees_with_the_paper() -> None:
 
 
 def bowl_recipe(iterations: int = 60) -> Recipe:
-    return Recipe(Pixels(8, "uniform", 0, 0), [], Ascent(1.0), iterations, 0.0)
+    return Recipe(Pixels((8, 8), "uniform", 0, 0), [], Ascent(1.0), iterations, 0.0)
 
 
 def test_the_ascent_reaches_the_top_and_notes_what_it_sees() -> None:

@@ -10,8 +10,7 @@ from service.api.answers import layer_activation, meta, npy
 from service.api.deps import ServicesDep
 from service.api.negotiation import JSON, NPY, PNG, negotiate
 from service.api.parameters import ActivationParameters
-from service.api.problems import RESPONSES
-from service.api.routes.saliency import BINARY
+from service.api.problems import BINARY, RESPONSES
 from service.api.schemas import ActivationAnswer
 from service.api.uploads import merged, read_upload, request_body
 from service.errors import InvalidParameter

@@ -1,19 +1,23 @@
 """`POST /saliency`: the pixels that a classification depends on."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from service.api.answers import meta, npy, saliency_result, style
-from service.api.deps import ServicesDep
+from service.api.deps import Services, ServicesDep
 from service.api.negotiation import JSON, NPY, PNG, negotiate
 from service.api.parameters import SaliencyParameters
-from service.api.problems import RESPONSES
+from service.api.problems import BINARY, RESPONSES
 from service.api.schemas import SaliencyAnswer
+from service.api.submission import accepted, fingerprint, photograph_of, submitted
 from service.api.uploads import merged, read_upload, request_body
 from service.attribution import METHODS
 from service.errors import InvalidParameter
+from service.explaining import KIND
 from service.images import Fitted
+from service.jobs.ledger import Draft
 from service.network import Network
 from service.saliency import Explanation, Question, draw_all, enough_for, explain, fit_all, question_of, read
 from service.settings import Settings
@@ -21,7 +25,6 @@ from service.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
 
-BINARY = {"schema": {"type": "string", "format": "binary"}}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The map, in the form that the Accept header asks for.",
@@ -32,12 +35,20 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/saliency", responses=ANSWERS | RESPONSES, openapi_extra=request_body(SaliencyParameters))
-async def explain_photographs(request: Request, services: ServicesDep, query: Annotated[SaliencyParameters, Query()]) -> Response:
+async def explain_photographs(
+    request: Request,
+    services: ServicesDep,
+    query: Annotated[SaliencyParameters, Query()],
+    idempotency_key: Annotated[str | None, Header(max_length=255, description="With `mode=job`, as for `POST /visualize`.")] = None,
+) -> Response:
     """A heatmap of the pixels that the score of a class depends on.
 
     `Accept: image/png` gives a picture, `application/json` the numbers and the map, `application/x-npy` the raw map (float32, not
     normalized). Several classes give several maps: in a PNG side by side, in JSON one after the other.
     The same image and parameters give the same picture, byte for byte.
+
+    `mode=job` answers 202 with a job, or with a batch for several images or classes; the job's picture is at `/visualize/{id}/image`, its
+    raw map at `/visualize/{id}/artifacts/map.npy`.
     """
     media = negotiate(request, JSON, PNG, NPY)
     upload = await read_upload(request, services.settings.max_images)
@@ -47,6 +58,8 @@ async def explain_photographs(request: Request, services: ServicesDep, query: An
     questions = [
         question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id) for class_id in wanted
     ]
+    if parameters.mode == "job":
+        return await _as_jobs(services, network, upload.files, questions, parameters, idempotency_key)
     if media != JSON and len(upload.files) > 1:
         raise InvalidParameter(f"{media} holds one image, {len(upload.files)} were sent; ask for {JSON} or send one at a time")
     if media == NPY and len(questions) > 1:
@@ -54,6 +67,38 @@ async def explain_photographs(request: Request, services: ServicesDep, query: An
             f"{media} holds the map of one class, {len(questions)} were asked for; ask for {JSON} or one class at a time"
         )
     return await services.work(lambda: _answer(network, upload.files, questions, parameters, media, services.settings))
+
+
+async def _as_jobs(
+    services: Services,
+    network: Network,
+    files: list[bytes],
+    questions: list[Question],
+    parameters: SaliencyParameters,
+    key: str | None,
+) -> Response:
+    settings = services.settings
+    told = {
+        "model": network.model.name,
+        "method": parameters.method,
+        "values": parameters.method_values,
+        "resize": parameters.resize,
+        "other_class_id": parameters.other_class_id,
+        "style": asdict(style(parameters, settings.max_side)),
+    }
+
+    def drafts() -> list[Draft]:
+        pictures = [photograph_of(data, network, settings) for data in files]
+        side = network.model.manifest.size
+        return [
+            Draft(KIND, question.class_id, told, question.parameters.evaluations(side, side), {"image": picture})
+            for picture in pictures
+            for question in questions
+        ]
+
+    made = await services.work(drafts)
+    body = fingerprint(parameters.model_dump_json(), {str(i): data for i, data in enumerate(files)})
+    return accepted(*await submitted(services, services.office, made, len(made) > 1, key, body))
 
 
 def _answer(

@@ -1,62 +1,63 @@
-"""`/visualize`: the network's own picture of a class, as jobs."""
+"""`/visualize`: pictures made by gradient ascent, as jobs."""
 
 import asyncio
 import hashlib
-from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from service.api.deps import OfficeDep, Services, ServicesDep
-from service.api.job_schemas import BatchAnswer, JobAnswer, JobList, VisualizeParameters, job_answer
-from service.api.problems import RESPONSES
+from service.api.deps import OfficeDep, ServicesDep
+from service.api.job_parameters import ClassParameters, request_body
+from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
+from service.api.problems import BINARY, RESPONSES
+from service.api.submission import (
+    RETRY_AFTER,
+    accepted,
+    batch_answer,
+    brief_answer,
+    drafts_of,
+    fingerprint,
+    full_answer,
+    read_request,
+    submitted,
+)
 from service.errors import Conflict, NotFound
 from service.images import animate
-from service.jobs.ledger import Draft, Ledger
-from service.jobs.record import Job, State
-from service.jobs.store import frame_name, image_name
-from service.saliency import check_class
+from service.jobs.ledger import Ledger
+from service.jobs.record import State
+from service.jobs.store import artifact_name, frame_name, image_name
 
 router = APIRouter(prefix="/visualize", tags=["jobs"], responses=RESPONSES)
 
-RETRY_AFTER = {"Retry-After": "1"}
 POLL_SECONDS = 0.2
-PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": BINARY}}}
 
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, response_model=JobAnswer | BatchAnswer, openapi_extra=request_body())
 async def submit(
-    parameters: VisualizeParameters,
+    request: Request,
     services: ServicesDep,
     office: OfficeDep,
-    response: Response,
     idempotency_key: Annotated[
         str | None, Header(max_length=255, description="Send the same key again after a lost answer: no second job is made.")
     ] = None,
-) -> JobAnswer | BatchAnswer:
-    """Start drawing a class, or a batch of classes. The answer says where to look for the picture."""
+) -> Response:
+    """Start a job. The answer says where to look for the picture.
+
+    From noise: a picture of a class (`kind` `class`, the default) or of a channel (`neuron`). From a photograph, sent as a form: one that
+    fools the network (`fooling`), what a layer knows of it (`inversion`), a dream (`deepdream`), the manner of another picture (`style`).
+    """
+    parameters, files = await read_request(request)
     network = services.network(parameters.model)
-    for class_id in parameters.class_ids:
-        check_class(network, class_id)
-    complete = parameters.completed(network.model.name)
-    drafts = [Draft("class", class_id, complete, complete["iterations"]) for class_id in parameters.class_ids]
-    as_batch = isinstance(parameters.class_id, list)
-    submission = await office.submit(drafts, as_batch, idempotency_key, parameters.model_dump_json(exclude_unset=True))
-    response.headers.update(RETRY_AFTER)
-    if submission.batch:
-        response.headers["Location"] = f"/visualize/batches/{submission.batch}"
-        return await show_batch(submission.batch, services, office)
-    response.headers["Location"] = f"/visualize/{submission.ids[0]}"
-    job = await office.ledger.get(submission.ids[0])
-    if submission.again:
-        return await _answer(services, office.ledger, job)
-    return job_answer(job, _class_name(services, job), [], [], await office.ledger.position(job))  # it has not begun
+    drafts = await services.work(lambda: drafts_of(parameters, files, network, services.settings))
+    as_batch = isinstance(parameters, ClassParameters) and isinstance(parameters.class_id, list)
+    body = fingerprint(parameters.model_dump_json(exclude_unset=True), files)
+    return accepted(*await submitted(services, office, drafts, as_batch, idempotency_key, body))
 
 
 @router.get("")
@@ -66,20 +67,19 @@ async def list_jobs(
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
     class_id: Annotated[int | None, Query(description="Only jobs of this class.")] = None,
     batch: Annotated[str | None, Query(description="Only jobs of this batch.")] = None,
+    kind: Annotated[str | None, Query(description="Only jobs of this kind.")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="Most jobs in the answer.")] = 50,
     cursor: Annotated[str | None, Query(pattern=r"^\d{1,18}$", description="From the answer before.")] = None,
 ) -> JobList:
     """Jobs, newest first."""
-    jobs = await office.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit)
-    return JobList(data=[_brief(services, job) for job in jobs], cursor=str(jobs[-1].seq) if len(jobs) == limit else None)
+    jobs = await office.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit, kind)
+    return JobList(data=[brief_answer(services, job) for job in jobs], cursor=str(jobs[-1].seq) if len(jobs) == limit else None)
 
 
 @router.get("/batches/{batch}")
 async def show_batch(batch: str, services: ServicesDep, office: OfficeDep) -> BatchAnswer:
     """A batch and its jobs."""
-    jobs = await office.ledger.batch(batch)
-    states = Counter(job.state for job in jobs)
-    return BatchAnswer(id=batch, total=len(jobs), states=dict(states), data=[_brief(services, job) for job in jobs])
+    return await batch_answer(services, office, batch)
 
 
 @router.get("/{id}", response_model=JobAnswer, responses={304: {"description": "Nothing has changed since the ETag."}})
@@ -96,7 +96,7 @@ async def show_job(
     deadline = asyncio.get_running_loop().time() + wait
     while True:
         job = await office.ledger.get(id)
-        answer = (await _answer(services, office.ledger, job)).model_dump_json().encode()
+        answer = (await full_answer(services, office.ledger, job)).model_dump_json().encode()
         etag = f'"{hashlib.sha256(answer).hexdigest()[:24]}"'
         changed = if_none_match is not None and etag != if_none_match
         if job.is_finished or changed or asyncio.get_running_loop().time() >= deadline:
@@ -123,6 +123,16 @@ async def show_image(
         hint = "" if latest or job.preview is None else "; latest=1 gives the newest preview"
         raise Conflict(f"the job is {job.state} and has no picture{' yet' if not job.is_finished else ''}{hint}")
     return Response(image, media_type="image/png")
+
+
+@router.get("/{id}/artifacts/{name}", responses={200: {"content": {"application/octet-stream": BINARY, "image/png": BINARY}}})
+async def show_artifact(id: str, name: str, office: OfficeDep) -> Response:  # noqa: A002
+    """Something that the job made beside its picture."""
+    job = await office.ledger.get(id)
+    if name not in job.artifacts:
+        raise NotFound(f"the job has no artifact {name!r}; it has: {', '.join(job.artifacts) or 'none'}")
+    media = "image/png" if name.endswith(".png") else "application/octet-stream"
+    return Response(await office.store.get(artifact_name(id, name)), media_type=media)
 
 
 @router.get("/{id}/frames/{step}", responses=PNG)
@@ -168,7 +178,7 @@ async def stream_events(
 @router.post("/{id}/cancel")
 async def cancel(id: str, services: ServicesDep, office: OfficeDep) -> JobAnswer:  # noqa: A002
     """Stop a job at its next step; its latest picture is kept. A job that is over stays as it is."""
-    return await _answer(services, office.ledger, await office.cancel(id))
+    return await full_answer(services, office.ledger, await office.cancel(id))
 
 
 @router.delete("/{id}", status_code=204)
@@ -188,18 +198,3 @@ async def _events(ledger: Ledger, id_: str, after: str) -> AsyncIterator[bytes]:
             yield b": still here\n\n"
         else:
             yield format_sse_event(data_str=event.data, event=event.name, id=event.id)
-
-
-async def _answer(services: Services, ledger: Ledger, job: Job) -> JobAnswer:
-    trace, frames, position = await asyncio.gather(ledger.trace(job.id), ledger.frames(job.id), ledger.position(job))
-    return job_answer(job, _class_name(services, job), trace, frames, position)
-
-
-def _brief(services: Services, job: Job) -> JobAnswer:
-    return job_answer(job, _class_name(services, job), [], [], None)
-
-
-def _class_name(services: Services, job: Job) -> str:
-    with suppress(NotFound):
-        return services.network(job.parameters["model"]).model.manifest.labels[job.class_id]
-    return ""  # the model is no longer there

@@ -1,0 +1,63 @@
+"""`POST /evaluate`: how much a saliency map can be trusted."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service.api.answers import evaluation_result, meta
+from service.api.deps import ServicesDep
+from service.api.negotiation import JSON, PNG, negotiate
+from service.api.parameters import EvaluateParameters
+from service.api.problems import BINARY, RESPONSES
+from service.api.schemas import EvaluateAnswer
+from service.api.uploads import merged, read_upload, request_body
+from service.errors import InvalidParameter
+from service.evaluation import evaluate, runs_needed
+from service.network import Network
+from service.saliency import Question, enough_for, fit_all, question_of, read
+from service.settings import Settings
+from service.timing import Stopwatch
+
+router = APIRouter(tags=["photographs"])
+
+
+@router.post(
+    "/evaluate",
+    responses={200: {"model": EvaluateAnswer, "content": {PNG: BINARY}}, **RESPONSES},
+    openapi_extra=request_body(EvaluateParameters),
+)
+async def evaluate_method(request: Request, services: ServicesDep, query: Annotated[EvaluateParameters, Query()]) -> Response:
+    """Put a method to the test on a photograph.
+
+    Deletion and insertion (Petsiuk et al. 2018) against random and edge-detector baselines, completeness, and the cascading randomization
+    of the weights (Adebayo et al. 2018). `application/json` gives the curves, `image/png` a plot. It takes some seconds.
+    """
+    media = negotiate(request, JSON, PNG)
+    upload = await read_upload(request, 1)
+    parameters = merged(query, upload.fields)
+    network = services.network(parameters.model)
+    question = question_of(network, parameters.method, parameters.method_values, parameters.class_id, parameters.other_class_id)
+    return await services.work(lambda: _answer(network, upload.files, question, parameters, media, services.settings))
+
+
+def _answer(
+    network: Network, files: list[bytes], question: Question, parameters: EvaluateParameters, media: str, settings: Settings
+) -> Response:
+    watch = Stopwatch()
+    (fitted,) = fit_all(network, read(files, settings.max_pixels, enough_for(network), watch), parameters.resize, watch)
+    _, height, width = fitted.pixels.shape
+    needed = runs_needed(question, height, width, parameters.points, parameters.stages)
+    if needed > settings.max_evaluations:
+        raise InvalidParameter(
+            f"this takes as long as {needed} runs of the network, a request may take {settings.max_evaluations}; ask for fewer points or stages"
+        )
+    with watch.stage("evaluate"):
+        found = evaluate(network, fitted.pixels, question, parameters.points, parameters.stages)
+    headers = {"Vary": "Accept", "Convlens-Provider": network.provider}
+    if media == PNG:
+        from service.plots import evaluation_plot  # loaded when it is first needed: it takes a second
+
+        title = f"{question.method}, {network.model.manifest.labels[found.class_id]}"
+        return Response(evaluation_plot(found, title), media_type=PNG, headers=headers)
+    answer = EvaluateAnswer(meta=meta(network, parameters, watch), data=evaluation_result(network, found))
+    return Response(answer.model_dump_json(), media_type=JSON, headers=headers)

@@ -1,0 +1,143 @@
+"""Reading job requests and submitting jobs."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from service import images
+from service.api.deps import Services
+from service.api.job_parameters import FromPhotograph, JobParameters, parse
+from service.api.job_schemas import BatchAnswer, JobAnswer, job_answer
+from service.api.uploads import is_form, read_named
+from service.errors import InvalidParameter, NotFound
+from service.jobs.ledger import Draft, Ledger
+from service.jobs.office import Office
+from service.jobs.record import Job
+from service.kinds.plan import to_pixels
+from service.network import Network
+from service.saliency import check_class, enough_for
+from service.settings import Settings
+
+RETRY_AFTER = {"Retry-After": "1"}
+
+
+async def read_request(request: Request) -> tuple[JobParameters, dict[str, bytes]]:
+    """The parameters of a job and the pictures that came with it, from JSON or from a form."""
+    values: Any
+    files: dict[str, bytes] = {}
+    if is_form(request):
+        form = await read_named(request, ("image", "style_image"))
+        values, files = dict(form.fields), form.files
+    else:
+        try:
+            values = json.loads(await request.body())
+        except ValueError as error:
+            raise RequestValidationError([{"loc": ("body",), "msg": f"not JSON: {error}", "type": "json_invalid"}]) from error
+    if not isinstance(values, dict):
+        raise RequestValidationError([{"loc": ("body",), "msg": "must be a JSON object", "type": "model_type"}])
+    try:
+        parameters = parse(values)
+    except ValidationError as error:
+        # The first part of a place is the kind.
+        raise RequestValidationError([{**e, "loc": ("body", *e["loc"][1:])} for e in error.errors()]) from error
+    _check_files(parameters, files)
+    return parameters, files
+
+
+def _check_files(parameters: JobParameters, files: dict[str, bytes]) -> None:
+    for name in parameters.images:
+        if name not in files:
+            raise InvalidParameter(
+                f"a job of the kind {parameters.kind} needs a picture in the form field {name!r} (curl -F {name}=@cat.png)"
+            )
+    for name in files:
+        if name not in parameters.images:
+            raise InvalidParameter(f"a job of the kind {parameters.kind} takes no picture in the form field {name!r}")
+
+
+def drafts_of(parameters: JobParameters, files: dict[str, bytes], network: Network, settings: Settings) -> list[Draft]:
+    """The jobs that a request asks for. Raises what can be known at once to be wrong with them."""
+    for class_id in parameters.class_ids:
+        check_class(network, class_id)
+    for name in parameters.layers:
+        network.layer(name)
+    complete = parameters.completed(network.model.name)
+    channel, layer = complete.get("channel"), complete.get("layer")
+    if channel is not None and layer is not None and channel >= network.layer(layer).channels:
+        raise InvalidParameter(f"channel must be from 0 to {network.layer(layer).channels - 1} for {layer}; it is {channel}")
+    inputs = {}
+    if isinstance(parameters, FromPhotograph):
+        inputs = {name: _prepared(data, parameters, network, settings) for name, data in files.items()}
+    return [Draft(parameters.kind, class_id, complete, parameters.steps, inputs) for class_id in parameters.class_ids]
+
+
+def _prepared(data: bytes, parameters: FromPhotograph, network: Network, settings: Settings) -> bytes:
+    """The picture at the size of the job, as a PNG to be stored."""
+    photograph = images.decode(data, settings.max_pixels, 2 * parameters.size)
+    manifest = network.model.manifest
+    border = round(parameters.size * manifest.resize / manifest.size)
+    return images.encode_png(to_pixels(images.fit(photograph.pixels, parameters.size, border, parameters.resize).pixels))
+
+
+def photograph_of(data: bytes, network: Network, settings: Settings) -> bytes:
+    """The photograph of a saliency job, as a PNG to be stored: no larger than what will be drawn."""
+    photograph = images.decode(data, settings.max_pixels, enough_for(network, settings.max_side))
+    return images.encode_png(images.cut(photograph.pixels, (0, 0, *photograph.pixels.shape[1::-1]), 2 * settings.max_side))
+
+
+def fingerprint(body: str, files: dict[str, bytes]) -> str:
+    """What an idempotency key stands for: the parameters and the pictures."""
+    return body + "".join(f"|{name}:{hashlib.sha256(data).hexdigest()}" for name, data in sorted(files.items()))
+
+
+async def submitted(
+    services: Services, office: Office, drafts: Sequence[Draft], as_batch: bool, key: str | None, body: str
+) -> tuple[str, JobAnswer | BatchAnswer]:
+    """Submit; the place of the job or batch, and the answer."""
+    submission = await office.submit(drafts, as_batch, key, body)
+    if submission.batch:
+        return f"/visualize/batches/{submission.batch}", await batch_answer(services, office, submission.batch)
+    place = f"/visualize/{submission.ids[0]}"
+    job = await office.ledger.get(submission.ids[0])
+    if submission.again:
+        return place, await full_answer(services, office.ledger, job)
+    return place, job_answer(job, class_name(services, job), [], [], await office.ledger.position(job))  # it has not begun
+
+
+def accepted(place: str, answer: JobAnswer | BatchAnswer) -> Response:
+    """The answer 202."""
+    headers = {"Location": place, **RETRY_AFTER}
+    return Response(answer.model_dump_json(), 202, headers, media_type="application/json")
+
+
+async def batch_answer(services: Services, office: Office, batch: str) -> BatchAnswer:
+    """A batch and its jobs."""
+    jobs = await office.ledger.batch(batch)
+    states = Counter(job.state for job in jobs)
+    return BatchAnswer(id=batch, total=len(jobs), states=dict(states), data=[brief_answer(services, job) for job in jobs])
+
+
+async def full_answer(services: Services, ledger: Ledger, job: Job) -> JobAnswer:
+    """A job with all that has happened to it."""
+    trace, frames, position = await ledger.trace(job.id), await ledger.frames(job.id), await ledger.position(job)
+    return job_answer(job, class_name(services, job), trace, frames, position)
+
+
+def brief_answer(services: Services, job: Job) -> JobAnswer:
+    """A job as lists show it."""
+    return job_answer(job, class_name(services, job), [], [], None)
+
+
+def class_name(services: Services, job: Job) -> str | None:
+    """The name of the class of a job, if it has one and the model is still there."""
+    if job.class_id is not None:
+        with suppress(NotFound, IndexError):
+            return services.network(job.parameters["model"]).model.manifest.labels[job.class_id]
+    return None

@@ -1,0 +1,42 @@
+"""What a layer still knows of a photograph."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from service import images
+from service.images import Pixels
+from service.kinds.plan import Inputs, Parameters, Plan, kind, measure_terms, seen, to_pixels
+from service.network import Network
+from service.objectives import Term
+from service.synthesis.ascent import Recipe, State
+from service.synthesis.optimizers import Adam
+from service.synthesis.parametrization import Pixels as PixelNumbers
+
+
+@kind("inversion")
+def invert(network: Network, class_id: int | None, parameters: Parameters, inputs: Inputs) -> Plan:  # noqa: ARG001
+    """A picture from noise whose activations in a layer are those of the photograph (Mahendran & Vedaldi 2015, section 3).
+
+    The score is minus the relative squared error of the activations, minus the weighted total variation per pixel.
+    """
+    photo = inputs["image"]
+    (target,) = network.activations(photo[None], [parameters["layer"]], background=True)
+    norm = float((target.astype(np.float64) ** 2).sum())
+    terms = [Term("content", parameters["layer"]), Term("variation", network.model.manifest.input)]
+    weights = [1 / max(norm, 1e-12), parameters["variation"] / photo[0].size]
+    measure = measure_terms(network, terms, weights, {"0.target": target})
+    iterations = parameters["iterations"]
+    optimizer = Adam(parameters["learning_rate"], drop=(iterations * 4 // 5, parameters["learning_rate"] / 5))
+    recipe = Recipe(PixelNumbers((photo.shape[1], photo.shape[2]), "uniform"), [], optimizer, iterations)
+
+    def result(state: State, picture: Pixels) -> dict[str, Any]:  # noqa: ARG001
+        image = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
+        (found,) = network.activations(image[None], [parameters["layer"]], background=True)
+        return seen(network, picture) | {"relative_error": float(((found - target).astype(np.float64) ** 2).sum() / max(norm, 1e-12))}
+
+    def artifacts(state: State, picture: Pixels) -> Mapping[str, bytes]:  # noqa: ARG001
+        return {"original.png": images.encode_png(to_pixels(photo))}
+
+    return Plan(recipe, measure, result, artifacts)

@@ -1,0 +1,116 @@
+"""What a kind of job says: how its picture is made, and what is to be told of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from service.attribution import Floats
+from service.images import Pixels
+from service.network import Network
+from service.objectives import Term
+from service.synthesis.ascent import Measure, Recipe, State
+
+Parameters = Mapping[str, Any]
+Inputs = Mapping[str, Floats]  # pictures (3, H, W) in [0, 1] by name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """result: what the record tells of the finished picture, uint8 (H, W, 3). artifacts: files that are made beside it, by name."""
+
+    recipe: Recipe
+    measure: Measure
+    result: Callable[[State, Pixels], dict[str, Any]]
+    artifacts: Callable[[State, Pixels], Mapping[str, bytes]] = lambda _state, _picture: {}
+
+
+Planner = Callable[[Network, int | None, Parameters, Inputs], Plan]
+PLANNERS: dict[str, Planner] = {}
+
+
+def kind(name: str) -> Callable[[Planner], Planner]:
+    """Register the decorated function as the planner of the kind."""
+
+    def register(planner: Planner) -> Planner:
+        PLANNERS[name] = planner
+        return planner
+
+    return register
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What the network says of one image: see `service.synthesis.ascent.Measured`."""
+
+    score: float
+    gradient: Floats
+    rank: int | None = None
+    before_relu: bool = False
+
+
+def measure_class(network: Network, class_id: int) -> Callable[[Floats], Measurement]:
+    """A function of an image (3, H, W) that measures it for the class."""
+    wanted = np.array([class_id])
+
+    def measure(image: Floats) -> Measurement:
+        at = network.evaluate(image[None], wanted, background=True)
+        return Measurement(
+            score=float(at.scores[0]),
+            gradient=at.gradients[0],
+            rank=rank_of(class_id, at.logits[0]),
+            before_relu=bool(at.before_relu[0]),
+        )
+
+    return measure
+
+
+def measure_terms(
+    network: Network, terms: Sequence[Term], weights: Sequence[float], feeds: Mapping[str, np.ndarray[Any, Any]]
+) -> Callable[[Floats], Measurement]:
+    """A function of an image (3, H, W) that measures the weighted terms; ``feeds`` as `service.objectives.weighted_terms` wants them.
+
+    The mean of a channel is below 0 only where it is the one before the Relu.
+    """
+    of_channel = [term.kind for term in terms] == ["channel"]
+    row = np.array([weights], np.float32)
+
+    def measure(image: Floats) -> Measurement:
+        score, _, gradients = network.measure(image[None], tuple(terms), row, feeds)
+        return Measurement(float(score[0]), gradients[0], before_relu=of_channel and bool(score[0] < 0))
+
+    return measure
+
+
+def rank_of(class_id: int, scores: Floats) -> int:
+    """The place of the class among all by its score (classes,); 1 is the top."""
+    return int((scores > scores[class_id]).sum()) + 1
+
+
+def probabilities(network: Network, picture: Pixels) -> Floats:
+    """The class probabilities (classes,) of a picture, uint8 (H, W, 3)."""
+    image = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
+    found: Floats = softmax(network.classify(image[None], background=True), axis=1)[0]
+    return found
+
+
+def seen(network: Network, picture: Pixels, class_id: int | None = None) -> dict[str, Any]:
+    """What the network sees in a picture, and how much of a class if one is named."""
+    found = probabilities(network, picture)
+    predicted = int(found.argmax())
+    of_class = {} if class_id is None else {"probability": float(found[class_id]), "rank": rank_of(class_id, found)}
+    return {
+        "predicted_class_id": predicted,
+        "predicted_name": network.model.manifest.labels[predicted],
+        "predicted_probability": float(found[predicted]),
+        **of_class,
+        "provider": network.provider,
+        "model_sha256": network.model.sha256,
+    }
+
+
+def to_pixels(image: np.ndarray[Any, Any]) -> Pixels:
+    """An image (3, H, W) in [0, 1] as uint8 (H, W, 3)."""
+    return (image * 255 + 0.5).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)

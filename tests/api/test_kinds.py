@@ -1,0 +1,189 @@
+"""The kinds of jobs beside class visualization, end to end."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.client import Client, ServiceError
+from service.network import Network
+from service.settings import Settings
+from tests.conftest import serving
+
+FAST: dict[str, Any] = {"seed": 1, "preview_every": 0}
+
+
+@pytest.fixture(scope="module")
+def api(settings: Settings) -> Iterator[httpx.Client]:
+    with serving(settings.model_copy(update={"worker": True, "job_concurrency": 2})) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def jobs(api: httpx.Client) -> Client:
+    client = Client(str(api.base_url))
+    client._http = api
+    return client
+
+
+def pixels(png: bytes) -> Any:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def done(jobs: Client, kind: str, images: dict[str, bytes] | None = None, **parameters: Any) -> Any:
+    job = jobs.wait(jobs.start(kind, images or {}, **{**FAST, **parameters}).id)
+    assert job.state == "succeeded", job.problem
+    assert job.kind == kind
+    return job
+
+
+def as_network_input(picture: Any) -> Any:
+    return np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+
+
+def test_a_fooling_image_fools_and_looks_the_same(jobs: Client, network: Network, cat: bytes) -> None:
+    job = done(jobs, "fooling", {"image": cat}, class_id=817)
+    result = job.result
+    assert (result["fooled"], result["predicted_class_id"], result["original_class_id"]) == (True, 817, 285)
+    assert 0 < result["steps_needed"] == job.step < 100
+    assert result["target_probability_before"] < 0.01 < result["probability"]
+    fooled, original = pixels(jobs.image(job.id)), pixels(jobs.artifact(job.id, "original.png"))
+    assert network.classify(as_network_input(fooled))[0].argmax() == 817
+    change = fooled.astype(int) - original
+    assert np.abs(change).max() == result["largest_change"] < 40
+    np.testing.assert_array_equal(pixels(jobs.artifact(job.id, "difference.png")), (change + 128).clip(0, 255))
+    np.testing.assert_array_equal(pixels(jobs.artifact(job.id, "difference_x10.png")), (change * 10 + 128).clip(0, 255))
+    assert pixels(jobs.artifact(job.id, "panel.png")).shape[1] == 4 * fooled.shape[1]
+
+
+def test_fooling_stops_at_once_when_there_is_nothing_to_do(jobs: Client, cat: bytes) -> None:
+    job = done(jobs, "fooling", {"image": cat}, class_id=285)
+    assert (job.step, job.result["steps_needed"], job.result["largest_change"]) == (0, 0, 0)
+
+
+def test_an_inversion_has_the_activations_of_the_photograph(jobs: Client, network: Network, cat: bytes) -> None:
+    errors = []
+    for iterations in (2, 40):
+        job = done(jobs, "inversion", {"image": cat}, layer="pool1", iterations=iterations, size=96)
+        errors.append(job.result["relative_error"])
+    assert errors[1] < errors[0] / 5
+    assert errors[1] < 0.3
+    original, inverted = (
+        network.activations(as_network_input(pixels(png)), ["pool1"])[0]
+        for png in (jobs.artifact(job.id, "original.png"), jobs.image(job.id))
+    )
+    assert ((original - inverted) ** 2).sum() / (original**2).sum() == pytest.approx(errors[1], rel=1e-3)
+
+
+def test_a_dream_holds_more_of_what_the_layer_sees(jobs: Client, network: Network, cat: bytes) -> None:
+    job = done(jobs, "deepdream", {"image": cat}, size=96, octaves=3, steps_per_octave=5, layer="fire4")
+    assert (job.steps, job.step) == (15, 15)
+    dream, original = pixels(jobs.image(job.id)), pixels(jobs.artifact(job.id, "original.png"))
+    assert dream.shape == original.shape == (96, 144, 3)
+    before, after = ((network.activations(as_network_input(p), ["fire4"])[0] ** 2).mean() for p in (original, dream))
+    assert after > 2 * before
+
+
+def test_a_style_is_taken_over(jobs: Client, cat: bytes, coffee: bytes) -> None:
+    job = done(jobs, "style", {"image": cat, "style_image": coffee}, size=96, iterations=30)
+    losses = job.result["losses"]
+    assert list(losses) == ["content", "style relu_conv1", "style fire3", "style fire4", "style fire5", "variation"]
+    assert sum(losses.values()) < 0.7 * job.result["loss_at_start"]
+    assert pixels(jobs.image(job.id)).shape == (96, 144, 3)
+    assert set(job.links.artifacts) == {"original.png", "style.png"}
+
+
+@pytest.mark.parametrize("preset", ["cs231n", "lucid", "maco"])
+def test_a_channel_is_excited(jobs: Client, network: Network, preset: str) -> None:
+    job = done(jobs, "neuron", layer="fire4", channel=17, preset=preset, iterations=30, size=64)
+    assert job.trace[-1] > max(2 * job.trace[0], 1)
+    drawn = network.activations(as_network_input(pixels(jobs.image(job.id))), ["fire4"])[0][0, 17].mean()
+    grey = network.activations(np.full((1, 3, 64, 64), 0.5, np.float32), ["fire4"])[0][0, 17].mean()
+    assert drawn > 2 * grey
+
+
+def test_a_channel_that_is_dead_on_grey_is_woken(jobs: Client) -> None:
+    job = done(jobs, "neuron", layer="fire7", channel=12, preset="lucid", iterations=60, size=64)
+    assert job.trace[0] < 0 < job.trace[-1]
+    assert 0 < job.steps_before_relu < job.steps
+
+
+def test_a_saliency_map_as_a_job_is_that_of_the_request(jobs: Client, api: httpx.Client, cat: bytes) -> None:
+    query = {"method": "rise", "masks": 40, "class_id": 281, "other_class_id": 282, "colormap": "viridis"}
+    response = api.post("/saliency", params={**query, "mode": "job"}, files={"image": cat}, headers={"Accept": "image/png"})
+    assert response.status_code == 202
+    job = jobs.wait(response.json()["id"])
+    assert (job.state, job.kind, job.class_id, job.step) == ("succeeded", "saliency", 281, job.steps)
+    assert response.headers["location"] == job.links.self
+    now = api.post("/saliency", params=query, files={"image": cat}, headers={"Accept": "application/x-npy"})
+    np.testing.assert_allclose(np.load(io.BytesIO(jobs.artifact(job.id, "map.npy"))), np.load(io.BytesIO(now.content)), atol=1e-6)
+    picture = api.post("/saliency", params=query, files={"image": cat}, headers={"Accept": "image/png"})
+    assert np.abs(pixels(jobs.image(job.id)).astype(int) - pixels(picture.content)).max() <= 1
+
+
+def test_saliency_of_several_classes_as_a_batch(jobs: Client, api: httpx.Client, cat: bytes, coffee: bytes) -> None:
+    response = api.post("/saliency?mode=job&class_id=281&class_id=285", files=[("image", cat), ("image", coffee)])
+    assert (response.status_code, response.json()["total"]) == (202, 4)
+    for job in response.json()["data"]:
+        assert jobs.wait(job["id"]).result["class_id"] in (281, 285)  # type: ignore[index]
+
+
+def test_the_same_seed_gives_the_same_picture(jobs: Client, cat: bytes) -> None:
+    made = [jobs.image(done(jobs, "deepdream", {"image": cat}, size=64, octaves=2, steps_per_octave=3).id) for _ in range(2)]
+    assert made[0] == made[1]
+
+
+def test_idempotency_covers_the_pictures(jobs: Client, api: httpx.Client, cat: bytes, coffee: bytes) -> None:
+    parameters: dict[str, Any] = {"idempotency_key": "once", "size": 64, "octaves": 1, "steps_per_octave": 1, **FAST}
+    first, again = (jobs.start("deepdream", {"image": cat}, **parameters) for _ in range(2))
+    assert first.id == again.id
+    with pytest.raises(ServiceError, match="was used for another request"):
+        jobs.start("deepdream", {"image": coffee}, **parameters)
+    assert [job.id for job in jobs.search(kind="deepdream").data].count(first.id) == 1
+
+
+WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
+    ("fooling", {"class_id": 1000}, {"image"}, "from 0 to 999"),
+    ("fooling", {"class_id": 1}, set(), "needs a picture in the form field 'image'"),
+    ("fooling", {}, {"image"}, "class_id: Field required"),
+    ("neuron", {"layer": "fire9", "channel": 512}, set(), "channel must be from 0 to 511 for fire9; it is 512"),
+    ("neuron", {"layer": "nowhere", "channel": 0}, set(), "no layer 'nowhere'; it has: preprocessed, conv1"),
+    ("neuron", {"layer": "fire9", "channel": 0}, {"image"}, "takes no picture in the form field 'image'"),
+    ("deepdream", {"layer": "x"}, {"image"}, "no layer 'x'"),
+    ("deepdream", {"size": 9999}, {"image"}, "size: Input should be less than or equal to 1024"),
+    ("style", {}, {"image"}, "needs a picture in the form field 'style_image'"),
+    ("style", {"style_layers": "fire2,fire3", "style_weights": "1"}, {"image", "style_image"}, "2 names and style_weights 1 numbers"),
+    ("style", {"style_layers": "fire2,x", "style_weights": "1,2"}, {"image", "style_image"}, "no layer 'x'"),
+    ("poem", {}, set(), "'class', 'neuron', 'fooling', 'inversion', 'deepdream', 'style'"),
+    ("class", {"class_id": 1}, {"image"}, "takes no picture"),
+]
+
+
+@pytest.mark.parametrize(("kind", "parameters", "files", "message"), WRONG)
+def test_what_is_wrong_is_told_at_once(
+    api: httpx.Client, cat: bytes, kind: str, parameters: dict[str, Any], files: set[str], message: str
+) -> None:
+    body = {"kind": kind, **parameters}
+    response = api.post("/visualize", data=body, files=dict.fromkeys(files, cat)) if files else api.post("/visualize", json=body)
+    assert response.status_code == 422
+    assert message in response.json()["detail"]
+
+
+def test_no_picture_at_all(api: httpx.Client) -> None:
+    response = api.post("/visualize", data={"kind": "deepdream"}, files={"image": b"no picture"})
+    assert response.status_code == 400
+    assert "not an image" in response.json()["detail"]
+    assert api.post("/visualize", content=b"[1]", headers={"Content-Type": "application/json"}).status_code == 422
+    assert api.post("/visualize", content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
+
+
+def test_deleting_a_job_deletes_what_was_sent_with_it(jobs: Client, settings: Settings, cat: bytes) -> None:
+    job = done(jobs, "deepdream", {"image": cat}, size=64, octaves=1, steps_per_octave=1)
+    folder = next(settings.data_dir.glob(f"**/artifacts/{job.id}"))
+    assert (folder / "inputs" / "image.png").exists()
+    jobs.delete(job.id)
+    assert not [path for path in folder.rglob("*") if path.is_file()]
