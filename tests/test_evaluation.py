@@ -53,14 +53,14 @@ def test_edges_are_where_the_picture_changes() -> None:
 
 
 def test_randomizing_weights_separates_the_methods(network: Network, image: Any) -> None:
-    """Adebayo et al. 2018: the gradient and Grad-CAM change, guided backpropagation hardly does."""
+    """Adebayo et al. 2018: the gradient and Grad-CAM change, guided backpropagation hardly does until the first layers are random too."""
     similar = {}
     for method in ("gradient", "grad_cam", "guided_backprop"):
         stages = evaluate(network, image, question_of(network, method, {}, None, None), 4, 4).stages
         assert [stage.layers for stage in stages] == [6, 13, 20, 26]
-        similar[method] = [stage.similarity for stage in stages[:-1]]
+        similar[method] = [stage.similarity for stage in stages[:2]]
     assert max(similar["gradient"] + similar["grad_cam"]) < 0.65
-    assert min(similar["guided_backprop"]) > 0.75
+    assert min(similar["guided_backprop"]) > 0.85
 
 
 def test_only_the_chosen_layers_become_random(network: Network) -> None:

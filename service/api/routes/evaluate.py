@@ -49,7 +49,8 @@ def _answer(
     needed = runs_needed(question, height, width, parameters.points, parameters.stages)
     if needed > settings.max_evaluations:
         raise InvalidParameter(
-            f"this takes as long as {needed} runs of the network, a request may take {settings.max_evaluations}; ask for fewer points or stages"
+            f"this takes as long as {needed} runs of the network, a request may take {settings.max_evaluations}; "
+            "ask for fewer points or stages"
         )
     with watch.stage("evaluate"):
         found = evaluate(network, fitted.pixels, question, parameters.points, parameters.stages)
