@@ -5,11 +5,22 @@ Let a graph compute ``y = f(x)``. `differentiate` appends the nodes that compute
 ONNX graph of standard operators: it can be checked, saved, optimized and run wherever the original can.
 
 The walk (`backward`) visits the nodes between ``y`` and ``x`` in reverse order and asks the rule of each operator
-(`registry.RULES`) for the cotangents of its inputs. Rules live in `elementwise`, `reductions`,
-`shaping`, `linear`, `spatial` and `pooling`.
+(`registry.RULES`) for the cotangents of its inputs. Rules live in `elementwise`, `activations`, `normalization`, `reductions`,
+`shaping`, `linear`, `spatial`, `pooling`, `resize` and `quantization`.
 """
 
-from service.autodiff import elementwise, linear, pooling, reductions, shaping, spatial
+from service.autodiff import (
+    activations,
+    elementwise,
+    linear,
+    normalization,
+    pooling,
+    quantization,
+    reductions,
+    resize,
+    shaping,
+    spatial,
+)
 from service.autodiff.backward import differentiate, missing_rules
 from service.autodiff.ops import Ops
 from service.autodiff.registry import NO_GRADIENT, RULES, Rule, vjp
@@ -19,12 +30,16 @@ __all__ = [
     "RULES",
     "Ops",
     "Rule",
+    "activations",
     "differentiate",
     "elementwise",
     "linear",
     "missing_rules",
+    "normalization",
     "pooling",
+    "quantization",
     "reductions",
+    "resize",
     "shaping",
     "spatial",
     "vjp",

@@ -8,8 +8,9 @@ from onnx import version_converter
 from onnx_ir.passes import common as passes
 
 from service.autodiff import registry
+from service.autodiff.lowering import lower
 from service.autodiff.ops import Ops
-from service.autodiff.registry import NO_GRADIENT, RULES, Rule
+from service.autodiff.registry import NO_GRADIENT, RULES, STRAIGHT_THROUGH, Rule
 from service.autodiff.shapes import fixed_dims, same_dims
 from service.errors import NotDifferentiable
 
@@ -74,6 +75,7 @@ def _prepare(model: onnx.ModelProto) -> ir.Model:
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), OPSET_FLOOR)
     if opset < OPSET_FLOOR:
         model = version_converter.convert_version(model, OPSET_FLOOR)
+    model = lower(model)
     copy = ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True))
     passes.InlinePass()(copy)
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(copy)
@@ -102,7 +104,7 @@ def _path(graph: ir.Graph, target: ir.Value, sources: Sequence[ir.Value]) -> Pat
     reached = set(sources)
     for node in graph:
         if node.op_type not in NO_GRADIENT and any(x in reached for x in node.inputs):
-            reached.update(y for y in node.outputs if _is_differentiable(y))
+            reached.update(y for y in node.outputs if _is_differentiable(y) or node.op_type in STRAIGHT_THROUGH)
     nodes, needed = [], {target}
     for node in reversed(graph):
         if any(y in needed and y in reached for y in node.outputs) and any(x in reached for x in node.inputs):

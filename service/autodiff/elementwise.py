@@ -5,7 +5,7 @@ import onnx_ir as ir
 
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dtype, operand, rank
+from service.autodiff.shapes import dtype, operand
 
 STEEPEST = float(np.finfo(np.float32).max)
 
@@ -36,33 +36,6 @@ def cast(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dx = dy in the type of x."""
     x = node.inputs[0]
     return [op.CastLike(dy, x), None]
-
-
-@vjp("Relu")
-def relu(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Dx = dy · [y > 0]."""
-    return [op.Mul(dy, step(op, node.outputs[0]))]
-
-
-@vjp("LeakyRelu")
-def leaky_relu(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Dx = dy where x > 0, else α·dy."""
-    x, alpha = node.inputs[0], node.attributes.get_float("alpha", 0.01)
-    return [op.Where(op.Greater(x, 0), dy, op.Mul(dy, alpha))]
-
-
-@vjp("Sigmoid")
-def sigmoid(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Dx = dy · y · (1 − y)."""
-    y = node.outputs[0]
-    return [op.Mul(dy, op.Sub(y, op.Mul(y, y)))]
-
-
-@vjp("Tanh")
-def tanh(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Dx = dy · (1 − y²)."""
-    y = node.outputs[0]
-    return [op.Sub(dy, op.Mul(dy, op.Mul(y, y)))]
 
 
 @vjp("Clip")
@@ -100,6 +73,18 @@ def reciprocal(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     return [op.Neg(op.Mul(dy, op.Mul(y, y)))]
 
 
+@vjp("Sin")
+def sin(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · cos x."""
+    return [op.Mul(dy, op.Cos(node.inputs[0]))]
+
+
+@vjp("Cos")
+def cos(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = −dy · sin x."""
+    return [op.Neg(op.Mul(dy, op.Sin(node.inputs[0])))]
+
+
 @vjp("Abs")
 def absolute(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dx = dy · sign x."""
@@ -122,6 +107,12 @@ def add(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 def sum_(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Each input receives dy."""
     return [dy] * len(node.inputs)
+
+
+@vjp("Mean", core_axes=0)
+def mean(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Each of the n inputs receives dy / n."""
+    return [op.Mul(dy, 1 / len(node.inputs))] * len(node.inputs)
 
 
 @vjp("Sub", core_axes=0)
@@ -175,22 +166,3 @@ def where(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 def expand(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dx = dy, summed over the stretched axes by the walk."""
     return [dy, None]
-
-
-@vjp("BatchNormalization")
-def batch_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Y = scale · z + bias with z = (x − mean) / σ and σ² = var + ε, channel by channel (inference: no batch statistics).
-
-    dx = dy · scale / σ; dscale = Σ dy·z; dbias = Σ dy; dmean = −Σ dx; dvar = −Σ dx·z / 2σ.
-    """
-    x, (scale, _, mean, variance) = operand(node, 0), node.inputs[1:]
-    axes = op.constant([axis for axis in range(rank(x)) if axis != 1])
-    sigma = op.Sqrt(op.Add(variance, node.attributes.get_float("epsilon", 1e-5)))
-    dx = op.Mul(dy, op.Unsqueeze(op.Div(scale, sigma), axes))
-    z = op.Div(op.Sub(x, op.Unsqueeze(mean, axes)), op.Unsqueeze(sigma, axes))
-
-    def total(v: ir.Value) -> ir.Value:
-        return op.ReduceSum(v, axes, keepdims=0)
-
-    d_variance = op.Neg(op.Div(total(op.Mul(dx, z)), op.Mul(sigma, 2)))
-    return [dx, total(op.Mul(dy, z)), total(dy), op.Neg(total(dx)), d_variance]

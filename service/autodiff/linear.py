@@ -5,6 +5,7 @@ import onnx_ir as ir
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import operand, rank, shape_of
+from service.errors import NotDifferentiable
 
 
 def _transposed(op: Ops, x: ir.Value, axes: int) -> ir.Value:
@@ -55,3 +56,23 @@ def gemm(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     else:
         db = op.Gemm(a, dy, alpha=alpha, transA=1 - trans_a)
     return [da, db, dy if beta == 1.0 else op.Mul(dy, beta)]
+
+
+@vjp("Einsum")
+def einsum(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """The cotangent of an operand is dy summed with all the others, each under its own labels."""
+    equation = node.attributes["equation"].as_string().replace(" ", "")
+    terms, _, result = equation.partition("->")
+    labels = terms.split(",")
+    if "->" not in equation:
+        counted = sorted(c for c in set(terms) - {",", "."} if terms.count(c) == 1)
+        result = ("..." if "..." in terms else "") + "".join(counted)
+    cotangents = []
+    for i, mine in enumerate(labels):
+        others = [label for j, label in enumerate(labels) if j != i]
+        known = set(result).union(*others) if others else set(result)
+        if not set(mine) <= known or len(set(mine.replace("...", ""))) != len(mine.replace("...", "")):
+            raise NotDifferentiable(f"Einsum {equation!r} sums or repeats a label of one operand alone (node {node.name!r})")
+        rest = [operand(node, j) for j in range(len(labels)) if j != i]
+        cotangents.append(op.Einsum(dy, *rest, equation=",".join([result, *others]) + "->" + mine))
+    return cotangents

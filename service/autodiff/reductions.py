@@ -2,6 +2,7 @@
 
 import onnx_ir as ir
 
+from service.autodiff.elementwise import mask
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import dtype, operand, rank, shape_of
@@ -31,6 +32,40 @@ def reduce_mean(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     x, y = operand(node, 0), node.outputs[0]
     share = op.Div(op.CastLike(op.Size(y), dy), op.CastLike(op.Size(x), dy))
     return [op.Expand(_stretch(op, node, op.Mul(dy, share)), shape_of(op, x)), None]
+
+
+@vjp("ReduceL1")
+def reduce_l1(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · sign x."""
+    return [op.Mul(_stretch(op, node, dy), op.Sign(node.inputs[0])), None]
+
+
+@vjp("ReduceL2")
+def reduce_l2(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · x / y, and 0 where y is 0."""
+    y = _stretch(op, node, node.outputs[0])
+    nonzero = op.Greater(y, 0)
+    share = op.Div(_stretch(op, node, dy), op.Where(nonzero, y, op.constant(1, like=y)))
+    return [op.Mul(operand(node, 0), mask(op, nonzero, share)), None]
+
+
+@vjp("ReduceSumSquare")
+def reduce_sum_square(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = 2 · dy · x."""
+    return [op.Mul(op.Mul(operand(node, 0), _stretch(op, node, dy)), 2), None]
+
+
+@vjp("ReduceLogSumExp")
+def reduce_log_sum_exp(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · exp(x − y)."""
+    return [op.Mul(_stretch(op, node, dy), op.Exp(op.Sub(operand(node, 0), _stretch(op, node, node.outputs[0])))), None]
+
+
+@vjp("CumSum")
+def cumulative_sum(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """The cumulative sum of dy from the other end."""
+    reverse = 1 - node.attributes.get_int("reverse", 0)
+    return [op.CumSum(dy, node.inputs[1], exclusive=node.attributes.get_int("exclusive", 0), reverse=reverse), None]
 
 
 @vjp("ReduceMax", "ReduceMin")

@@ -66,6 +66,9 @@ NO_GRADIENT = frozenset(
     ]
 )
 
+# Their outputs are integers that stand for numbers: the rounding is passed as if it were not there.
+STRAIGHT_THROUGH = frozenset(["QuantizeLinear"])
+
 
 def vjp(*op_types: str, core_axes: int | None = None, broadcasts: Collection[int] | None = None) -> Callable[[VJP], VJP]:
     """Register the decorated function as the rule of the operators ``op_types`` (default domain)."""

@@ -95,6 +95,71 @@ def gather_elements(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     return [op.ScatterElements(zeros_like(op, x), indices, dy, axis=axis, reduction="add"), None]
 
 
+@vjp("ScatterElements")
+def scatter_elements(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Updates receive what stands in their places; what they have replaced receives nothing."""
+    indices, updates = operand(node, 1), operand(node, 2)
+    axis, added = node.attributes.get_int("axis", 0), _is_added(node)
+    d_data = dy if added else op.ScatterElements(dy, indices, zeros_like(op, updates), axis=axis)
+    return [d_data, None, op.GatherElements(dy, indices, axis=axis)]
+
+
+@vjp("ScatterND")
+def scatter_nd(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Updates receive what stands in their places; what they have replaced receives nothing."""
+    indices, updates = operand(node, 1), operand(node, 2)
+    d_data = dy if _is_added(node) else op.ScatterND(dy, indices, zeros_like(op, updates))
+    return [d_data, None, op.GatherND(dy, indices)]
+
+
+def _is_added(node: ir.Node) -> bool:
+    reduction = node.attributes.get_string("reduction", "none")
+    if reduction not in ("none", "add"):
+        raise NotDifferentiable(f"{node.op_type} with reduction {reduction!r} has no rule (node {node.name!r})")
+    return reduction == "add"
+
+
+@vjp("GatherND")
+def gather_nd(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Each slice of dy is added where it was read."""
+    if node.attributes.get_int("batch_dims", 0):
+        raise NotDifferentiable(f"GatherND with batch_dims has no rule (node {node.name!r})")
+    return [op.ScatterND(zeros_like(op, operand(node, 0)), operand(node, 1), dy, reduction="add"), None]
+
+
+@vjp("Tile")
+def tile(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """The sum of the copies."""
+    x, repeats = operand(node, 0), operand(node, 1)
+    each = [op.Unsqueeze(v, op.constant([1])) for v in (repeats, shape_of(op, x))]
+    copies = op.Reshape(op.Concat(*each, axis=1), op.constant([-1]))  # r1, d1, r2, d2, …
+    return [op.ReduceSum(op.Reshape(dy, copies), op.constant(list(range(0, 2 * rank(x), 2))), keepdims=0), None]
+
+
+@vjp("Trilu")
+def trilu(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """The same triangle of dy."""
+    k = node.inputs[1] if len(node.inputs) > 1 else None
+    return [op.Trilu(dy, k, upper=node.attributes.get_int("upper", 1)), None]
+
+
+@vjp("DepthToSpace")
+def depth_to_space(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """The blocks of dy go back to their channels."""
+    x, block = operand(node, 0), node.attributes["blocksize"].as_int()
+    if node.attributes.get_string("mode", "DCR") == "DCR":
+        return [op.SpaceToDepth(dy, blocksize=block)]
+    height, width = dim(op, x, 2), dim(op, x, 3)
+    blocks = op.Concat(op.constant([0, 0]), height, op.constant([block]), width, op.constant([block]), axis=0)
+    return [op.Reshape(op.Transpose(op.Reshape(dy, blocks), perm=[0, 1, 3, 5, 2, 4]), shape_of(op, x))]
+
+
+@vjp("SpaceToDepth")
+def space_to_depth(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """The channels of dy go back to their blocks."""
+    return [op.DepthToSpace(dy, blocksize=node.attributes["blocksize"].as_int(), mode="DCR")]
+
+
 def _positions(op: Ops, x: ir.Value, axis: int) -> ir.Value:
     """0, 1, … up to the size of ``x`` along ``axis``."""
     size = op.Squeeze(dim(op, x, axis), op.constant([0]))

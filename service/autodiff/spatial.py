@@ -98,6 +98,21 @@ def _crop(op: Ops, spread: ir.Value, win: Window, x: ir.Value) -> ir.Value:
     return op.Slice(spread, begin, op.Add(begin, size), op.constant(axes))
 
 
+@vjp("ConvTranspose")
+def conv_transpose(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx is the convolution of dy with the same kernel, dw that of dy with x, db the sum of dy."""
+    x, w = operand(node, 0), operand(node, 1)
+    kernel_shape = fixed_dims(w)
+    if kernel_shape is None:
+        raise NotDifferentiable(f"the kernel of ConvTranspose has no fixed shape (node {node.name!r})")
+    if "output_shape" in node.attributes or node.attributes.get_string("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        raise NotDifferentiable(f"ConvTranspose with output_shape or auto_pad has no rule (node {node.name!r}); write its pads out")
+    win, group = window(node, kernel_shape[2:]), node.attributes.get_int("group", 1)
+    dx = op.Conv(dy, w, strides=win.strides, dilations=win.dilations, pads=win.begin + win.end, group=group)
+    db = op.ReduceSum(dy, op.constant([0, *range(2, len(kernel_shape))]), keepdims=0)
+    return [dx, _kernel_cotangent(op, x, dy, kernel_shape, win, group), db]
+
+
 @vjp("AveragePool")
 def average_pool(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Each element of dy is divided by the size of its window and added to all elements under it."""

@@ -21,6 +21,7 @@ class Case:
     inputs: dict[str, Any]
     constants: dict[str, Any] = field(default_factory=dict)
     positive: bool = False
+    opset: int = 18
 
     def arrays(self, seed: int = 0) -> tuple[dict[str, Array], dict[str, Array]]:
         """Inputs and constants in float64 (integers as they are); shapes are filled with distinct numbers away from kinks."""
@@ -48,8 +49,8 @@ def _conv(name: str, attributes: str, x: tuple[int, ...], w: tuple[int, ...], bi
     return Case(f"Conv-{name}", f"y = Conv{attributes}(x, w{', b' if bias else ''})", {"x": x}, constants)
 
 
-def _unary(op: str, attributes: str = "", positive: bool = False) -> Case:
-    return Case(op, f"y = {op}{attributes}(x)", {"x": (2, 3, 4)}, positive=positive)
+def _unary(op: str, attributes: str = "", positive: bool = False, opset: int = 18, name: str = "") -> Case:
+    return Case(name or op, f"y = {op}{attributes}(x)", {"x": (2, 3, 4)}, positive=positive, opset=opset)
 
 
 def _binary(op: str, positive: bool = False) -> list[Case]:
@@ -150,6 +151,21 @@ CASES: list[Case] = [
     ),
     _unary("Relu"),
     _unary("LeakyRelu", "<alpha=0.3>"),
+    _unary("ThresholdedRelu", "<alpha=0.3>"),
+    _unary("Elu", "<alpha=0.7>"),
+    _unary("Selu"),
+    _unary("HardSigmoid", "<alpha=0.3>"),
+    _unary("HardSwish"),
+    _unary("Softplus"),
+    _unary("Softsign"),
+    _unary("Mish"),
+    _unary("Erf"),
+    _unary("Gelu", opset=20),
+    _unary("Gelu", '<approximate="tanh">', opset=20, name="Gelu-tanh"),
+    _unary("Sin"),
+    _unary("Cos"),
+    Case("PRelu", "y = PRelu(x, s)", {"x": (2, 3, 4), "s": (3, 1)}),
+    Case("PRelu-scalar", "y = PRelu(x, s)", {"x": (2, 3, 4), "s": (1,)}),
     _unary("Sigmoid"),
     _unary("Tanh"),
     _unary("Exp"),
@@ -173,6 +189,7 @@ CASES: list[Case] = [
     *_binary("Min")[:5],
     Case("Pow-integer-exponent", "y = Pow(x, e)", {"x": (3, 4)}, {"e": ints(3)}),
     Case("Sum", "y = Sum(a, b, a)", {"a": (2, 3), "b": (3,)}),
+    Case("Mean", "y = Mean(a, b, a)", {"a": (2, 3), "b": (3,)}),
     Case("Max-three", "y = Max(a, b, c)", {"a": (2, 3), "b": (3,), "c": (2, 1)}),
     Case("Where", "y = Where(c, a, b)", {"a": (2, 3), "b": (3,)}, {"c": np.array([[True, False, True], [False, True, True]])}),
     Case("Expand", "y = Expand(x, s)", {"x": (2, 1, 3)}, {"s": ints(4, 2, 5, 1)}),
@@ -180,6 +197,27 @@ CASES: list[Case] = [
     *_reduce("ReduceMean"),
     *_reduce("ReduceMax"),
     *_reduce("ReduceMin"),
+    *_reduce("ReduceL1"),
+    *_reduce("ReduceL2"),
+    *_reduce("ReduceSumSquare"),
+    *_reduce("ReduceLogSumExp"),
+    Case("CumSum", "y = CumSum(x, a)", {"x": (3, 4)}, {"a": np.array(1, np.int64)}),
+    Case("CumSum-reverse", "y = CumSum<exclusive=1, reverse=1>(x, a)", {"x": (3, 4)}, {"a": np.array(-2, np.int64)}),
+    Case("LayerNormalization", "y = LayerNormalization<epsilon=0.01>(x, s, b)", {"x": (2, 3, 4), "s": (4,), "b": (4,)}),
+    Case("LayerNormalization-axis", "y = LayerNormalization<axis=1>(x, s, b)", {"x": (2, 3, 4), "s": (3, 4), "b": (3, 4)}),
+    Case("LayerNormalization-broadcast", "y = LayerNormalization<axis=1>(x, s)", {"x": (2, 3, 4), "s": (3, 1)}),
+    Case("RMSNormalization", "y = RMSNormalization<epsilon=0.01>(x, s)", {"x": (2, 3, 4), "s": (4,)}, opset=23),
+    Case("InstanceNormalization", "y = InstanceNormalization<epsilon=0.01>(x, s, b)", {"x": (2, 3, 4, 5), "s": (3,), "b": (3,)}),
+    Case(
+        "GroupNormalization",
+        "a = GroupNormalization<num_groups=2>(x, s, b) y = Reshape(a, z)",
+        {"x": (2, 4, 3, 2)},
+        {"s": (4,), "b": (4,), "z": ints(2, 4, 3, 2)},
+        opset=21,
+    ),
+    Case("LRN", "y = LRN<size=3, alpha=0.5, beta=0.6, bias=1.5>(x)", {"x": (2, 5, 3, 2)}),
+    Case("LpNormalization", "y = LpNormalization<axis=1>(x)", {"x": (2, 3, 4)}),
+    Case("LpNormalization-p1", "y = LpNormalization<axis=1, p=1>(x)", {"x": (2, 3, 4)}),
     Case("Softmax", "y = Softmax(x)", {"x": (2, 3, 4)}),
     Case("Softmax-axis", "y = Softmax<axis=1>(x)", {"x": (2, 3, 4)}),
     Case("LogSoftmax", "y = LogSoftmax<axis=1>(x)", {"x": (2, 3, 4)}),
@@ -202,6 +240,48 @@ CASES: list[Case] = [
     Case("Gather", "y = Gather<axis=1>(x, i)", {"x": (2, 5, 3)}, {"i": np.array([[0, 2], [2, -1]], np.int64)}),
     Case("Gather-scalar", "y = Gather(x, i)", {"x": (4, 3)}, {"i": np.array(2, np.int64)}),
     Case("GatherElements", "y = GatherElements<axis=1>(x, i)", {"x": (2, 5)}, {"i": np.array([[0, 0, 3], [4, 1, -1]], np.int64)}),
+    Case(
+        "ScatterElements", "y = ScatterElements<axis=1>(x, i, u)", {"x": (2, 5), "u": (2, 2)}, {"i": np.array([[0, 3], [4, 1]], np.int64)}
+    ),
+    Case(
+        "ScatterElements-add",
+        'y = ScatterElements<axis=1, reduction="add">(x, i, u)',
+        {"x": (2, 5), "u": (2, 2)},
+        {"i": np.array([[0, 0], [4, 1]], np.int64)},
+    ),
+    Case("ScatterND", "y = ScatterND(x, i, u)", {"x": (4, 3), "u": (2, 3)}, {"i": np.array([[2], [0]], np.int64)}),
+    Case("ScatterND-add", 'y = ScatterND<reduction="add">(x, i, u)', {"x": (4, 3), "u": (2, 3)}, {"i": np.array([[2], [2]], np.int64)}),
+    Case("GatherND", "y = GatherND(x, i)", {"x": (4, 3)}, {"i": np.array([[2, 1], [0, 2], [2, 1]], np.int64)}),
+    Case("Tile", "y = Tile(x, r)", {"x": (2, 3)}, {"r": ints(2, 3)}),
+    Case("Trilu", "y = Trilu(x, k)", {"x": (2, 4, 4)}, {"k": np.array(1, np.int64)}),
+    Case("Trilu-lower", "y = Trilu<upper=0>(x)", {"x": (4, 5)}),
+    Case("DepthToSpace", "y = DepthToSpace<blocksize=2>(x)", {"x": (2, 8, 3, 2)}),
+    Case("DepthToSpace-CRD", 'y = DepthToSpace<blocksize=2, mode="CRD">(x)', {"x": (2, 8, 3, 2)}),
+    Case("SpaceToDepth", "y = SpaceToDepth<blocksize=2>(x)", {"x": (2, 3, 4, 6)}),
+    *[
+        Case(f"Resize-{name}", f"y = Resize<{attributes}>(x, e, s)", {"x": shape}, {"e": np.zeros(0), "s": np.array(scales, np.float32)})
+        for name, attributes, shape, scales in [
+            ("nearest", 'mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"', (1, 2, 3, 4), (1, 1, 2, 2)),
+            ("linear", 'mode="linear"', (1, 2, 3, 4), (1, 1, 2, 1.5)),
+            ("align", 'mode="linear", coordinate_transformation_mode="align_corners"', (2, 2, 5, 4), (1, 1, 2, 0.5)),
+            ("cubic", 'mode="cubic"', (1, 2, 4, 5), (1, 1, 2, 2)),
+        ]
+    ],
+    Case(
+        "Resize-sizes", 'y = Resize<mode="linear">(x, e, e, z)', {"x": (1, 2, 3, 4)}, {"e": np.zeros(0, np.float32), "z": ints(1, 2, 7, 5)}
+    ),
+    *[
+        Case(f"ConvTranspose-{name}", f"y = ConvTranspose{attributes}(x, w, b)", {"x": x, "w": w, "b": (outputs,)})
+        for name, attributes, x, w, outputs in [
+            ("plain", "", (2, 3, 4, 5), (3, 2, 3, 3), 2),
+            ("strided", "<strides=[2,2], pads=[1,1,1,1], output_padding=[1,1]>", (1, 3, 4, 3), (3, 2, 3, 3), 2),
+            ("groups", "<group=2, strides=[2,1], dilations=[1,2]>", (1, 4, 3, 4), (4, 3, 2, 2), 6),
+        ]
+    ],
+    Case("Einsum-matmul", 'y = Einsum<equation="bij,bjk->bik">(a, b)', {"a": (2, 3, 4), "b": (2, 4, 5)}),
+    Case("Einsum-implicit", 'y = Einsum<equation="ij,jk">(a, b)', {"a": (3, 4), "b": (4, 5)}),
+    Case("Einsum-attention", 'y = Einsum<equation="bhqd,bhkd->bhqk">(a, b)', {"a": (1, 2, 3, 4), "b": (1, 2, 5, 4)}),
+    Case("Einsum-one", 'y = Einsum<equation="abc->cab">(a)', {"a": (2, 3, 4)}),
     Case("Reshape", "y = Reshape(x, s)", {"x": (2, 3, 4)}, {"s": ints(0, -1)}),
     Case("Flatten", "y = Flatten<axis=2>(x)", {"x": (2, 3, 4)}),
     Case("Squeeze", "y = Squeeze(x, a)", {"x": (2, 1, 4, 1)}, {"a": ints(1, -1)}),
