@@ -28,6 +28,7 @@ class _Task:
     outputs: tuple[str, ...]
     feeds: Mapping[str, Array]
     deadline: float
+    most: int
     result: "Future[list[Array]]" = field(default_factory=Future)
 
     @property
@@ -64,12 +65,15 @@ class Batcher:
         for lane in self._lanes:
             lane.start()
 
-    def run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array], background: bool = False) -> list[Array]:
+    def run(
+        self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array], background: bool = False, most: int | None = None
+    ) -> list[Array]:
         """The outputs for feeds whose rows are independent of one another; blocks until they are there.
 
-        background: whether it may wait for interactive runs. Raises `Overloaded`, or `EngineError` when the runtime fails.
+        background: whether it may wait for interactive runs. most: rows that the graph takes at once, if it is bound.
+        Raises `Overloaded`, or `EngineError` when the runtime fails.
         """
-        tasks = self._split(session, tuple(outputs), feeds)
+        tasks = self._split(session, tuple(outputs), feeds, min(most or self._max_batch, self._max_batch))
         with self._changed:
             queue = self._background if background else self._interactive
             if self._closed or (not background and len(queue) + len(tasks) > self._max_queue):
@@ -89,14 +93,13 @@ class Batcher:
         for task in [*self._interactive, *self._background]:
             task.result.set_exception(Overloaded("the service is shutting down", retry_after=5))
 
-    def _split(self, session: Session, outputs: tuple[str, ...], feeds: Mapping[str, Array]) -> list[_Task]:
-        """Tasks of at most ``max_batch`` rows."""
+    def _split(self, session: Session, outputs: tuple[str, ...], feeds: Mapping[str, Array], most: int) -> list[_Task]:
+        """Tasks of at most ``most`` rows."""
         deadline, rows = time.monotonic() + self._seconds, len(next(iter(feeds.values())))
-        if rows <= self._max_batch:
-            return [_Task(session, outputs, feeds, deadline)]
-        starts = range(0, rows, self._max_batch)
-        cut = [{name: a[i : i + self._max_batch] for name, a in feeds.items()} for i in starts]
-        return [_Task(session, outputs, part, deadline) for part in cut]
+        if rows <= most:
+            return [_Task(session, outputs, feeds, deadline, most)]
+        cut = [{name: a[i : i + most] for name, a in feeds.items()} for i in range(0, rows, most)]
+        return [_Task(session, outputs, part, deadline, most) for part in cut]
 
     def _lane(self) -> None:
         while True:
@@ -123,10 +126,10 @@ class Batcher:
         self._in_a_row = 0 if turn or not self._background else self._in_a_row + 1
         first = (self._background if turn else self._interactive).popleft()
         taken, rows, key = [first], first.rows, first.key
-        if rows < self._max_batch:
+        if rows < first.most:
             for queue in (self._interactive, self._background):
                 for task in [t for t in queue if t.key == key]:
-                    if rows + task.rows <= self._max_batch:
+                    if rows + task.rows <= first.most:
                         queue.remove(task)
                         taken.append(task)
                         rows += task.rows

@@ -1,10 +1,11 @@
-"""The command line: `convlens serve`, `worker`, `visualize`, `build` and `models`."""
+"""The command line: `convlens serve`, `worker`, `visualize`, `build`, `add`, `inspect` and `models`."""
 
 import argparse
 import asyncio
 import logging.config
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import uvicorn
 from pydantic import ValidationError
 
-from service import __version__, drawing
+from service import __version__, checking, drawing, importing, reports
 from service.errors import ConvlensError, InvalidParameter
 from service.jobs.office import open_office, worker
 from service.main import create_app, open_networks
@@ -68,10 +69,35 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--weights", type=Path, help="a copy of the pretrained weights instead of the installed one")
     make.set_defaults(command=_build)
 
+    new = commands.add_parser("add", help="take an ONNX file into the models folder, with a first draft of its manifest")
+    _add_choices(new)
+    new.add_argument("--models-dir", help="the folder")
+    new.set_defaults(command=_add)
+
+    look = commands.add_parser("inspect", help="what an ONNX file holds and which of its operators have a rule")
+    _add_choices(look)
+    look.set_defaults(command=_inspect)
+
+    trial = commands.add_parser("check")  # what the service runs in a process of its own
+    trial.add_argument("manifest", type=Path)
+    trial.add_argument("--memory-bytes", type=int)
+    trial.set_defaults(command=_check)
+
     models = commands.add_parser("models", help="list the models")
     models.add_argument("--models-dir", help="the folder")
     models.set_defaults(command=_models)
     return parser
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="the ONNX file")
+    parser.add_argument("--name", help="name of the model in URLs; by default that of the file")
+    parser.add_argument("--labels", type=Path, help="a text file with the class names, one a line; by default ImageNet's for 1,000 classes")
+    parser.add_argument("--size", type=int, help="side of the square that the network was trained on; by default that of the graph, or 224")
+    parser.add_argument("--scale", type=float, help="what the network wants instead of 1 for a full pixel, e.g. 255")
+    parser.add_argument("--mean", type=float, nargs=3, help="mean that is taken off each channel, after --scale")
+    parser.add_argument("--std", type=float, nargs=3, help="deviation by which each channel is divided")
+    parser.add_argument("--channels", choices=["RGB", "BGR"], help="order of the channels")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -128,6 +154,29 @@ def _build(settings: Settings, options: argparse.Namespace) -> None:
         print(f"wrote {path}")
     if not written:
         print(f"{settings.models_dir} is up to date")
+
+
+def _choices(options: argparse.Namespace) -> importing.Choices:
+    labels = options.labels.read_text("utf-8").splitlines() if options.labels else ()
+    mean, std = (tuple(v) if (v := getattr(options, name)) else None for name in ("mean", "std"))
+    return importing.Choices(options.name, None, labels, options.size, mean=mean, std=std, scale=options.scale, channels=options.channels)
+
+
+def _add(settings: Settings, options: argparse.Namespace) -> None:
+    place = importing.add(options.file, settings.models_dir, _choices(options))
+    print(f"wrote {place}; look it over, above all preprocessing and labels\n")
+    reports.tell(checking.standalone(place))
+
+
+def _inspect(_: Settings, options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        reports.tell(checking.standalone(importing.add(options.file, Path(folder), _choices(options))))
+
+
+def _check(_: Settings, options: argparse.Namespace) -> None:
+    if options.memory_bytes:
+        checking.limit_memory(options.memory_bytes)
+    checking.check(options.manifest)
 
 
 def _models(settings: Settings, _: Any) -> None:

@@ -16,10 +16,10 @@ from service.api.body_limit import BodyLimit
 from service.api.deps import Services
 from service.api.routes import activations, classify, evaluate, health, methods, models, saliency, visualize
 from service.batcher import Batcher
+from service.checking import Limits, check_in_child
 from service.engine import Engine
 from service.jobs.office import open_office, worker
-from service.models.library import Library
-from service.network import Networks
+from service.networks import Networks
 from service.settings import Settings
 from service.visualize import runner
 
@@ -63,7 +63,10 @@ def open_networks(settings: Settings) -> Networks:
     on_cpu = engine.provider == "cpu"
     lanes = settings.lanes or (os.cpu_count() or 1 if on_cpu else 1)
     batcher = Batcher(lanes, settings.max_batch or (1 if on_cpu else 32), settings.max_queue, settings.run_seconds)
-    networks = Networks(Library(settings.models_dir), engine, batcher)
+    limits = Limits(settings.check_seconds, settings.check_bytes)
+    networks = Networks(
+        settings.models_dir, engine, batcher, settings.session_bytes, settings.default_model, lambda path: check_in_child(path, limits)
+    )
     networks[settings.default_model]  # tell now that it does not exist
     return networks
 
@@ -78,3 +81,6 @@ async def _warm_up(services: Services) -> None:
     else:
         services.readiness.reason = None
         logger.info("ready, running on %s", services.networks.engine.provider)
+    await asyncio.to_thread(services.networks.check_all)
+    for name, problem in services.networks.problems.items():
+        logger.error("the model %s is not served: %s", name, problem)

@@ -1,6 +1,7 @@
 """A model that is ready to run: scores of classes, layers, objectives, and their gradients."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -8,30 +9,29 @@ import onnx
 
 from service.attribution import Evaluation, Floats, Ints
 from service.attribution.method import Rules
-from service.autodiff import RULES, Rule, differentiate
+from service.autodiff import RULES, STRAIGHT_THROUGH, Rule, differentiate
 from service.autodiff.pooling import max_pool_by_indices
 from service.autodiff.relu_variants import DECONVNET, GUIDED
 from service.batcher import Batcher
-from service.engine import Array, Engine
+from service.engine import Array, Engine, Session
 from service.errors import InvalidParameter
 from service.models.layers import Layer, image_layers
-from service.models.library import Library, Model
+from service.models.library import Model
 from service.objectives import PREDICTED, Term, class_score, weighted_terms
 from service.rewrites import simplify, with_image_size, with_outputs
 from service.sessions import Sessions
 
 _VARIANTS: dict[Rules, Mapping[str, Rule]] = {"exact": {}, "guided": GUIDED, "deconvnet": DECONVNET}
-MAX_SESSIONS = 24  # of one network; the longest unused one is let go
 
 
 class Network:
-    """One model on one engine. Its sessions are made when they are first needed."""
+    """One model on one engine. Its sessions are made when they are first needed, and shared in memory with those of other networks."""
 
-    def __init__(self, model: Model, engine: Engine, batcher: Batcher) -> None:
+    def __init__(self, model: Model, batcher: Batcher, sessions: Sessions, engine: Engine) -> None:
         self.model = model
         self._engine = engine
         self._batcher = batcher
-        self._sessions = Sessions(engine, MAX_SESSIONS)
+        self._sessions = sessions
 
     @property
     def provider(self) -> str:
@@ -42,6 +42,11 @@ class Network:
     def classes(self) -> int:
         """The number of classes."""
         return len(self.model.manifest.labels)
+
+    @cached_property
+    def is_quantized(self) -> bool:
+        """Whether gradients pass roundings as if they were not there."""
+        return any(node.op_type in STRAIGHT_THROUGH for node in self.model.proto.graph.node)
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
@@ -61,8 +66,8 @@ class Network:
 
     def classify(self, images: Floats, background: bool = False) -> Floats:
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
-        session = self._sessions.get("forward", lambda: self.model.proto)
-        (logits,) = self._batcher.run(session, [self.model.manifest.logits], {self.model.manifest.input: images}, background)
+        session = self._sessions.get((self, "forward"), lambda: self.model.proto)
+        (logits,) = self._run(session, [self.model.manifest.logits], {self.model.manifest.input: images}, background)
         return logits
 
     def activations(self, images: Floats, layers: Sequence[str], background: bool = False) -> list[Floats]:
@@ -71,8 +76,8 @@ class Network:
         # One session for all the layers of the manifest; others get their own.
         listed = self.model.manifest.layers
         outputs = listed if set(names) <= set(listed) else names
-        session = self._sessions.get(("layers", outputs), lambda: with_outputs(self.model.proto, outputs))
-        return self._batcher.run(session, names, {self.model.manifest.input: images}, background)
+        session = self._sessions.get((self, "layers", outputs), lambda: with_outputs(self.model.proto, outputs))
+        return self._run(session, names, {self.model.manifest.input: images}, background)
 
     def evaluate(
         self,
@@ -93,10 +98,10 @@ class Network:
         if layer is not None:
             self.layer(layer)
         wrt, size = layer or manifest.input, self._usual(images)
-        session = self._sessions.get(("class", rules, wrt, size), lambda: self.gradient_model(size, rules, wrt))
+        session = self._sessions.get((self, "class", rules, wrt, size), lambda: self.gradient_model(size, rules, wrt))
         outputs = [manifest.logits, "chosen", "score", f"d_{wrt}", *([layer] if layer else [])]
         feeds: dict[str, Array] = {manifest.input: images, "class_id": class_ids, "d_score": np.ones(len(images), np.float32)}
-        logits, chosen, scores, gradients, *inner = self._batcher.run(session, outputs, feeds, background)
+        logits, chosen, scores, gradients, *inner = self._run(session, outputs, feeds, background)
         before_relu = (scores <= 0) & (manifest.logits_before_relu is not None)
         return Evaluation(logits, chosen, scores, before_relu, inner[0] if inner else images, gradients)
 
@@ -109,9 +114,9 @@ class Network:
             if term.layer != manifest.input:
                 self.layer(term.layer)
         size = self._usual(images)
-        session = self._sessions.get(("terms", terms, size), lambda: self.objective_model(terms, size))
+        session = self._sessions.get((self, "terms", terms, size), lambda: self.objective_model(terms, size))
         all_feeds = {manifest.input: images, "weights": weights, "d_score": np.ones(len(images), np.float32), **feeds}
-        score, values, gradients = self._batcher.run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds, background)
+        score, values, gradients = self._run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds, background)
         return score, values, gradients
 
     def gradient_model(self, size: tuple[int, int] | None = None, rules: Rules = "exact", wrt: str | None = None) -> onnx.ModelProto:
@@ -130,7 +135,12 @@ class Network:
 
     def with_weights(self, proto: onnx.ModelProto) -> "Network":
         """The same network with other weights, on the same engine."""
-        return Network(Model.of(self.model.manifest, proto), self._engine, self._batcher)
+        model = Model.of(self.model.manifest, replace(self.model.adapted, proto=proto))
+        return Network(model, self._batcher, Sessions(self._engine, max_bytes=0), self._engine)
+
+    def unload(self) -> None:
+        """Let go of all sessions."""
+        self._sessions.drop(self)
 
     def warm_up(self) -> None:
         """Make the sessions and run them, so that the first request is not the slow one and all lanes have got their memory."""
@@ -138,6 +148,19 @@ class Network:
         for images in (blank, blank.repeat(16, axis=0)):  # a run that is alone, and runs side by side
             self.classify(images)
             self.evaluate(images)
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise `InvalidParameter` when the network does not take pictures of that size."""
+        only = self.model.adapted.image_size
+        if only is not None and only != (height, width):
+            raise InvalidParameter(
+                f"{self.model.name} takes pictures of {only[1]} x {only[0]} only, not {width} x {height}; "
+                "use resize=squash or crop, and no other size"
+            )
+
+    def _run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array], background: bool) -> list[Array]:
+        self.check_size(*feeds[self.model.manifest.input].shape[2:])
+        return self._batcher.run(session, outputs, feeds, background, most=1 if self.model.adapted.one_by_one else None)
 
     def _usual(self, images: Floats) -> tuple[int, int] | None:
         """The size of the images, if it is that of the manifest; all other sizes share a session."""
@@ -153,21 +176,3 @@ class Network:
     def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Mapping[str, Rule]) -> onnx.ModelProto:
         pool = {} if self.provider == "cpu" else {"MaxPool": Rule(max_pool_by_indices)}
         return differentiate(model, of="score", wrt=wrt, rules=RULES | pool | dict(variant))
-
-
-class Networks:
-    """The networks of a library on one engine, by model name."""
-
-    def __init__(self, library: Library, engine: Engine, batcher: Batcher) -> None:
-        self.library = library
-        self.engine = engine
-        self._batcher = batcher
-        self._networks = {model.name: Network(model, engine, batcher) for model in library}
-
-    def __getitem__(self, name: str) -> Network:
-        """The network of that name; raises `NotFound` with the names that there are."""
-        return self._networks[self.library[name].name]
-
-    def close(self) -> None:
-        """Finish what is under way."""
-        self._batcher.close()

@@ -142,6 +142,12 @@ def question_of(network: Network, method: str, values: dict[str, Any], class_id:
     return Question(method, parameters, class_id, other_class_id)
 
 
+def warning_of(network: Network, method: str) -> str | None:
+    """What to beware of when reading a map of the method of this network."""
+    quantized = "The network is quantized; its gradient passes the rounding as if it were not there." if network.is_quantized else None
+    return " ".join(filter(None, [METHODS[method].warning, quantized])) or None
+
+
 def check_class(network: Network, class_id: int | None, name: str = "class_id") -> None:
     """Raise `InvalidParameter` when the network has no class of that id."""
     if class_id is not None and not 0 <= class_id < network.classes:

@@ -30,6 +30,11 @@ class Settings(BaseSettings):
     max_queue: Annotated[int, Field(ge=1, description="Most images that wait for a run; more are answered with 503.")] = 1000
     run_seconds: Annotated[float, Field(gt=0, description="Time for which an image may wait for a run, in seconds.")] = 30.0
     workers: Annotated[int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")] = 8
+    session_bytes: Annotated[
+        int, Field(ge=0, description="Memory of loaded networks, roughly, in bytes; the longest unused ones are unloaded.")
+    ] = 4 * 2**30
+    check_seconds: Annotated[float, Field(gt=0, description="Time in which a model must have been tried out, in seconds.")] = 60.0
+    check_bytes: Annotated[int, Field(ge=2**28, description="Memory that trying out a model may take, in bytes.")] = 8 * 2**30
     max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, in bytes.")] = 20 * 2**20
     max_pixels: Annotated[int, Field(ge=1, description="Largest image, in pixels.")] = 50_000_000
     max_images: Annotated[int, Field(ge=1, description="Most images in one request.")] = 16

@@ -12,7 +12,8 @@ from service.jobs.record import Job
 from service.jobs.worker import Advance, Conclusion, Run
 from service.kinds import PLANNERS, Inputs
 from service.kinds.plan import to_pixels
-from service.network import Network, Networks
+from service.network import Network
+from service.networks import Networks
 from service.synthesis.ascent import State, Step, ascend, begin
 
 

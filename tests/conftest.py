@@ -19,8 +19,8 @@ from service.batcher import Batcher
 from service.engine import Engine
 from service.main import create_app
 from service.models.build import build
-from service.models.library import Library
-from service.network import Network, Networks
+from service.network import Network
+from service.networks import Networks
 from service.settings import Settings
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
@@ -35,7 +35,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def network(models_dir: Path) -> Network:
-    return Networks(Library(models_dir), Engine("cpu", threads=1), Batcher(2, 1, 100, 60))["squeezenet1_1"]
+    return Networks(models_dir, Engine("cpu", threads=1), Batcher(2, 1, 100, 60), 2**32, "squeezenet1_1")["squeezenet1_1"]
 
 
 @pytest.fixture(scope="session")

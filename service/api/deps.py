@@ -8,7 +8,8 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from service.jobs.office import Office
-from service.network import Network, Networks
+from service.network import Network
+from service.networks import Networks
 from service.settings import Settings
 
 T = TypeVar("T")

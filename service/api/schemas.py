@@ -215,6 +215,8 @@ class ModelSummary(BaseModel):
     title: str
     classes: int
     default: bool
+    served: Annotated[bool, Field(description="Whether it can be used now; not while it is being tried out.")]
+    problem: Annotated[str | None, Field(description="Why it is not served.")]
 
 
 class ModelDetails(ModelSummary):
@@ -224,6 +226,8 @@ class ModelDetails(ModelSummary):
     sha256: str
     weights_sha256: str | None
     size: Annotated[int, Field(description="Side of the square that the network was trained on, in pixels.")]
+    any_size: Annotated[bool, Field(description="Whether it takes pictures of other sizes too.")]
+    quantized: Annotated[bool, Field(description="Whether its numbers are rounded; gradients pass the rounding as if it were not there.")]
     layers: Annotated[tuple[str, ...], Field(description="Layers of interest; all of them are at `/models/{name}/layers`.")]
     preprocessing: dict[str, Any]
 

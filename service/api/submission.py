@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from service import images
 from service.api.deps import Services
-from service.api.job_parameters import FromPhotograph, JobParameters, parse
+from service.api.job_parameters import FromNoise, FromPhotograph, JobParameters, parse
 from service.api.job_schemas import BatchAnswer, JobAnswer, job_answer
 from service.api.uploads import is_form, read_named
 from service.errors import InvalidParameter, NotFound
@@ -68,6 +68,8 @@ def drafts_of(parameters: JobParameters, files: dict[str, bytes], network: Netwo
         check_class(network, class_id)
     for name in parameters.layers:
         network.layer(name)
+    if isinstance(parameters, FromNoise):
+        network.check_size(parameters.size, parameters.size)
     complete = parameters.completed(network.model.name)
     channel, layer = complete.get("channel"), complete.get("layer")
     if channel is not None and layer is not None and channel >= network.layer(layer).channels:
@@ -83,7 +85,9 @@ def _prepared(data: bytes, parameters: FromPhotograph, network: Network, setting
     photograph = images.decode(data, settings.max_pixels, 2 * parameters.size)
     manifest = network.model.manifest
     border = round(parameters.size * manifest.resize / manifest.size)
-    return images.encode_png(to_pixels(images.fit(photograph.pixels, parameters.size, border, parameters.resize).pixels))
+    fitted = images.fit(photograph.pixels, parameters.size, border, parameters.resize).pixels
+    network.check_size(*fitted.shape[1:])
+    return images.encode_png(to_pixels(fitted))
 
 
 def photograph_of(data: bytes, network: Network, settings: Settings) -> bytes:

@@ -23,11 +23,12 @@ from service.autodiff import (
 )
 from service.autodiff.backward import differentiate, missing_rules
 from service.autodiff.ops import Ops
-from service.autodiff.registry import NO_GRADIENT, RULES, Rule, vjp
+from service.autodiff.registry import NO_GRADIENT, RULES, STRAIGHT_THROUGH, Rule, vjp
 
 __all__ = [
     "NO_GRADIENT",
     "RULES",
+    "STRAIGHT_THROUGH",
     "Ops",
     "Rule",
     "activations",

@@ -23,6 +23,13 @@ class Layer:
     listed: bool
 
 
+# After these the axes are no longer (N, channels, height, width).
+_REARRANGING = frozenset(
+    "Transpose Reshape MatMul Gemm Flatten Squeeze Unsqueeze Softmax Gather GatherND Einsum Split DepthToSpace SpaceToDepth Shape".split()
+)
+_TO_CHANNELS_FIRST = [0, 3, 1, 2]
+
+
 def image_layers(proto: onnx.ModelProto, manifest: Manifest) -> dict[str, Layer]:
     """All layers between the image and the scores by name, in the order in which they are computed."""
     fixed = onnx.ModelProto()
@@ -32,16 +39,23 @@ def image_layers(proto: onnx.ModelProto, manifest: Manifest) -> dict[str, Layer]
         dim.dim_value = size
     del fixed.graph.value_info[:]
     graph = ir.from_proto(onnx.shape_inference.infer_shapes(fixed)).graph
-    reached = {value for value in graph.inputs if value.name == manifest.input}
+    spatial = {value for value in graph.inputs if value.name == manifest.input}
     layers: dict[str, Layer] = {}
     for node in graph:
-        if not any(x in reached for x in node.inputs):
+        if not _keeps_places(node, spatial):
             continue
         for value in node.outputs:
-            reached.add(value)
+            spatial.add(value)
             if value.name and (layer := _layer(value, node.op_type, manifest)) is not None:
                 layers[value.name] = layer
     return layers
+
+
+def _keeps_places(node: ir.Node, spatial: set[ir.Value]) -> bool:
+    """Whether the outputs are (N, channels, height, width): because an input is, or since channels last are turned back."""
+    if node.op_type == "Transpose":
+        return node.attributes.get_ints("perm") == _TO_CHANNELS_FIRST
+    return node.op_type not in _REARRANGING and any(x in spatial for x in node.inputs)
 
 
 def _layer(value: ir.Value, operator: str, manifest: Manifest) -> Layer | None:

@@ -7,11 +7,12 @@ from functools import cached_property
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from service.errors import ModelError, NotFound
 from service.models import manifest as manifests
+from service.models.adapt import Adapted, adapt
 from service.models.manifest import Manifest
+from service.models.reading import read_onnx
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,10 @@ class Model:
     path: Path
 
     @classmethod
-    def of(cls, manifest: Manifest, proto: onnx.ModelProto) -> "Model":
+    def of(cls, manifest: Manifest, adapted: Adapted) -> "Model":
         """A model that is in memory only."""
         model = cls(manifest, Path(manifest.file))
-        model.__dict__["_data"] = proto.SerializeToString()
+        model.__dict__["adapted"] = adapted
         return model
 
     @property
@@ -34,38 +35,49 @@ class Model:
         return self.manifest.name
 
     @cached_property
-    def _data(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"cannot read {self.path}: {error.strerror}; 'convlens build' writes it") from error
-
-    @cached_property
     def sha256(self) -> str:
         """Hash of the ONNX file."""
-        return hashlib.sha256(self._data).hexdigest()
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     @cached_property
+    def adapted(self) -> Adapted:
+        """The graph in the form of the service. Raises `ModelError`."""
+        return adapt(read_onnx(self.path), self.manifest)
+
+    @property
     def proto(self) -> onnx.ModelProto:
-        """The graph, checked. Not to be changed."""
-        try:
-            proto = onnx.load_model_from_string(self._data)
-            onnx.checker.check_model(proto, full_check=True)
-        except (DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-            raise ModelError(f"{self.path} is no valid ONNX file: {error}; 'convlens build' writes it anew") from error
-        return proto
+        """The same without what is known of it. Not to be changed."""
+        return self.adapted.proto
 
 
 class Library:
-    """All models of a folder by name, one per manifest."""
+    """All models of a folder by name, one per manifest.
+
+    manifests: the names of the files of the manifests, by model. broken: why a manifest cannot be used, by the name of its file, which does
+    no harm to the others.
+    """
 
     def __init__(self, models_dir: Path) -> None:
+        self.folder = models_dir
+        self.broken: dict[str, str] = {}
+        self.manifests: dict[str, str] = {}
         self._models: dict[str, Model] = {}
         for path in sorted(models_dir.glob("*.toml")):
-            manifest = manifests.read(path)
-            self._models[manifest.name] = Model(manifest, models_dir / manifest.file)
+            try:
+                manifest = manifests.read(path)
+                if manifest.name in self._models:
+                    raise ModelError(f"{path.name} has the name {manifest.name!r}, which another manifest has already")
+            except ModelError as error:
+                self.broken[path.stem] = str(error)
+            else:
+                self.manifests[manifest.name] = path.name
+                self._models[manifest.name] = Model(manifest, models_dir / manifest.file)
         if not self._models:
-            raise ModelError(f"there is no model in {models_dir}; 'convlens build' writes the default one")
+            reasons = "; ".join(self.broken.values())
+            raise ModelError(
+                f"there is no model in {models_dir}; 'convlens build' writes the default one{': ' if reasons else ''}{reasons}"
+            )
 
     def __getitem__(self, name: str) -> Model:
         try:

@@ -19,8 +19,11 @@ class _Strict(BaseModel):
 class Preprocessing(_Strict):
     """How a [0, 1] RGB pixel becomes what the network was trained on: (channels(pixel) · scale − mean) / std.
 
-    It is part of the ONNX graph; here it is recorded for those who read the manifest.
+    in_graph: whether that is part of the ONNX file already, and here only recorded for those who read the manifest. If not, the service
+    puts it in front of the network.
     """
+
+    in_graph: bool = True
 
     channels: Literal["RGB", "BGR"] = "RGB"
     scale: float = 1.0
@@ -35,12 +38,15 @@ class Manifest(_Strict):
     title: Annotated[str, Field(description="A line for people.")]
     file: Annotated[str, Field(pattern=r"^[^/\\]+\.onnx$", description="The ONNX file, in the folder of the manifest.")]
     source: Annotated[str, Field(description="Where the weights come from.")] = ""
-    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="Hash of the weights it was built from.")]
-    input: Annotated[str, Field(description="Graph input: float32 (N, 3, H, W), RGB, [0, 1].")] = "image"
+    weights_sha256: Annotated[
+        str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Hash of the weights it was built from; of the ONNX file if absent.")
+    ] = None
+    input: Annotated[str, Field(description="Graph input: one image, float32, four axes.")] = "image"
+    layout: Annotated[Literal["NCHW", "NHWC"], Field(description="Axes of the graph input.")] = "NCHW"
     size: Annotated[int, Field(ge=8, le=4096, description="Side of the square that the network was trained on, in pixels.")] = 224
     resize: Annotated[int, Field(ge=8, le=4096, description="Short side before a centre crop, in pixels.")] = 256
     preprocessing: Preprocessing = Preprocessing()
-    logits: Annotated[str, Field(description="The value that holds one score per class: (N, classes).")] = "logits"
+    logits: Annotated[str, Field(description="The value that holds one score per class: (N, classes), before a softmax.")] = "logits"
     logits_before_relu: Annotated[
         str | None, Field(description="Differentiated instead of a score that is exactly 0, if the network ends in a ReLU.")
     ] = None

@@ -11,7 +11,7 @@ from tests.conftest import serving
 
 def test_models(client: httpx.Client) -> None:
     assert client.get("/models").json() == [
-        {"name": "squeezenet1_1", "title": "SqueezeNet 1.1, ImageNet", "classes": 1000, "default": True}
+        {"name": "squeezenet1_1", "title": "SqueezeNet 1.1, ImageNet", "classes": 1000, "default": True, "served": True, "problem": None}
     ]
     details = client.get("/models/squeezenet1_1").json()
     assert details["layers"][0] == "conv1"

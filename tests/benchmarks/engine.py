@@ -17,9 +17,9 @@ from service.batcher import Batcher
 from service.engine import Engine
 from service.kinds.plan import measure_class
 from service.models.build import build
-from service.models.library import Library
 from service.models.weights import squeezenet_weights
-from service.network import Network, Networks
+from service.network import Network
+from service.networks import Networks
 from service.synthesis.ascent import ascend, begin
 from service.synthesis.presets import DEFAULTS, recipe
 from tests.benchmarks.measure import interleaved, table
@@ -165,7 +165,7 @@ def main() -> None:
     channels_last = {name: (k.contiguous(memory_format=torch.channels_last), b) for name, (k, b) in plain.items()}
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
-        networks = Networks(Library(Path(folder)), Engine("cpu"), Batcher(CORES, 1, 1000, 600))
+        networks = Networks(Path(folder), Engine("cpu"), Batcher(CORES, 1, 1000, 600), 2**32, "squeezenet1_1")
         network = networks["squeezenet1_1"]
         network.warm_up()
         print(f"{CORES} cores, torch {torch.__version__}, onnxruntime {ort.__version__}")

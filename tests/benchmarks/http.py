@@ -19,8 +19,7 @@ from PIL import Image
 from service.batcher import Batcher
 from service.engine import Engine
 from service.models.build import build
-from service.models.library import Library
-from service.network import Networks
+from service.networks import Networks
 from tests.benchmarks.measure import table
 from tests.conftest import PHOTOGRAPHS, Server
 
@@ -30,7 +29,7 @@ REQUESTS = 160
 
 def engine_rate(models: Path) -> float:
     """Images per second of the engine alone."""
-    networks = Networks(Library(models), Engine("cpu"), Batcher(CORES, 1, 1000, 600))
+    networks = Networks(models, Engine("cpu"), Batcher(CORES, 1, 1000, 600), 2**32, "squeezenet1_1")
     network, image = networks["squeezenet1_1"], np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
     network.warm_up()
     best = 0.0

@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, BackgroundTasks, Query
 
-from service.api.deps import ServicesDep
+from service.api.deps import Services, ServicesDep
 from service.api.problems import RESPONSES
 from service.api.schemas import ClassName, LayerAnswer, ModelDetails, ModelSummary
 from service.models.library import Model
@@ -13,31 +13,58 @@ from service.models.library import Model
 router = APIRouter(prefix="/models", tags=["models"], responses=RESPONSES)
 
 
-def _summary(model: Model, default: str) -> ModelSummary:
+def _summary(services: Services, model: Model) -> ModelSummary:
     manifest = model.manifest
-    return ModelSummary(name=manifest.name, title=manifest.title, classes=len(manifest.labels), default=manifest.name == default)
+    return ModelSummary(
+        name=manifest.name,
+        title=manifest.title,
+        classes=len(manifest.labels),
+        default=manifest.name == services.settings.default_model,
+        served=services.networks.is_served(manifest.name),
+        problem=services.networks.problems.get(manifest.name),
+    )
 
 
 @router.get("")
 async def list_models(services: ServicesDep) -> list[ModelSummary]:
-    """All models."""
-    return [_summary(model, services.settings.default_model) for model in services.networks.library]
+    """All models, and why those that are of no use are not served."""
+    networks = services.networks
+    broken = [
+        ModelSummary(name=name, title=name, classes=0, default=False, served=False, problem=problem)
+        for name, problem in networks.library.broken.items()
+    ]
+    return [_summary(services, model) for model in networks.library] + broken
+
+
+@router.post("/reload")
+async def reload_models(services: ServicesDep, background: BackgroundTasks) -> list[ModelSummary]:
+    """Read the models folder again. New models are tried out first, in the background, and then served."""
+    await services.work(services.networks.reload)
+    background.add_task(services.networks.check_all)
+    return await list_models(services)
 
 
 @router.get("/{name}")
 async def show_model(name: str, services: ServicesDep) -> ModelDetails:
     """One model: its layers, preprocessing and hashes."""
-    model = services.network(name).model
-    manifest = model.manifest
-    return ModelDetails(
-        **_summary(model, services.settings.default_model).model_dump(),
-        source=manifest.source,
-        sha256=model.sha256,
-        weights_sha256=manifest.weights_sha256,
-        size=manifest.size,
-        layers=manifest.layers,
-        preprocessing=manifest.preprocessing.model_dump(mode="json"),
-    )
+    network = services.network(name)
+    model, manifest = network.model, network.model.manifest
+    summary = _summary(services, model)
+
+    def details() -> ModelDetails:
+        return ModelDetails(
+            **summary.model_dump(),
+            source=manifest.source,
+            sha256=model.sha256,
+            weights_sha256=manifest.weights_sha256,
+            size=manifest.size,
+            any_size=model.adapted.image_size is None,
+            quantized=network.is_quantized,
+            layers=manifest.layers,
+            preprocessing=manifest.preprocessing.model_dump(mode="json"),
+        )
+
+    return await services.work(details)
 
 
 @router.get("/{name}/layers")

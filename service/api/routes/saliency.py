@@ -13,13 +13,12 @@ from service.api.problems import BINARY, RESPONSES
 from service.api.schemas import SaliencyAnswer
 from service.api.submission import accepted, fingerprint, photograph_of, submitted
 from service.api.uploads import merged, read_upload, request_body
-from service.attribution import METHODS
 from service.errors import InvalidParameter
 from service.explaining import KIND
 from service.images import Fitted
 from service.jobs.ledger import Draft
 from service.network import Network
-from service.saliency import Explanation, Question, draw_all, enough_for, explain, fit_all, question_of, read
+from service.saliency import Explanation, Question, draw_all, enough_for, explain, fit_all, question_of, read, warning_of
 from service.settings import Settings
 from service.timing import Stopwatch
 
@@ -123,7 +122,7 @@ def _answer(
         "Convlens-Probability": ", ".join(f"{one.probabilities[one.class_id]:.4f}" for one in explained[0]),
         "Convlens-Zero-Gradient": str(first.is_empty).lower(),
     }
-    if warning := METHODS[parameters.method].warning:
+    if warning := warning_of(network, parameters.method):
         headers["Convlens-Warning"] = warning
     return Response(content, media_type=media, headers=headers)
 
@@ -154,6 +153,6 @@ def _render(
     drawn = style(parameters, max_side)
     if media == PNG:
         return draw_all(explained[0], drawn, watch)
-    warning = METHODS[parameters.method].warning
+    warning = warning_of(network, parameters.method)
     data = [saliency_result(network, i, one, warning, drawn, watch) for i, of_image in enumerate(explained) for one in of_image]
     return SaliencyAnswer(meta=meta(network, parameters, watch), data=data).model_dump_json().encode()

@@ -1,0 +1,124 @@
+"""From whatever an exporter wrote to the one form that the service works with.
+
+That form: opset 18 or newer, constants folded; an input float32 (N, 3, H, W), RGB, in [0, 1]; an output with one score per class
+(N, classes), taken before a final softmax.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx import inliner, version_converter
+from onnxscript import optimizer
+
+from service.autodiff import Ops
+from service.autodiff.backward import OPSET_FLOOR
+from service.errors import ModelError
+from service.models.manifest import Manifest
+from service.models.squeezenet import preprocess
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A model in the form of the service. image_size: (height, width) if the graph admits only one. one_by_one: whether N must be 1."""
+
+    proto: onnx.ModelProto
+    image_size: tuple[int, int] | None
+    one_by_one: bool
+
+
+def adapt(proto: onnx.ModelProto, manifest: Manifest) -> Adapted:
+    """Bring a model into the form of the service. Raises `ModelError` that says what does not fit."""
+    if is_canonical(proto, manifest):
+        return Adapted(proto, None, one_by_one=False)
+    proto = modernized(proto)
+    model = ir.from_proto(proto)
+    graph = model.graph
+    _drop_initializers_from_inputs(graph)
+    image = _image_input(graph, manifest)
+    dims = list(image.shape or [])
+    if len(dims) != 4:
+        raise ModelError(f"the input {manifest.input!r} has {len(dims)} axes; an image network has four: {manifest.layout}")
+    channels_last = manifest.layout == "NHWC"
+    height, width = (dims[1], dims[2]) if channels_last else (dims[2], dims[3])
+    size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    one_by_one = isinstance(dims[0], int)
+    _prepend(graph, image, manifest, [dims[0] if one_by_one else "N", 3, height if size else "H", width if size else "W"])
+    _expose_logits(graph, manifest)
+    graph.sort()
+    adapted = onnx.shape_inference.infer_shapes(ir.to_proto(model))
+    try:
+        onnx.checker.check_model(adapted, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f"the adapted model is not valid: {error}") from error
+    return Adapted(adapted, size, one_by_one)
+
+
+def is_canonical(proto: onnx.ModelProto, manifest: Manifest) -> bool:
+    """Whether the model has the form of the service already, as the built one has: then it is not touched."""
+    return manifest.preprocessing.in_graph and manifest.layout == "NCHW" and proto.producer_name == "convlens"
+
+
+def modernized(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """At the opset floor or above, functions inlined, what does not depend on an input computed. Raises `ModelError`."""
+    opset = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), 1)
+    try:
+        if opset < OPSET_FLOOR:
+            proto = version_converter.convert_version(proto, OPSET_FLOOR)
+        model = ir.from_proto(inliner.inline_local_functions(proto))
+        optimizer.fold_constants(model, output_size_limit=2**24)
+        optimizer.remove_unused_nodes(model)
+        return onnx.shape_inference.infer_shapes(ir.to_proto(model), data_prop=True)
+    except Exception as error:  # the tools raise a dozen types that share no base
+        raise ModelError(f"the model cannot be brought to opset {OPSET_FLOOR}: {str(error)[:300]}") from error
+
+
+def _drop_initializers_from_inputs(graph: ir.Graph) -> None:
+    """Before IR version 4 weights had to be inputs too."""
+    graph.inputs[:] = [value for value in graph.inputs if value.name not in graph.initializers]
+
+
+def _image_input(graph: ir.Graph, manifest: Manifest) -> ir.Value:
+    found = {value.name: value for value in graph.inputs}
+    if manifest.input not in found or len(found) != 1:
+        raise ModelError(f"the manifest names the input {manifest.input!r}, the graph has: {', '.join(map(str, found)) or 'none'}")
+    if found[manifest.input].dtype != ir.DataType.FLOAT:
+        raise ModelError(f"the input {manifest.input!r} is {found[manifest.input].dtype}; it must be float32")
+    return found[manifest.input]
+
+
+def _prepend(graph: ir.Graph, image: ir.Value, manifest: Manifest, dims: list[int | str | ir.SymbolicDim]) -> None:
+    """Put the preprocessing and the change of layout in front of everything that reads the image."""
+    readers = list(image.uses())
+    image.shape = ir.Shape(dims)
+    op = Ops(graph, scope="adapted")
+    value = image if manifest.preprocessing.in_graph else preprocess(op, image, manifest.preprocessing)
+    if manifest.layout == "NHWC":
+        value = op.Transpose(value, perm=[0, 2, 3, 1])
+    if value is not image:
+        for use in readers:
+            use.node.replace_input_with(use.idx, value)
+
+
+def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
+    """Make the scores an output (N, classes)."""
+    values = {value.name: value for node in graph for value in node.outputs}
+    if manifest.logits not in values:
+        raise ModelError(f"the graph has no value {manifest.logits!r}, which the manifest names as its logits")
+    logits = values[manifest.logits]
+    dims = list(logits.shape or [])
+    classes = len(manifest.labels)
+    if len(dims) < 2 or dims[1] != classes or any(d != 1 for d in dims[2:]):
+        raise ModelError(f"the logits {manifest.logits!r} have the shape {dims}; {classes} labels need (N, {classes})")
+    if len(dims) > 2:
+        name, logits.name = logits.name, f"{logits.name}/unflattened"
+        flat = Ops(graph, scope="adapted").Flatten(logits, axis=1, _name=name)
+        flat.shape, flat.type = ir.Shape(dims[:2]), logits.type
+        logits = flat
+    graph.outputs[:] = [logits]
+
+
+def float_weights(proto: onnx.ModelProto) -> int:
+    """How many numbers the weights of the model have."""
+    return sum(int(np.prod(tensor.dims)) for tensor in proto.graph.initializer)
