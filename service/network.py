@@ -53,6 +53,12 @@ class Network:
         """The layers that can be looked at, from the image to the scores."""
         return image_layers(self.model.proto, self.model.manifest)
 
+    @cached_property
+    def listed_layers(self) -> tuple[str, ...]:
+        """The layers of interest: those of the manifest, or some from the image to the scores."""
+        names = list(self.layers)
+        return self.model.manifest.layers or tuple(names[:: max(1, len(names) // 16)])
+
     @property
     def cam_layer(self) -> str:
         """The last layer that holds features of places: where class activation maps look by default."""
@@ -74,7 +80,7 @@ class Network:
         """What the layers hold, each (N, C, h, w), at images (N, 3, H, W) in [0, 1]. Raises `InvalidParameter` for an unknown layer."""
         names = tuple(self.layer(name).name for name in layers)
         # One session for all the layers of the manifest; others get their own.
-        listed = self.model.manifest.layers
+        listed = self.listed_layers
         outputs = listed if set(names) <= set(listed) else names
         session = self._sessions.get((self, "layers", outputs), lambda: with_outputs(self.model.proto, outputs))
         return self._run(session, names, {self.model.manifest.input: images}, background)

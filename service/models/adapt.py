@@ -67,11 +67,16 @@ def modernized(proto: onnx.ModelProto) -> onnx.ModelProto:
         if opset < OPSET_FLOOR:
             proto = version_converter.convert_version(proto, OPSET_FLOOR)
         model = ir.from_proto(inliner.inline_local_functions(proto))
-        optimizer.fold_constants(model, output_size_limit=2**24)
+        optimizer.fold_constants(model, input_size_limit=2**24, output_size_limit=2**24, should_fold=_always)
         optimizer.remove_unused_nodes(model)
         return onnx.shape_inference.infer_shapes(ir.to_proto(model), data_prop=True)
     except Exception as error:  # the tools raise a dozen types that share no base
         raise ModelError(f"the model cannot be brought to opset {OPSET_FLOOR}: {str(error)[:300]}") from error
+
+
+def _always(node: ir.Node) -> bool | None:
+    """Whether to compute a node whose inputs are known: also those that make large tensors of small ones."""
+    return True if node.op_type in ("ConstantOfShape", "Expand", "Tile") else None
 
 
 def _drop_initializers_from_inputs(graph: ir.Graph) -> None:

@@ -136,6 +136,7 @@ CASES: list[Case] = [
         "y = AveragePool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], count_include_pad=1>(x)",
         {"x": (1, 2, 7, 8)},
     ),
+    Case("AveragePool-exactly-all", "y = AveragePool<kernel_shape=[4,5]>(x)", {"x": (2, 3, 4, 5)}),
     Case("GlobalAveragePool", "y = GlobalAveragePool(x)", {"x": (2, 3, 4, 5)}),
     Case("GlobalMaxPool", "y = GlobalMaxPool(x)", {"x": (2, 3, 4, 5)}),
     Case(

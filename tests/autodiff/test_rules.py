@@ -85,6 +85,18 @@ def test_celu_which_is_defined_for_float32_only() -> None:
     np.testing.assert_allclose(dx, (celu(wide + step) - celu(wide - step)) / (2 * step), rtol=1e-5)
 
 
+def test_a_window_larger_than_the_image_is_a_global_average() -> None:
+    """Which the reference evaluator gets wrong; ONNX Runtime does not."""
+    gradients = []
+    x, dy = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32), np.ones((2, 3, 1, 1), np.float32)
+    for body in ("AveragePool<kernel_shape=[9,9], strides=[9,9], ceil_mode=1>(x)", "GlobalAveragePool(x)"):
+        model = differentiate(graph(f"y = {body}", {"x": x}, dtype="float"), of="y", wrt="x")
+        session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        gradients.append(session.run(["y", "d_x"], {"x": x, "d_y": dy}))
+    for pooled, averaged in zip(*gradients, strict=True):
+        np.testing.assert_allclose(pooled, averaged, rtol=1e-6)
+
+
 def test_quantization_is_passed_straight_through() -> None:
     text = """<ir_version: 9, opset_import: ["": 18]> g (float[6] x) => (float[6] y)
         <float s = {0.5}, int8 z = {10}> { q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) y = Mul(d, d) }"""

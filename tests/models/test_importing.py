@@ -1,6 +1,7 @@
 """Bringing one's own network: drafts, adapted graphs, and files that are of no use."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +169,8 @@ def test_corrupted_files_give_clear_errors(tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("corrupt")
     path = folder / "toy.onnx"
     path.write_bytes(bytes(data) if changes[0][1] % 2 else bytes(data[:length]))
-    try:
+    with suppress(ConvlensError):  # anything else is a bug
         adapt(read_onnx(path), draft(write(classifier(size=8), folder, "good.onnx"), Choices()))
-    except ConvlensError:
-        pass  # anything else is a bug
 
 
 def test_what_takes_too_long_or_too_much_is_given_up(tmp_path: Path) -> None:
@@ -244,7 +243,7 @@ def test_a_dropped_file_gets_every_endpoint_and_a_broken_one_harms_nobody(api: h
     assert response.status_code == 422
     assert "32 x 32 only" in response.json()["detail"]
     assert api.get("/models/mine").json()["any_size"] is False
-    assert api.get("/models/mine/layers").json()[0]["name"] == "v0"
+    assert [layer["name"] for layer in api.get("/models/mine/layers").json()] == ["preprocessed", "v0", "v1"]
     assert "takes pictures of 32 x 32" in api.post("/visualize", json={"class_id": 1, "model": "mine"}).json()["detail"]
     (folder / "mine.toml").unlink()
     api.post("/models/reload")

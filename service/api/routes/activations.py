@@ -36,7 +36,7 @@ async def show_activations(request: Request, services: ServicesDep, query: Annot
     upload = await read_upload(request, 1)
     parameters = merged(query, upload.fields)
     network = services.network(parameters.model)
-    layers = parameters.layer or (list(network.model.manifest.layers) if media == JSON else [network.cam_layer])
+    layers = parameters.layer or (list(network.listed_layers) if media == JSON else [network.cam_layer])
     for name in layers:
         network.layer(name)
     if media != JSON and len(layers) > 1:
