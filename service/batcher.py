@@ -14,6 +14,7 @@ from threading import Condition, Thread
 
 import numpy as np
 
+from service import metrics
 from service.engine import Array, Session
 from service.errors import EngineError, Overloaded
 
@@ -29,7 +30,14 @@ class _Task:
     feeds: Mapping[str, Array]
     deadline: float
     most: int
+    background: bool
+    since: float = field(default_factory=time.monotonic)
     result: "Future[list[Array]]" = field(default_factory=Future)
+
+    @property
+    def kind(self) -> str:
+        """What the metrics call it."""
+        return "background" if self.background else "interactive"
 
     @property
     def rows(self) -> int:
@@ -73,7 +81,7 @@ class Batcher:
         background: whether it may wait for interactive runs. most: rows that the graph takes at once, if it is bound.
         Raises `Overloaded`, or `EngineError` when the runtime fails.
         """
-        tasks = self._split(session, tuple(outputs), feeds, min(most or self._max_batch, self._max_batch))
+        tasks = self._split(session, tuple(outputs), feeds, min(most or self._max_batch, self._max_batch), background)
         with self._changed:
             queue = self._background if background else self._interactive
             if self._closed or (not background and len(queue) + len(tasks) > self._max_queue):
@@ -93,13 +101,13 @@ class Batcher:
         for task in [*self._interactive, *self._background]:
             task.result.set_exception(Overloaded("the service is shutting down", retry_after=5))
 
-    def _split(self, session: Session, outputs: tuple[str, ...], feeds: Mapping[str, Array], most: int) -> list[_Task]:
+    def _split(self, session: Session, outputs: tuple[str, ...], feeds: Mapping[str, Array], most: int, background: bool) -> list[_Task]:
         """Tasks of at most ``most`` rows."""
         deadline, rows = time.monotonic() + self._seconds, len(next(iter(feeds.values())))
         if rows <= most:
-            return [_Task(session, outputs, feeds, deadline, most)]
+            return [_Task(session, outputs, feeds, deadline, most, background)]
         cut = [{name: a[i : i + most] for name, a in feeds.items()} for i in range(0, rows, most)]
-        return [_Task(session, outputs, part, deadline, most) for part in cut]
+        return [_Task(session, outputs, part, deadline, most, background) for part in cut]
 
     def _lane(self) -> None:
         while True:
@@ -133,6 +141,8 @@ class Batcher:
                         queue.remove(task)
                         taken.append(task)
                         rows += task.rows
+        metrics.WAITING.labels("interactive").set(len(self._interactive))
+        metrics.WAITING.labels("background").set(len(self._background))
         return taken
 
 
@@ -147,9 +157,14 @@ def _run_merged(tasks: Sequence[_Task], alone: bool) -> list[tuple[_Task, _Outco
     if not tasks:
         return refused
     first = tasks[0]
+    metrics.BATCH_SIZE.observe(sum(task.rows for task in tasks))
+    for task in tasks:
+        metrics.RUNS.labels(task.kind).inc(task.rows)
+        metrics.WAIT_SECONDS.labels(task.kind).observe(now - task.since)
     try:
         feeds = {name: np.concatenate([t.feeds[name] for t in tasks]) for name in first.feeds} if len(tasks) > 1 else first.feeds
-        results = first.session.run(first.outputs, feeds, all_cores=alone)
+        with metrics.RUN_SECONDS.time():
+            results = first.session.run(first.outputs, feeds, all_cores=alone)
     except EngineError as error:
         if len(tasks) == 1:
             return [*refused, (first, error)]

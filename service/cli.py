@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from pydantic import ValidationError
 
-from service import __version__, checking, drawing, importing, reports
+from service import __version__, checking, drawing, importing, logs, reports
 from service.errors import ConvlensError, InvalidParameter
 from service.jobs.office import open_office, worker
 from service.main import create_app, open_networks
@@ -114,14 +114,19 @@ def _serve(settings: Settings, _: Any) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings)
     uvicorn.run(
-        app, host=settings.host, port=settings.port, log_config=LOGGING, access_log=settings.access_log, timeout_graceful_shutdown=10
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=logs.configuration(settings.log_format),
+        access_log=False,  # `service.api.observation` does it
+        timeout_graceful_shutdown=30,
     )
 
 
 def _worker(settings: Settings, _: Any) -> None:
     if settings.queue_url is None:
         raise InvalidParameter("a worker needs CONVLENS_QUEUE_URL or --queue-url, the Valkey or Redis that it shares with the API")
-    logging.config.dictConfig(LOGGING)
+    logging.config.dictConfig(logs.configuration(settings.log_format))
     asyncio.run(_work(settings))
 
 
@@ -185,12 +190,3 @@ def _models(settings: Settings, _: Any) -> None:
 
 
 SWITCH_SECONDS = 0.001  # threads that draw pictures let the event loop have its turn five times sooner than by default
-
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"level": "INFO", "handlers": ["console"]},
-    "loggers": {"onnx_ir": {"level": "WARNING"}, "saq": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
-}

@@ -14,7 +14,8 @@ from service import __version__
 from service.api import problems
 from service.api.body_limit import BodyLimit
 from service.api.deps import Services
-from service.api.routes import activations, classify, evaluate, health, methods, models, saliency, visualize
+from service.api.observation import Observation
+from service.api.routes import activations, classify, evaluate, health, methods, metrics, models, saliency, visualize
 from service.batcher import Batcher
 from service.checking import Limits, check_in_child
 from service.engine import Engine
@@ -50,8 +51,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
+    app.add_middleware(Observation, log=settings.access_log)
     problems.install(app)
-    for module in (saliency, classify, activations, evaluate, methods, visualize, models, health):
+    for module in (saliency, classify, activations, evaluate, methods, visualize, models, health, metrics):
         app.include_router(module.router)
     app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     return app

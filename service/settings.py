@@ -1,7 +1,7 @@
 """Every knob of the service. Each is read from the environment variable CONVLENS_<NAME>; flags of the command line go before."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     checkpoint_seconds: Annotated[float, Field(ge=0, description="Time between two checkpoints of a job, in seconds.")] = 2.0
     retention_seconds: Annotated[float, Field(gt=0, description="Time for which a finished job and its pictures are kept, in seconds.")] = (
         604_800.0
+    )
+    log_format: Annotated[Literal["text", "json"], Field(description="Lines for people, or JSON with ids of requests for machines.")] = (
+        "text"
     )
     access_log: Annotated[bool, Field(description="Whether each request is logged.")] = True
     upload_seconds: Annotated[float, Field(gt=0, description="Time in which a request body must arrive, in seconds.")] = 60.0

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
+from service import metrics
+
 
 class Stopwatch:
-    """Adds up the time of named stages, in milliseconds."""
+    """Adds up the time of named stages, in milliseconds, and tells it to the metrics."""
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, float] = {}
@@ -18,4 +20,6 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.milliseconds[name] = self.milliseconds.get(name, 0.0) + (perf_counter() - start) * 1e3
+            seconds = perf_counter() - start
+            self.milliseconds[name] = self.milliseconds.get(name, 0.0) + seconds * 1e3
+            metrics.STAGE_SECONDS.labels(name).observe(seconds)

@@ -208,6 +208,14 @@ class Ledger:
         """Forget a job, whatever its state."""
         return bool(await self._run(scripts.DELETE, id_))
 
+    async def counts(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        states = [state for state in State if state is not State.EXPIRED]
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for state in states:
+                pipe.zcard(f"{PREFIX}state:{state}")
+            return dict(zip(map(str, states), await pipe.execute(), strict=True))
+
     async def due(self) -> list[str]:
         """Ids of finished jobs whose time is over."""
         due: list[str] = await self.redis.zrangebyscore(f"{PREFIX}expiry", "-inf", time.time(), start=0, num=1000)
