@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help serve test bench networks gallery lint format build clean
+.PHONY: help serve test browser bench networks gallery lint format build clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,9 +14,14 @@ help: ## Show this help
 serve: $(VENV)/installed build ## Install, build the model files and serve on http://localhost:8000
 	MALLOC_ARENA_MAX=2 $(BIN)/convlens serve $(ARGS)
 
-test: $(VENV)/installed-dev build ## Install what tests need and run everything: ruff, mypy, pytest
+test: $(VENV)/installed-dev build browser ## Install what tests need and run everything: ruff, mypy, pytest
 	$(MAKE) lint
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+browser: ## Install Chromium for the tests of the page, if it is not there and this is a Debian of one's own
+	@command -v chromium chromedriver >/dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null 2>&1 && \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } || \
+	  echo "no Chromium: the tests of the page are skipped"
 
 bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (installs torch)
 	$(BIN)/python -m pip install --quiet --group bench

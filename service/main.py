@@ -8,10 +8,9 @@ from contextlib import asynccontextmanager
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
-from starlette.responses import RedirectResponse
 
 from service import __version__
-from service.api import problems
+from service.api import page, problems
 from service.api.body_limit import BodyLimit
 from service.api.deps import Services
 from service.api.observation import Observation
@@ -55,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for module in (saliency, classify, activations, evaluate, methods, visualize, models, health, metrics):
         app.include_router(module.router)
-    app.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    page.install(app)
     return app
 
 

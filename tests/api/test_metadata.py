@@ -74,8 +74,12 @@ def test_openapi_describes_bodies_parameters_and_problems(client: httpx.Client) 
     assert document["components"]["schemas"]["SaliencyAnswer"]["examples"][0]["data"][0]["predictions"]
 
 
-def test_the_root_leads_somewhere(client: httpx.Client) -> None:
-    assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+def test_the_page_and_its_files(client: httpx.Client) -> None:
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    for headers in (page.headers, client.get("/static/app.js").headers):
+        assert "script-src 'self'" in headers["content-security-policy"]
+    assert client.get("/static/../settings.py").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/models", "/healthz", "/openapi.json"])
