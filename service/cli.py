@@ -15,6 +15,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from service import __version__, checking, drawing, importing, logs, reports
+from service.api.keys import digest, new_key
 from service.errors import ConvlensError, InvalidParameter
 from service.jobs.office import open_office, worker
 from service.main import create_app, open_networks
@@ -77,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     look = commands.add_parser("inspect", help="what an ONNX file holds and which of its operators have a rule")
     _add_choices(look)
     look.set_defaults(command=_inspect)
+
+    key = commands.add_parser("key", help="make an API key, and the line for the file of keys")
+    key.add_argument("name", help="whom it stands for")
+    key.set_defaults(command=_key)
 
     trial = commands.add_parser("check")  # what the service runs in a process of its own
     trial.add_argument("manifest", type=Path)
@@ -182,6 +187,11 @@ def _check(_: Settings, options: argparse.Namespace) -> None:
     if options.memory_bytes:
         checking.limit_memory(options.memory_bytes)
     checking.check(options.manifest)
+
+
+def _key(_: Settings, options: argparse.Namespace) -> None:
+    key = new_key()
+    print(f"the key, shown this once: {key}\nthe line for the file of CONVLENS_API_KEYS_FILE:\n{options.name} {digest(key)}")
 
 
 def _models(settings: Settings, _: Any) -> None:

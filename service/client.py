@@ -84,6 +84,10 @@ def _stream(id_: str, last_event_id: str | None) -> dict[str, Any]:
     return {"method": "GET", "url": f"/visualize/{id_}/events", "headers": headers}
 
 
+def _credentials(api_key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+
 def _may_pass(error: Exception) -> bool:
     """Whether the same request may succeed later: the service could not be reached, or failed itself."""
     return not isinstance(error, ServiceError) or error.status >= 500
@@ -100,8 +104,8 @@ def _pauses() -> Iterator[float]:
 class Client:
     """Submits jobs and fetches what they made. Raises `ServiceError` for what the service refuses."""
 
-    def __init__(self, base_url: str, timeout: float = 60.0) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=timeout)
+    def __init__(self, base_url: str, timeout: float = 60.0, api_key: str | None = None) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=timeout, headers=_credentials(api_key))
 
     def __enter__(self) -> Self:
         """Close with the ``with`` block."""
@@ -184,8 +188,8 @@ class Client:
 class AsyncClient:
     """`Client`, to be awaited."""
 
-    def __init__(self, base_url: str, timeout: float = 60.0) -> None:
-        self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout)
+    def __init__(self, base_url: str, timeout: float = 60.0, api_key: str | None = None) -> None:
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout, headers=_credentials(api_key))
 
     async def __aenter__(self) -> Self:
         """Close with the ``async with`` block."""

@@ -9,6 +9,7 @@ ConvlensError
 │   ├── TooSlow                 the body did not arrive in time
 │   ├── TooLarge                an image or a request is over a limit that is known before decoding
 │   └── InvalidParameter        a value is out of its range
+├── Unauthorized                the caller has shown no key that is known
 ├── NotFound                    a model, a class or a job that does not exist
 ├── Gone                        a job that has expired
 ├── Conflict                    the state of a job does not allow what was asked
@@ -19,7 +20,8 @@ ConvlensError
 ├── QueueError                  the queue or the store cannot be reached
 ├── Unready                     the service cannot answer yet
 └── Overloaded                  the service has more work than it admits; try again later
-    └── QueueFull               it has as many jobs as it admits
+    ├── QueueFull               it has as many jobs as it admits
+    └── TooManyRequests         the caller has asked more often than it may
 """
 
 
@@ -57,6 +59,10 @@ class TooLarge(InputError):
 
 class InvalidParameter(InputError):
     """A value is out of its range."""
+
+
+class Unauthorized(ConvlensError):
+    """The caller has shown no key that is known."""
 
 
 class NotFound(ConvlensError):
@@ -105,3 +111,7 @@ class Overloaded(ConvlensError):
 
 class QueueFull(Overloaded):
     """The service has as many jobs as it admits."""
+
+
+class TooManyRequests(Overloaded):
+    """The caller has asked more often than it may."""

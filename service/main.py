@@ -7,14 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from anyio import CapacityLimiter
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from service import __version__
 from service.api import page, problems
+from service.api.access import caller
 from service.api.body_limit import BodyLimit
 from service.api.deps import Services
+from service.api.keys import Keys, Limiter
 from service.api.observation import Observation
-from service.api.routes import activations, classify, evaluate, health, methods, metrics, models, saliency, visualize
+from service.api.problems import REFUSALS
+from service.api.routes import activations, classify, evaluate, health, methods, metrics, models, saliency, session, visualize
 from service.batcher import Batcher
 from service.checking import Limits, check_in_child
 from service.engine import Engine
@@ -33,11 +37,13 @@ Errors are problem documents (RFC 9457, `application/problem+json`); `detail` sa
 def create_app(settings: Settings) -> FastAPI:
     """The application. Raises `ModelError` or `EngineError` when it could not serve anything."""
     networks = open_networks(settings)
+    keys = Keys(settings.api_keys_file)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_office(settings) as office:
-            services = Services(settings, networks, office, CapacityLimiter(settings.workers))
+            limiter = Limiter(settings.rate_limit, office.ledger.redis)
+            services = Services(settings, networks, office, CapacityLimiter(settings.workers), keys, limiter)
             app.state.services = services
             tasks = [asyncio.create_task(_warm_up(services))]
             if settings.worker:
@@ -50,9 +56,14 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
+    if settings.cors_origins:
+        origins = [origin.strip() for origin in settings.cors_origins.split(",")]
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"])
     app.add_middleware(Observation, log=settings.access_log)
     problems.install(app)
-    for module in (saliency, classify, activations, evaluate, methods, visualize, models, health, metrics):
+    for module in (saliency, classify, activations, evaluate, methods, visualize, models, metrics):
+        app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)
+    for module in (health, session):
         app.include_router(module.router)
     page.install(app)
     return app

@@ -61,4 +61,11 @@ class Settings(BaseSettings):
         "text"
     )
     access_log: Annotated[bool, Field(description="Whether each request is logged.")] = True
+    api_keys_file: Annotated[
+        Path | None, Field(description="File with a line `name sha256` for each API key; `None` for a service without keys.")
+    ] = None
+    rate_limit: Annotated[
+        str | None, Field(description="Requests of a key, or without keys of an address, like `120/minute;5000/day`; `None` for no limit.")
+    ] = None
+    cors_origins: Annotated[str, Field(description="Origins of pages that may ask, with commas between them; `*` for all.")] = ""
     upload_seconds: Annotated[float, Field(gt=0, description="Time in which a request body must arrive, in seconds.")] = 60.0

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
+from service.api.keys import Keys, Limiter
 from service.jobs.office import Office
 from service.network import Network
 from service.networks import Networks
@@ -30,6 +31,8 @@ class Services:
     networks: Networks
     office: Office
     workers: CapacityLimiter
+    keys: Keys
+    limiter: Limiter
     readiness: Readiness = field(default_factory=Readiness)
 
     def network(self, name: str | None) -> Network:

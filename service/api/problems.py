@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
     errors.NotAnImage: HTTPStatus.BAD_REQUEST,
+    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     errors.TooSlow: HTTPStatus.REQUEST_TIMEOUT,
@@ -30,6 +31,7 @@ STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
     errors.Gone: HTTPStatus.GONE,
     errors.ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.QueueError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unready: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -71,6 +73,13 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+_PROBLEM = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"description": "The service asks for a key.", "content": _PROBLEM},
+    429: {"description": "The caller has asked more often than it may, or there are too many jobs.", "content": _PROBLEM},
+}
+
+
 def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResponse:
     """The response for a problem."""
     title = HTTPStatus(status).phrase
@@ -89,6 +98,8 @@ async def _on_convlens_error(request: Request, error: Exception) -> Response:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     response = problem(request, status, str(error))
+    if isinstance(error, errors.Unauthorized):
+        response.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.Overloaded):
         response.headers["Retry-After"] = str(error.retry_after)
     return response

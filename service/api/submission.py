@@ -102,12 +102,12 @@ def fingerprint(body: str, files: dict[str, bytes]) -> str:
 
 
 async def submitted(
-    services: Services, office: Office, drafts: Sequence[Draft], as_batch: bool, key: str | None, body: str
+    services: Services, office: Office, drafts: Sequence[Draft], as_batch: bool, key: str | None, body: str, owner: str | None
 ) -> tuple[str, JobAnswer | BatchAnswer]:
     """Submit; the place of the job or batch, and the answer."""
-    submission = await office.submit(drafts, as_batch, key, body)
+    submission = await office.submit(drafts, as_batch, key, body, owner)
     if submission.batch:
-        return f"/visualize/batches/{submission.batch}", await batch_answer(services, office, submission.batch)
+        return f"/visualize/batches/{submission.batch}", await batch_answer(services, office, submission.batch, owner)
     place = f"/visualize/{submission.ids[0]}"
     job = await office.ledger.get(submission.ids[0])
     if submission.again:
@@ -121,9 +121,19 @@ def accepted(place: str, answer: JobAnswer | BatchAnswer) -> Response:
     return Response(answer.model_dump_json(), 202, headers, media_type="application/json")
 
 
-async def batch_answer(services: Services, office: Office, batch: str) -> BatchAnswer:
+async def visible(office: Office, id_: str, owner: str | None) -> Job:
+    """The record of a job that the caller may see: of another's it is told no more than of one that does not exist."""
+    job = await office.ledger.get(id_)
+    if job.owner != owner:
+        raise NotFound(f"there is no job {id_!r}")
+    return job
+
+
+async def batch_answer(services: Services, office: Office, batch: str, owner: str | None) -> BatchAnswer:
     """A batch and its jobs."""
     jobs = await office.ledger.batch(batch)
+    if any(job.owner != owner for job in jobs):
+        raise NotFound(f"there is no batch {batch!r}")
     states = Counter(job.state for job in jobs)
     return BatchAnswer(id=batch, total=len(jobs), states=dict(states), data=[brief_answer(services, job) for job in jobs])
 

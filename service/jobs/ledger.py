@@ -69,8 +69,10 @@ class Ledger:
             self._scripts[script] = self.redis.register_script(script)
         return await self._scripts[script](keys=[], args=[PREFIX, *arguments])
 
-    async def submit(self, drafts: Sequence[Draft], batch: bool, key: str | None = None, request: str = "") -> Submission:
-        """Accept all jobs or none.
+    async def submit(
+        self, drafts: Sequence[Draft], batch: bool, key: str | None = None, request: str = "", owner: str | None = None
+    ) -> Submission:
+        """Accept all jobs or none. owner: who alone will see them.
 
         key: idempotency key; the same key with the same ``request`` gives the jobs of the first time.
         Raises `QueueFull`, or `InvalidParameter` for a key that was used for another request.
@@ -81,6 +83,7 @@ class Ledger:
             {
                 "id": d.id,
                 "kind": d.kind,
+                "owner": owner or "",
                 "class_id": "" if d.class_id is None else d.class_id,
                 "parameters": json.dumps(d.parameters),
                 "inputs": json.dumps(list(d.inputs)),
@@ -90,7 +93,9 @@ class Ledger:
         ]
         answer = json.dumps({"ids": ids, "batch": batch_id or None})
         ttl, digest = max(1, int(self._retention)), hashlib.sha256(request.encode()).hexdigest()
-        outcome, said = await self._run(scripts.SUBMIT, time.time(), self.bound, key or "", digest, ttl, answer, batch_id, json.dumps(jobs))
+        outcome, said = await self._run(
+            scripts.SUBMIT, time.time(), self.bound, f"{owner or ''}|{key}" if key else "", digest, ttl, answer, batch_id, json.dumps(jobs)
+        )
         if outcome == "conflict":
             raise InvalidParameter(f"the Idempotency-Key {key!r} was used for another request; use a new one for a new request")
         if outcome == "full":
@@ -135,14 +140,32 @@ class Ledger:
         return await self.many(ids)
 
     async def search(
-        self, state: State | None, class_id: int | None, batch: str | None, before: int | None, limit: int, kind: str | None = None
+        self,
+        state: State | None,
+        class_id: int | None,
+        batch: str | None,
+        before: int | None,
+        limit: int,
+        kind: str | None = None,
+        owner: str | None = None,
     ) -> list[Job]:
         """Jobs newest first that fit all the filters, at most ``limit``, of those with a sequence number below ``before``."""
 
         def fits(job: Job) -> bool:
-            return state in (None, job.state) and class_id in (None, job.class_id) and kind in (None, job.kind)
+            visible = owner in (None, job.owner)
+            return visible and state in (None, job.state) and class_id in (None, job.class_id) and kind in (None, job.kind)
 
-        index = f"batch:{batch}" if batch else f"state:{state}" if state else f"class:{class_id}" if class_id is not None else "all"
+        index = (
+            f"batch:{batch}"
+            if batch
+            else f"state:{state}"
+            if state
+            else f"class:{class_id}"
+            if class_id is not None
+            else f"owner:{owner}"
+            if owner is not None
+            else "all"
+        )
         found: list[Job] = []
         below = "+inf" if before is None else f"({before}"
         while len(found) < limit:

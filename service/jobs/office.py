@@ -29,7 +29,9 @@ class Office:
     queue: JobQueue
     store: ArtifactStore
 
-    async def submit(self, drafts: Sequence[Draft], batch: bool, key: str | None = None, request: str = "") -> Submission:
+    async def submit(
+        self, drafts: Sequence[Draft], batch: bool, key: str | None = None, request: str = "", owner: str | None = None
+    ) -> Submission:
         """Accept all jobs or none; see `Ledger.submit`.
 
         What is accepted is in the ledger, and found there again should the queue not get it. Its inputs are stored before.
@@ -39,7 +41,7 @@ class Office:
                 await self.store.put(input_name(draft.id, name), data)
         submission: Submission | None = None
         try:
-            submission = await self.ledger.submit(drafts, batch, key, request)
+            submission = await self.ledger.submit(drafts, batch, key, request, owner)
         finally:
             if submission is None or submission.again:
                 for draft in drafts:

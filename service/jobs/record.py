@@ -30,7 +30,8 @@ FINISHED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 class Job(BaseModel):
     """One job. Times are seconds since the epoch; steps count from 0.
 
-    inputs: names of the pictures that were sent with it. artifacts: names of what it made beside its picture.
+    owner: name of the key that it was submitted with; only that sees it. inputs: names of the pictures that were sent with it.
+    artifacts: names of what it made beside its picture.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +40,7 @@ class Job(BaseModel):
     seq: int
     kind: str
     batch: str | None = None
+    owner: str | None = None
     class_id: int | None = None
     parameters: dict[str, Any]
     inputs: list[str] = []

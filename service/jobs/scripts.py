@@ -1,8 +1,8 @@
 """What must happen as a whole in the store: Lua scripts. Each gets the prefix of all keys as its first argument.
 
 Keys under the prefix: ``job:ID`` (hash), ``trace:ID`` (list of scores), ``frames:ID`` (sorted set of steps), ``events:ID`` (stream),
-``all``, ``state:STATE``, ``class:N``, ``batch:ID`` (sorted sets of job ids by sequence number), ``expiry`` (sorted set of job ids by
-time), ``idem:KEY`` (hash), ``seq`` (counter).
+``all``, ``state:STATE``, ``class:N``, ``owner:NAME``, ``batch:ID`` (sorted sets of job ids by sequence number), ``expiry`` (sorted set
+of job ids by time), ``idem:KEY`` (hash), ``seq`` (counter).
 """
 
 _SHARED = """
@@ -54,10 +54,11 @@ local jobs = cjson.decode(ARGV[9])
 if count_active() + #jobs > bound then return {'full', tostring(count_active())} end
 for _, j in ipairs(jobs) do
   local seq = redis.call('INCR', p .. 'seq')
-  redis.call('HSET', job(j.id), 'id', j.id, 'seq', seq, 'kind', j.kind, 'batch', batch, 'class_id', j.class_id,
+  redis.call('HSET', job(j.id), 'id', j.id, 'seq', seq, 'kind', j.kind, 'batch', batch, 'owner', j.owner, 'class_id', j.class_id,
     'parameters', j.parameters, 'inputs', j.inputs, 'steps', j.steps)
   redis.call('ZADD', p .. 'all', seq, j.id)
   redis.call('ZADD', p .. 'class:' .. j.class_id, seq, j.id)
+  redis.call('ZADD', p .. 'owner:' .. j.owner, seq, j.id)
   if batch ~= '' then redis.call('ZADD', p .. 'batch:' .. batch, seq, j.id) end
   move(j.id, 'queued', now)
 end
@@ -178,9 +179,9 @@ DELETE = (
     _SHARED
     + """
 local id = ARGV[2]
-local state, class, batch = unpack(redis.call('HMGET', job(id), 'state', 'class_id', 'batch'))
+local state, class, batch, owner = unpack(redis.call('HMGET', job(id), 'state', 'class_id', 'batch', 'owner'))
 if not state then return 0 end
-for _, index in ipairs({'all', 'expiry', 'state:' .. state, 'class:' .. class, 'batch:' .. batch}) do
+for _, index in ipairs({'all', 'expiry', 'state:' .. state, 'class:' .. class, 'owner:' .. (owner or ''), 'batch:' .. batch}) do
   redis.call('ZREM', p .. index, id)
 end
 remove_keys(id)
@@ -194,10 +195,11 @@ EXPIRE = (
     _SHARED
     + """
 local id, now, memory = ARGV[2], ARGV[3], ARGV[4]
-local state, class, batch = unpack(redis.call('HMGET', job(id), 'state', 'class_id', 'batch'))
+local state, class, batch, owner = unpack(redis.call('HMGET', job(id), 'state', 'class_id', 'batch', 'owner'))
 redis.call('ZREM', p .. 'expiry', id)
 if not state then return 0 end
-for _, index in ipairs({'all', 'state:' .. state, 'class:' .. class, 'batch:' .. batch}) do redis.call('ZREM', p .. index, id) end
+local indices = {'all', 'state:' .. state, 'class:' .. class, 'owner:' .. (owner or ''), 'batch:' .. batch}
+for _, index in ipairs(indices) do redis.call('ZREM', p .. index, id) end
 remove_keys(id)
 redis.call('HSET', job(id), 'state', 'expired', 'at:expired', now)
 redis.call('EXPIRE', job(id), memory)

@@ -13,6 +13,7 @@ async function ask(path, options = {}) {
   } catch {
     throw new Problem("The service cannot be reached. Is it still running?");
   }
+  if (response.status === 401) $("key-form").hidden = false;
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
     throw new Problem(problem.detail ?? `The service answered ${response.status}.`);
@@ -232,6 +233,14 @@ async function start() {
   await Promise.all([listLayers(), recent()]);
 }
 
+$("key-form").onsubmit = (event) => {
+  event.preventDefault();
+  safely(async () => {
+    await ask("/session", { method: "POST", body: new URLSearchParams({ key: $("key").value }) });
+    $("key-form").hidden = true;
+    await start();
+  })();
+};
 $("file").onchange = safely(async () => $("file").files[0] && take($("file").files[0]));
 document.addEventListener("paste", safely(async (event) => {
   const file = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith("image/"));

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from service.api.access import CallerDep
 from service.api.answers import meta, npy, saliency_result, style
 from service.api.deps import Services, ServicesDep
 from service.api.negotiation import JSON, NPY, PNG, negotiate
@@ -37,6 +38,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 async def explain_photographs(
     request: Request,
     services: ServicesDep,
+    owner: CallerDep,
     query: Annotated[SaliencyParameters, Query()],
     idempotency_key: Annotated[str | None, Header(max_length=255, description="With `mode=job`, as for `POST /visualize`.")] = None,
 ) -> Response:
@@ -58,7 +60,7 @@ async def explain_photographs(
         question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id) for class_id in wanted
     ]
     if parameters.mode == "job":
-        return await _as_jobs(services, network, upload.files, questions, parameters, idempotency_key)
+        return await _as_jobs(services, network, upload.files, questions, parameters, idempotency_key, owner)
     if media != JSON and len(upload.files) > 1:
         raise InvalidParameter(f"{media} holds one image, {len(upload.files)} were sent; ask for {JSON} or send one at a time")
     if media == NPY and len(questions) > 1:
@@ -75,6 +77,7 @@ async def _as_jobs(
     questions: list[Question],
     parameters: SaliencyParameters,
     key: str | None,
+    owner: str | None,
 ) -> Response:
     settings = services.settings
     told = {
@@ -97,7 +100,7 @@ async def _as_jobs(
 
     made = await services.work(drafts)
     body = fingerprint(parameters.model_dump_json(), {str(i): data for i, data in enumerate(files)})
-    return accepted(*await submitted(services, services.office, made, len(made) > 1, key, body))
+    return accepted(*await submitted(services, services.office, made, len(made) > 1, key, body, owner))
 
 
 def _answer(

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
+from service.api.access import CallerDep
 from service.api.deps import OfficeDep, ServicesDep
 from service.api.job_parameters import ClassParameters, request_body
 from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
@@ -23,10 +24,12 @@ from service.api.submission import (
     full_answer,
     read_request,
     submitted,
+    visible,
 )
 from service.errors import Conflict, NotFound
 from service.images import animate
 from service.jobs.ledger import Ledger
+from service.jobs.office import Office
 from service.jobs.record import State
 from service.jobs.store import artifact_name, frame_name, image_name
 
@@ -43,6 +46,7 @@ async def submit(
     request: Request,
     services: ServicesDep,
     office: OfficeDep,
+    owner: CallerDep,
     idempotency_key: Annotated[
         str | None, Header(max_length=255, description="Send the same key again after a lost answer: no second job is made.")
     ] = None,
@@ -57,13 +61,14 @@ async def submit(
     drafts = await services.work(lambda: drafts_of(parameters, files, network, services.settings))
     as_batch = isinstance(parameters, ClassParameters) and isinstance(parameters.class_id, list)
     body = fingerprint(parameters.model_dump_json(exclude_unset=True), files)
-    return accepted(*await submitted(services, office, drafts, as_batch, idempotency_key, body))
+    return accepted(*await submitted(services, office, drafts, as_batch, idempotency_key, body, owner))
 
 
 @router.get("")
 async def list_jobs(
     services: ServicesDep,
     office: OfficeDep,
+    owner: CallerDep,
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
     class_id: Annotated[int | None, Query(description="Only jobs of this class.")] = None,
     batch: Annotated[str | None, Query(description="Only jobs of this batch.")] = None,
@@ -72,14 +77,14 @@ async def list_jobs(
     cursor: Annotated[str | None, Query(pattern=r"^\d{1,18}$", description="From the answer before.")] = None,
 ) -> JobList:
     """Jobs, newest first."""
-    jobs = await office.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit, kind)
+    jobs = await office.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit, kind, owner)
     return JobList(data=[brief_answer(services, job) for job in jobs], cursor=str(jobs[-1].seq) if len(jobs) == limit else None)
 
 
 @router.get("/batches/{batch}")
-async def show_batch(batch: str, services: ServicesDep, office: OfficeDep) -> BatchAnswer:
+async def show_batch(batch: str, services: ServicesDep, office: OfficeDep, owner: CallerDep) -> BatchAnswer:
     """A batch and its jobs."""
-    return await batch_answer(services, office, batch)
+    return await batch_answer(services, office, batch, owner)
 
 
 @router.get("/{id}", response_model=JobAnswer, responses={304: {"description": "Nothing has changed since the ETag."}})
@@ -87,6 +92,7 @@ async def show_job(
     id: str,  # noqa: A002 - the name in the path
     services: ServicesDep,
     office: OfficeDep,
+    owner: CallerDep,
     wait: Annotated[
         float, Query(ge=0, le=60, description="Wait up to so many seconds for its end, or with `If-None-Match` for a change.")
     ] = 0,
@@ -95,7 +101,7 @@ async def show_job(
     """A job as it stands."""
     deadline = asyncio.get_running_loop().time() + wait
     while True:
-        job = await office.ledger.get(id)
+        job = await visible(office, id, owner)
         answer = (await full_answer(services, office.ledger, job)).model_dump_json().encode()
         etag = f'"{hashlib.sha256(answer).hexdigest()[:24]}"'
         changed = if_none_match is not None and etag != if_none_match
@@ -112,10 +118,11 @@ async def show_job(
 async def show_image(
     id: str,  # noqa: A002
     office: OfficeDep,
+    owner: CallerDep,
     latest: Annotated[bool, Query(description="The newest preview while there is no finished picture.")] = False,
 ) -> Response:
     """The finished picture; of a cancelled job the last one it had."""
-    job = await office.ledger.get(id)
+    job = await visible(office, id, owner)
     image = await office.store.find(image_name(id)) if job.is_finished else None
     if image is None and latest and job.preview is not None:
         image = await office.store.find(frame_name(id, job.preview))
@@ -126,9 +133,9 @@ async def show_image(
 
 
 @router.get("/{id}/artifacts/{name}", responses={200: {"content": {"application/octet-stream": BINARY, "image/png": BINARY}}})
-async def show_artifact(id: str, name: str, office: OfficeDep) -> Response:  # noqa: A002
+async def show_artifact(id: str, name: str, office: OfficeDep, owner: CallerDep) -> Response:  # noqa: A002
     """Something that the job made beside its picture."""
-    job = await office.ledger.get(id)
+    job = await visible(office, id, owner)
     if name not in job.artifacts:
         raise NotFound(f"the job has no artifact {name!r}; it has: {', '.join(job.artifacts) or 'none'}")
     media = "image/png" if name.endswith(".png") else "application/octet-stream"
@@ -136,9 +143,9 @@ async def show_artifact(id: str, name: str, office: OfficeDep) -> Response:  # n
 
 
 @router.get("/{id}/frames/{step}", responses=PNG)
-async def show_frame(id: str, step: int, office: OfficeDep) -> Response:  # noqa: A002
+async def show_frame(id: str, step: int, office: OfficeDep, owner: CallerDep) -> Response:  # noqa: A002
     """The preview after a step."""
-    steps = await _frames(office.ledger, id)
+    steps = await _frames(office, id, owner)
     if step not in steps:
         raise NotFound(f"there is no preview of step {step}; there are: {', '.join(map(str, steps)) or 'none'}")
     return Response(await office.store.get(frame_name(id, step)), media_type="image/png")
@@ -149,11 +156,12 @@ async def show_animation(
     id: str,  # noqa: A002
     services: ServicesDep,
     office: OfficeDep,
+    owner: CallerDep,
     format: Annotated[Literal["gif", "webp"], Query(description="`webp` is smaller and has all colours.")] = "gif",  # noqa: A002
     milliseconds: Annotated[int, Query(ge=20, le=5000, description="Duration of a preview.")] = 200,
 ) -> Response:
     """The previews so far, one after the other."""
-    steps = await _frames(office.ledger, id)
+    steps = await _frames(office, id, owner)
     if not steps:
         raise Conflict("the job has no previews to animate")
     frames = [await office.store.get(frame_name(id, step)) for step in steps]
@@ -164,32 +172,35 @@ async def show_animation(
 async def stream_events(
     id: str,  # noqa: A002
     office: OfficeDep,
+    owner: CallerDep,
     last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,20}(-\d{1,20})?$")] = None,
 ) -> Response:
     """Server-sent events: `state`, `progress`, `preview`, and `end` as the last one.
 
     All that happened is told from the beginning, or from `Last-Event-ID` on.
     """
-    await office.ledger.get(id)
+    await visible(office, id, owner)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(office.ledger, id, last_event_id or "0"), media_type="text/event-stream", headers=headers)
 
 
 @router.post("/{id}/cancel")
-async def cancel(id: str, services: ServicesDep, office: OfficeDep) -> JobAnswer:  # noqa: A002
+async def cancel(id: str, services: ServicesDep, office: OfficeDep, owner: CallerDep) -> JobAnswer:  # noqa: A002
     """Stop a job at its next step; its latest picture is kept. A job that is over stays as it is."""
+    await visible(office, id, owner)
     return await full_answer(services, office.ledger, await office.cancel(id))
 
 
 @router.delete("/{id}", status_code=204)
-async def delete(id: str, office: OfficeDep) -> None:  # noqa: A002
+async def delete(id: str, office: OfficeDep, owner: CallerDep) -> None:  # noqa: A002
     """Forget a job and its pictures, whatever its state."""
+    await visible(office, id, owner)
     await office.delete(id)
 
 
-async def _frames(ledger: Ledger, id_: str) -> list[int]:
-    await ledger.get(id_)
-    return await ledger.frames(id_)
+async def _frames(office: Office, id_: str, owner: str | None) -> list[int]:
+    await visible(office, id_, owner)
+    return await office.ledger.frames(id_)
 
 
 async def _events(ledger: Ledger, id_: str, after: str) -> AsyncIterator[bytes]:

@@ -1,0 +1,30 @@
+"""Who may ask, and how often: a dependency of all routes but those that tell whether the service lives."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, HTTPBearer
+from fastapi.security.http import HTTPAuthorizationCredentials
+
+from service.api.deps import ServicesDep
+
+COOKIE = "convlens_key"
+
+_bearer = HTTPBearer(auto_error=False, description="An API key, where the service asks for one.")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The same for the page, set by `POST /session`.")
+
+
+async def caller(
+    request: Request,
+    services: ServicesDep,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    cookie: Annotated[str | None, Depends(_cookie)],
+) -> str | None:
+    """Who asks: the name of the key, None if keys are off. Raises `Unauthorized` or `TooManyRequests`."""
+    owner = services.keys.owner(bearer.credentials if bearer else cookie)
+    address = request.client.host if request.client else "unknown"
+    await services.limiter.count(f"key:{owner}" if owner is not None else f"address:{address}")
+    return owner
+
+
+CallerDep = Annotated[str | None, Depends(caller)]

@@ -1,0 +1,98 @@
+"""API keys and rate limits."""
+
+import hashlib
+import hmac
+import logging
+import secrets
+import time
+from pathlib import Path
+
+from limits import RateLimitItem, parse_many
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from service.errors import InvalidParameter, TooManyRequests, Unauthorized
+
+logger = logging.getLogger(__name__)
+
+ADVICE = "send an API key as 'Authorization: Bearer KEY'"
+
+
+def new_key() -> str:
+    """A key of 256 random bits."""
+    return f"cl_{secrets.token_urlsafe(32)}"
+
+
+def digest(key: str) -> str:
+    """What is stored of a key: enough random bits need no salt."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class Keys:
+    """The keys of a file with a line ``name sha256`` for each; several may have the same name while one replaces the other.
+
+    The file is read again when it changes. Without a file everybody may ask.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._stamp: tuple[int, int] | None = None
+        self._digests: list[tuple[str, str]] = []
+        if file is not None:
+            self._refresh(file)
+
+    def owner(self, presented: str | None) -> str | None:
+        """The name that the key stands for, None if keys are off. Raises `Unauthorized`."""
+        if self._file is None:
+            return None
+        if not presented:
+            raise Unauthorized(f"this service asks for a key; {ADVICE}")
+        self._refresh(self._file)
+        wanted, found = digest(presented), None
+        for name, known in self._digests:  # all of them, so that the time tells nothing
+            if hmac.compare_digest(known, wanted):
+                found = name
+        if found is None:
+            raise Unauthorized(f"the key is not known; {ADVICE}")
+        return found
+
+    def _refresh(self, file: Path) -> None:
+        try:
+            stat = file.stat()
+            if (stamp := (stat.st_mtime_ns, stat.st_size)) == self._stamp:
+                return
+            lines = [line.split() for line in file.read_text("utf-8").splitlines() if line.strip() and not line.startswith("#")]
+        except OSError as error:
+            if self._stamp is None:
+                raise InvalidParameter(f"the file of API keys {file} cannot be read: {error.strerror}") from error
+            return  # it is just being replaced: the keys of before still hold
+        wrong = [line for line in lines if len(line) != 2 or len(line[1]) != 64]
+        if wrong and self._stamp is None:
+            raise InvalidParameter(f"the file of API keys {file} must have lines 'name sha256'; 'convlens key NAME' makes one")
+        self._digests, self._stamp = [(line[0], line[1].lower()) for line in lines if line not in wrong], stamp
+
+
+class Limiter:
+    """Rate limits by caller, kept in the Valkey of the jobs, so that all API processes share them."""
+
+    def __init__(self, limits: str | None, redis: Redis) -> None:
+        try:
+            self._limits: list[RateLimitItem] = parse_many(limits) if limits else []
+        except ValueError as error:
+            raise InvalidParameter(f"rate limits are written like '120/minute;5000/day', not {limits!r}") from error
+        pool = redis.connection_pool
+        storage = RedisStorage("async+redis://localhost:6379", implementation="redispy", key_prefix="convlens:rate", connection_pool=pool)  # type: ignore[arg-type]
+        self._strategy = SlidingWindowCounterRateLimiter(storage)
+
+    async def count(self, caller: str) -> None:
+        """Count a request. Raises `TooManyRequests`; while the Valkey is away nothing is counted."""
+        try:
+            for limit in self._limits:
+                if not await self._strategy.hit(limit, caller):
+                    reset = (await self._strategy.get_window_stats(limit, caller)).reset_time
+                    seconds = max(1, round(reset - time.time()))
+                    raise TooManyRequests(f"the limit is {limit}; try again in {seconds} seconds", retry_after=seconds)
+        except RedisError as error:
+            logger.warning("requests are not counted, since the queue cannot be reached: %s", error)
