@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
@@ -54,6 +55,16 @@ def create_app(settings: Settings) -> FastAPI:
             await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(networks.close)
 
+    return _application(settings, lifespan)
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document, without a service behind it."""
+    return _application(Settings(), None).openapi()
+
+
+def _application(settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None) -> FastAPI:
+    """Routes, middleware and problems."""
     app = FastAPI(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
     if settings.cors_origins:

@@ -13,6 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
+from starlette.routing import compile_path
 
 from service import errors
 
@@ -123,7 +124,17 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     response = problem(request, error.status_code, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(_methods_of(request)) or response.headers.get("Allow", "")
     return response
+
+
+def _methods_of(request: Request) -> list[str]:
+    """All methods of the path; the router tells those of one route only."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    asked = request.url.path
+    items = [paths[asked]] if asked in paths else [item for path, item in paths.items() if compile_path(path)[0].match(asked)]
+    return sorted({method.upper() for item in items for method in item})
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:  # noqa: ARG001

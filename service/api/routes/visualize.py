@@ -74,7 +74,7 @@ async def list_jobs(
     batch: Annotated[str | None, Query(description="Only jobs of this batch.")] = None,
     kind: Annotated[str | None, Query(description="Only jobs of this kind.")] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="Most jobs in the answer.")] = 50,
-    cursor: Annotated[str | None, Query(pattern=r"^\d{1,18}$", description="From the answer before.")] = None,
+    cursor: Annotated[str, Query(pattern=r"^\d{0,18}$", description="From the answer before.")] = "",
 ) -> JobList:
     """Jobs, newest first."""
     jobs = await office.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit, kind, owner)
@@ -173,7 +173,7 @@ async def stream_events(
     id: str,  # noqa: A002
     office: OfficeDep,
     owner: CallerDep,
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,20}(-\d{1,20})?$")] = None,
+    last_event_id: Annotated[str, Header(pattern=r"^(\d{1,20}(-\d{1,20})?)?$")] = "",
 ) -> Response:
     """Server-sent events: `state`, `progress`, `preview`, and `end` as the last one.
 
