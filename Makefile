@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help serve test browser bench networks gallery lint format build clean
+.PHONY: help serve test browser bench soak networks gallery lint format build clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (
 networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks against autograd (installs torch and transformers)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m pytest -s tests/models/test_exports.py
+
+soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), with a report
+	MALLOC_ARENA_MAX=2 $(BIN)/python -m tests.soak $(ARGS)
 
 gallery: $(VENV)/installed-dev build ## Make docs/gallery.md: a picture of every method and every kind of job
 	$(BIN)/python -m tests.gallery

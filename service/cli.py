@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from pydantic import ValidationError
 
-from service import __version__, checking, drawing, importing, logs, reports
+from service import __version__, checking, doctor, drawing, importing, logs, reports
 from service.api.keys import digest, new_key
 from service.errors import ConvlensError, InvalidParameter
 from service.jobs.office import open_office, worker
@@ -78,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     look = commands.add_parser("inspect", help="what an ONNX file holds and which of its operators have a rule")
     _add_choices(look)
     look.set_defaults(command=_inspect)
+
+    look = commands.add_parser("doctor", help="look whether providers, models, queue, store, disk and keys are well")
+    _add_settings(look)
+    look.set_defaults(command=_doctor)
 
     key = commands.add_parser("key", help="make an API key, and the line for the file of keys")
     key.add_argument("name", help="whom it stands for")
@@ -187,6 +191,15 @@ def _check(_: Settings, options: argparse.Namespace) -> None:
     if options.memory_bytes:
         checking.limit_memory(options.memory_bytes)
     checking.check(options.manifest)
+
+
+def _doctor(settings: Settings, _: Any) -> None:
+    wrong = 0
+    for well, told in doctor.examine(settings):
+        print(f"{'ok  ' if well else 'FAIL'} {told}")
+        wrong += not well
+    if wrong:
+        raise ConvlensError(f"{wrong} of these are not well")
 
 
 def _key(_: Settings, options: argparse.Namespace) -> None:

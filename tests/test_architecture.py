@@ -21,7 +21,7 @@ LAYERS = [
     {"visualize"},
     {"api"},
     {"client", "main"},
-    {"drawing"},
+    {"drawing", "doctor"},
     {"cli"},
     {"__main__"},
 ]

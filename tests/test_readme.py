@@ -1,0 +1,76 @@
+"""Every command of the README works, line by line, in the order in which it stands there."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import PHOTOGRAPHS, Server
+from tests.models.networks import CLASSES, classifier, write
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+COMMANDS = re.findall(r"^    ((?:curl|convlens) .+)$", README, re.MULTILINE)
+ELSEWHERE = ("convlens serve", "convlens worker")  # these do not end; other tests start them
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Path:
+    """A folder with what the README's commands need."""
+    folder = tmp_path_factory.mktemp("readme")
+    for name, file in (("cat.png", "chelsea.png"), ("coffee.png", "coffee.png")):
+        shutil.copy(PHOTOGRAPHS / file, folder / name)
+    with Image.open(PHOTOGRAPHS / "hubble_deep_field.jpg") as image:
+        image.resize((300, 260)).save(folder / "stars.jpg")
+    write(classifier(size=32), folder, "model.onnx")
+    (folder / "labels.txt").write_text("\n".join(f"thing {i}" for i in range(CLASSES)))
+    shutil.copytree(models_dir, folder / "models")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    server = Server("--models-dir", str(folder / "models"), "--data-dir", str(folder / "data"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def last_job() -> dict[str, str]:
+    return {}
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) > 20
+
+
+@pytest.mark.xdist_group("readme")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith(ELSEWHERE)])
+def test_a_command(command: str, folder: Path, server: Server, last_job: dict[str, str]) -> None:
+    line = command.partition("  #")[0].replace("http://localhost:8000", server.url).replace("localhost:8000", server.url)
+    if "/ID" in line:
+        server.client.get(f"/visualize/{last_job['id']}", params={"wait": 60})
+        line = line.replace("/ID", f"/{last_job['id']}")
+    if "model=model" in line:  # it is being tried out
+        while not {m["name"]: m["served"] for m in server.client.get("/models").json()}["model"]:
+            pass
+    if line.startswith("curl"):
+        line = line.replace("curl ", "curl --silent --show-error --fail-with-body ", 1)
+    if line.startswith("convlens visualize"):
+        line += " --iterations 10 --size 64"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "CONVLENS_MODELS_DIR": str(folder / "models"), "CONVLENS_PROVIDERS": "cpu"}
+    done = subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, timeout=120)
+    assert done.returncode == 0, (line, done.stdout[-500:], done.stderr[-500:])
+    if "/visualize" in line and b'"state"' in done.stdout and "ID" not in command:
+        last_job["id"] = json.loads(done.stdout)["id"]
+    if (output := re.search(r" -o (\S+)", line)) and output[1].endswith(".png"):
+        with Image.open(folder / output[1]) as image:
+            assert image.size[0] >= 64
