@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from pydantic import ValidationError
 
-from service import __version__, checking, doctor, drawing, importing, logs, reports
+from service import __version__, checking, doctor, drawing, importing, logs, reports, tracing
 from service.api.keys import digest, new_key
 from service.errors import ConvlensError, InvalidParameter
 from service.jobs.office import open_office, worker
@@ -140,7 +140,10 @@ def _worker(settings: Settings, _: Any) -> None:
 
 
 async def _work(settings: Settings) -> None:
+    if settings.tracing:
+        tracing.start()
     networks = open_networks(settings)
+    await asyncio.to_thread(networks.check_all)
     async with open_office(settings) as office:
         running = asyncio.create_task(worker(office, settings, runner(networks)).run())
         for signum in (signal.SIGINT, signal.SIGTERM):

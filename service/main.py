@@ -9,9 +9,10 @@ from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from service import __version__
+from service import __version__, tracing
 from service.api import page, problems
 from service.api.access import caller
 from service.api.body_limit import BodyLimit
@@ -65,12 +66,14 @@ def document() -> dict[str, Any]:
 
 def _application(settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None) -> FastAPI:
     """Routes, middleware and problems."""
-    app = FastAPI(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
     if settings.cors_origins:
         origins = [origin.strip() for origin in settings.cors_origins.split(",")]
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"])
     app.add_middleware(Observation, log=settings.access_log)
+    if settings.tracing:
+        tracing.install(app)
     problems.install(app)
     for module in (saliency, classify, activations, evaluate, methods, visualize, models, metrics):
         app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["text", "json"], Field(description="Lines for people, or JSON with ids of requests for machines.")] = (
         "text"
     )
+    tracing: Annotated[bool, Field(description="Whether spans go to `OTEL_EXPORTER_OTLP_ENDPOINT`; needs the extra `otel`.")] = False
     access_log: Annotated[bool, Field(description="Whether each request is logged.")] = True
     api_keys_file: Annotated[
         Path | None, Field(description="File with a line `name sha256` for each API key; `None` for a service without keys.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 SERVICE = Path(__file__).parents[1] / "service"
 LAYERS = [
-    {"errors", "__init__", "timing", "png", "metrics", "logs"},
+    {"errors", "__init__", "timing", "png", "metrics", "logs", "tracing"},
     {"autodiff"},
     {"settings", "models", "images", "engine", "attribution", "objectives", "rewrites"},
     {"batcher", "synthesis", "jobs", "sessions", "importing"},

@@ -1,8 +1,12 @@
 """The real process: what it answers under abuse, and that it gives memory back."""
 
 import asyncio
+import re
+import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 
@@ -55,3 +59,23 @@ def test_the_process_ends_cleanly(server: Server) -> None:
     assert server.client.get("/healthz").status_code == 200
     server.stop()
     assert server.process.returncode in (0, -15)
+
+
+def test_a_request_under_way_is_not_cut_by_the_end_of_the_service(models_dir: Path, tmp_path: Path, cat: bytes) -> None:
+    server = Server("--models-dir", str(models_dir), "--data-dir", str(tmp_path), "--no-worker")
+    while server.client.get("/readyz").status_code != 200:
+        pass
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(server.client.post, "/saliency?method=rise&masks=500", files={"image": cat})
+        with httpx.Client(base_url=server.url) as other:
+            while not is_busy(other):
+                pass
+        server.process.terminate()
+        assert slow.result().status_code == 200
+    assert server.process.wait(30) in (0, -signal.SIGTERM)  # uvicorn ends with the signal that it was sent
+
+
+def is_busy(client: httpx.Client) -> bool:
+    """Whether runs of the slow request have been counted."""
+    found = re.search(r'^convlens_runs_total{kind="interactive"} (\S+)$', client.get("/metrics").text, re.MULTILINE)
+    return found is not None and float(found[1]) > 60  # the warm-up makes fewer

@@ -11,6 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
+from service import tracing
 from service.errors import Gone, InvalidParameter, NotFound, QueueFull
 from service.jobs import scripts
 from service.jobs.record import Job, State
@@ -84,6 +85,7 @@ class Ledger:
                 "id": d.id,
                 "kind": d.kind,
                 "owner": owner or "",
+                "traceparent": tracing.context(),
                 "class_id": "" if d.class_id is None else d.class_id,
                 "parameters": json.dumps(d.parameters),
                 "inputs": json.dumps(list(d.inputs)),

@@ -31,7 +31,7 @@ class Job(BaseModel):
     """One job. Times are seconds since the epoch; steps count from 0.
 
     owner: name of the key that it was submitted with; only that sees it. inputs: names of the pictures that were sent with it.
-    artifacts: names of what it made beside its picture.
+    artifacts: names of what it made beside its picture. traceparent: of the trace of the request that submitted it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +45,7 @@ class Job(BaseModel):
     parameters: dict[str, Any]
     inputs: list[str] = []
     artifacts: list[str] = []
+    traceparent: str = ""
     state: State
     times: dict[State, float]
     attempts: int = 0

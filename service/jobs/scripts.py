@@ -55,7 +55,7 @@ if count_active() + #jobs > bound then return {'full', tostring(count_active())}
 for _, j in ipairs(jobs) do
   local seq = redis.call('INCR', p .. 'seq')
   redis.call('HSET', job(j.id), 'id', j.id, 'seq', seq, 'kind', j.kind, 'batch', batch, 'owner', j.owner, 'class_id', j.class_id,
-    'parameters', j.parameters, 'inputs', j.inputs, 'steps', j.steps)
+    'parameters', j.parameters, 'inputs', j.inputs, 'traceparent', j.traceparent, 'steps', j.steps)
   redis.call('ZADD', p .. 'all', seq, j.id)
   redis.call('ZADD', p .. 'class:' .. j.class_id, seq, j.id)
   redis.call('ZADD', p .. 'owner:' .. j.owner, seq, j.id)

@@ -11,6 +11,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from saq import Worker as QueueWorker
 
+from service import tracing
 from service.errors import ConvlensError
 from service.jobs.ledger import Ledger
 from service.jobs.queue import FUNCTION, HEARTBEAT_SECONDS, SWEEP_SECONDS, JobQueue
@@ -191,7 +192,8 @@ class Worker:
         attempt = _Attempt(self._ledger, self._store, self._limits, job, beat)
         logger.info("job %s begins, attempt %d", job_id, job.attempts)
         try:
-            await self._attempt(attempt, job, lease)
+            with tracing.span("job", job.traceparent, **{"job.id": job.id, "job.kind": job.kind}):
+                await self._attempt(attempt, job, lease)
         except Stopped as stopped:
             await self._stop(attempt, job, lease, stopped.outcome)
         except asyncio.CancelledError:
