@@ -1,6 +1,7 @@
 """Running ONNX graphs. The only module that imports onnxruntime."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class Engine:
     """
 
     def __init__(self, providers: str = "auto", threads: int = 0) -> None:
+        _share_memory()
         self._threads = threads
         self._providers = _usable(providers)
         self.provider = _SHORT[self._providers[0]]
@@ -65,11 +67,20 @@ class Engine:
         return Session(wide, narrow)
 
 
+@cache
+def _share_memory() -> None:
+    """One arena for all sessions of the process, which grows by what is asked for: each having its own takes more, and grows for longer."""
+    same_as_requested = 1
+    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg(0, same_as_requested, -1, -1))
+
+
 def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.add_session_config_entry("session.use_env_allocators", "1")
     # Threads that spin start sooner, but take the cores from runs side by side.
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads != 1 else "0")
     return options
