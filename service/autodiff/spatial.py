@@ -17,12 +17,17 @@ from service.errors import NotDifferentiable
 def conv(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dx is the transposed convolution of dy with the same kernel, dw the convolution of x with dy, db the sum of dy."""
     x, w = operand(node, 0), operand(node, 1)
-    kernel_shape = fixed_dims(w)
-    if kernel_shape is None:
-        raise NotDifferentiable(f"the kernel of Conv has no fixed shape (node {node.name!r})")
+    kernel_shape = _kernel_shape(node, w)
     win, group = window(node, kernel_shape[2:]), node.attributes.get_int("group", 1)
     db = op.ReduceSum(dy, op.constant([0, *range(2, len(kernel_shape))]), keepdims=0)
     return [transposed_conv(op, dy, w, win, group, x), _kernel_cotangent(op, dy, x, kernel_shape, win, group), db]
+
+
+def _kernel_shape(node: ir.Node, w: ir.Value) -> list[int]:
+    shape = fixed_dims(w)
+    if shape is None:
+        raise NotDifferentiable(f"the kernel of {node.op_type} has no fixed shape (node {node.name!r})")
+    return shape
 
 
 def _kernel_cotangent(op: Ops, dy: ir.Value, x: ir.Value, shape: list[int], win: Window, group: int) -> ir.Value:
@@ -102,9 +107,7 @@ def _crop(op: Ops, spread: ir.Value, win: Window, x: ir.Value) -> ir.Value:
 def conv_transpose(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dx is the convolution of dy with the same kernel, dw that of dy with x, db the sum of dy."""
     x, w = operand(node, 0), operand(node, 1)
-    kernel_shape = fixed_dims(w)
-    if kernel_shape is None:
-        raise NotDifferentiable(f"the kernel of ConvTranspose has no fixed shape (node {node.name!r})")
+    kernel_shape = _kernel_shape(node, w)
     if "output_shape" in node.attributes or node.attributes.get_string("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise NotDifferentiable(f"ConvTranspose with output_shape or auto_pad has no rule (node {node.name!r}); write its pads out")
     win, group = window(node, kernel_shape[2:]), node.attributes.get_int("group", 1)
