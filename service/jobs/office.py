@@ -36,17 +36,18 @@ class Office:
 
         What is accepted is in the ledger, and found there again should the queue not get it. Its inputs are stored before.
         """
-        for draft in drafts:
-            for name, data in draft.inputs.items():
-                await self.store.put(input_name(draft.id, name), data)
         submission: Submission | None = None
         try:
+            for draft in drafts:
+                for name, data in draft.inputs.items():
+                    await self.store.put(input_name(draft.id, name), data)
             submission = await self.ledger.submit(drafts, batch, key, request, owner)
         finally:
             if submission is None or submission.again:
                 for draft in drafts:
                     if draft.inputs:
-                        await self.store.delete_all(draft.id)
+                        with suppress(QueueError):  # what is left of it is found by nobody
+                            await self.store.delete_all(draft.id)
         if not submission.again:
             for id_ in submission.ids:
                 await self.queue.add(id_)

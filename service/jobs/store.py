@@ -29,15 +29,20 @@ class ArtifactStore:
             raise QueueError(f"the store {url} cannot be opened: {error}") from error
 
     async def put(self, name: str, data: bytes) -> None:
-        """Write an artifact as a whole."""
-        await obstore.put_async(self._store, name, data)
+        """Write an artifact as a whole. Raises `QueueError` when the store does not take it: it is away, or full."""
+        try:
+            await obstore.put_async(self._store, name, data)
+        except (BaseError, OSError) as error:
+            raise QueueError(f"the store cannot be written to: {str(error)[:300]}") from error
 
     async def get(self, name: str) -> bytes:
-        """Read an artifact. Raises `NotFound`."""
+        """Read an artifact. Raises `NotFound`, or `QueueError` when the store cannot be read."""
         try:
             return bytes(await (await obstore.get_async(self._store, name)).bytes_async())
         except (NotFoundError, FileNotFoundError) as error:
             raise NotFound(f"there is no {name.partition('/')[2]} of this job") from error
+        except (BaseError, OSError) as error:
+            raise QueueError(f"the store cannot be read: {str(error)[:300]}") from error
 
     async def find(self, name: str) -> bytes | None:
         """Read an artifact, None if there is none."""
@@ -48,7 +53,10 @@ class ArtifactStore:
 
     async def delete_all(self, job_id: str) -> None:
         """Delete all artifacts of a job; somebody else may be at it too."""
-        names = await asyncio.to_thread(lambda: [meta["path"] for page in obstore.list(self._store, f"{job_id}/") for meta in page])
+        try:
+            names = await asyncio.to_thread(lambda: [meta["path"] for page in obstore.list(self._store, f"{job_id}/") for meta in page])
+        except (BaseError, OSError) as error:
+            raise QueueError(f"the store cannot be read: {str(error)[:300]}") from error
         for name in names:
             await self.delete(name)
 

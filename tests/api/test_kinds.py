@@ -187,3 +187,15 @@ def test_deleting_a_job_deletes_what_was_sent_with_it(jobs: Client, settings: Se
     assert (folder / "inputs" / "image.png").exists()
     jobs.delete(job.id)
     assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_store_that_is_full_or_away_is_a_503_and_nothing_is_accepted(fresh: Settings, cat: bytes) -> None:
+    with serving(fresh) as client:
+        folder = fresh.data_dir / "artifacts"
+        folder.rename(fresh.data_dir / "elsewhere")
+        folder.write_text("a file where the folder was")
+        response = client.post("/visualize", data={"kind": "deepdream"}, files={"image": cat})
+        assert response.status_code == 503
+        assert "store cannot be written to" in response.json()["detail"]
+        assert client.get("/visualize").json()["data"] == []
+        assert client.post("/saliency", files={"image": cat}).status_code == 200

@@ -19,6 +19,7 @@ from service.importing import Choices, add, draft
 from service.models.adapt import adapt
 from service.models.manifest import Preprocessing
 from service.models.reading import read_onnx
+from service.saliency import warning_of
 from service.settings import Settings
 from tests.conftest import serving
 from tests.models.networks import CLASSES, classifier, write
@@ -192,6 +193,36 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     (tmp_path / "broken.onnx").write_bytes(b"broken")
     assert main(["inspect", str(tmp_path / "broken.onnx")]) == 2
     assert "convlens: broken.onnx is no valid ONNX file" in capsys.readouterr().err
+
+
+def quantized() -> onnx.ModelProto:
+    """With its activation in eight bits."""
+    model = classifier(size=32)
+    constants = {"scale": np.float32(0.1), "zero": np.int8(-128)}
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(np.array(value), name) for name, value in constants.items())
+    pooling = next(node for node in model.graph.node if node.op_type == "GlobalAveragePool")
+    around = [
+        onnx.helper.make_node("QuantizeLinear", [pooling.input[0], "scale", "zero"], ["q"]),
+        onnx.helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["d"]),
+    ]
+    pooling.input[0] = "d"
+    nodes = list(model.graph.node)
+    i = nodes.index(pooling)
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes[:i], *around, *nodes[i:]])
+    return model
+
+
+def test_a_quantized_network_is_differentiated_straight_through_and_says_so(tmp_path: Path) -> None:
+    place = add(write(quantized(), tmp_path / "from"), tmp_path / "models", Choices(name="eight"))
+    network, plain = standalone(place), standalone(add(write(classifier(size=32), tmp_path), tmp_path, Choices()))
+    check(place)
+    assert network.is_quantized
+    assert "quantized" in str(warning_of(network, "gradient"))
+    assert warning_of(plain, "gradient") is None
+    image = smooth_image(32)[None]
+    ours, exact = (n.evaluate(image, np.array([2])).gradients for n in (network, plain))
+    assert np.linalg.norm(ours - exact) < 0.05 * np.linalg.norm(exact)
 
 
 @pytest.fixture
