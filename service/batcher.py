@@ -119,7 +119,12 @@ class Batcher:
                 tasks = self._take()
                 self._busy += 1
                 alone = self._busy == 1 and not (self._interactive or self._background)
-            outcomes = _run_merged([task for task in tasks if task.result.set_running_or_notify_cancel()], alone)
+            tasks = [task for task in tasks if task.result.set_running_or_notify_cancel()]
+            outcomes: list[tuple[_Task, _Outcome]]
+            try:
+                outcomes = _run_merged(tasks, alone)
+            except BaseException as error:  # noqa: BLE001 - a lane must live, and a caller must not wait for ever
+                outcomes = [(task, error) for task in tasks]
             with self._changed:  # before the callers go on, so that their next runs find this lane free
                 self._busy -= 1
             for task, outcome in outcomes:
@@ -169,7 +174,5 @@ def _run_merged(tasks: Sequence[_Task], alone: bool) -> list[tuple[_Task, _Outco
         if len(tasks) == 1:
             return [*refused, (first, error)]
         return refused + [outcome for task in tasks for outcome in _run_merged([task], alone)]
-    except BaseException as error:  # noqa: BLE001 - a lane must live, and a caller must not wait for ever
-        return refused + [(task, error) for task in tasks]
     starts = np.cumsum([0, *(task.rows for task in tasks)])
     return refused + [(task, [a[start : start + task.rows] for a in results]) for task, start in zip(tasks, starts, strict=False)]

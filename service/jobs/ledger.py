@@ -154,8 +154,7 @@ class Ledger:
         """Jobs newest first that fit all the filters, at most ``limit``, of those with a sequence number below ``before``."""
 
         def fits(job: Job) -> bool:
-            visible = owner in (None, job.owner)
-            return visible and state in (None, job.state) and class_id in (None, job.class_id) and kind in (None, job.kind)
+            return job.owner == owner and state in (None, job.state) and class_id in (None, job.class_id) and kind in (None, job.kind)
 
         index = (
             f"batch:{batch}"
