@@ -56,10 +56,16 @@ class Soak:
 
     def __init__(self, folder: Path, seconds: float) -> None:
         build(folder / "models")
+        self.store = folder / "store"
+        self.store.mkdir()
+        # A file system that can be filled without harm; only root can make one.
+        self.small = (
+            os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(self.store)]).returncode == 0
+        )
         self.valkey = EmbeddedValkey(folder)
         self.valkey.start()
         self.flags = ("--models-dir", str(folder / "models"), "--data-dir", str(folder), "--queue-url", self.valkey.url)
-        self.flags += ("--store-url", f"file://{folder / 'store'}", "--checkpoint-seconds", "1")
+        self.flags += ("--store-url", f"file://{self.store}", "--checkpoint-seconds", "1")
         self.server = Server(*self.flags, "--no-worker", "--no-access-log")
         self.workers = [self.worker(), self.worker()]
         self.seen, self.random = Seen(), random.Random(0)
@@ -127,8 +133,10 @@ class Soak:
             self.seen.faults["slow client"] += 1
 
     def make_trouble(self) -> None:
-        """In turn: a worker is killed, the Valkey is frozen, a worker is frozen, the Valkey is killed."""
+        """In turn: a worker is killed, the Valkey is frozen, a worker is frozen, the Valkey is killed, the disk of the store is full."""
         troubles: list[Callable[[], None]] = [self.kill_worker, self.freeze_valkey, self.freeze_worker, self.kill_valkey]
+        if self.small:
+            troubles.append(self.fill_disk)
         n = 0
         while self.running:
             time.sleep(min(max(self.seconds / 16, 6), 40))
@@ -167,6 +175,15 @@ class Soak:
         time.sleep(1)
         self.valkey.start()
         self.seen.faults["valkey killed"] += 1
+
+    def fill_disk(self) -> None:
+        filler = self.store / "filler"
+        with suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(bytes(2**20))
+        time.sleep(4)
+        filler.unlink()
+        self.seen.faults["disk of the store full"] += 1
 
     def watch_memory(self) -> None:
         while self.running:
@@ -228,6 +245,8 @@ class Soak:
             worker.wait()
         self.server.stop()
         self.valkey.stop()
+        if self.small:
+            subprocess.run(["umount", str(self.store)], check=True)
 
 
 def main() -> int:

@@ -8,8 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
@@ -107,8 +106,10 @@ async def _on_convlens_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_queue_error(request: Request, error: Exception) -> Response:
-    logger.warning("the queue cannot be reached: %s", error)
-    response = problem(request, HTTPStatus.SERVICE_UNAVAILABLE, "the job queue cannot be reached; try again in a few seconds")
+    logger.warning("the queue cannot be used: %s", error)
+    response = problem(
+        request, HTTPStatus.SERVICE_UNAVAILABLE, "the job queue cannot be reached or takes no more; try again in a few seconds"
+    )
     response.headers["Retry-After"] = "5"
     return response
 
@@ -151,8 +152,7 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:  # noq
 def install(app: FastAPI) -> None:
     """Answer every error of the application with a problem document."""
     app.add_exception_handler(errors.ConvlensError, _on_convlens_error)
-    for kind in (RedisConnectionError, RedisTimeoutError):
-        app.add_exception_handler(kind, _on_queue_error)
+    app.add_exception_handler(RedisError, _on_queue_error)  # it is away, or it takes no more since its disk is full
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
