@@ -108,6 +108,7 @@ def made(name: str) -> Any:
             module.momentum = None  # the mean over what it sees
     with torch.no_grad():
         network.train()(torch.rand(8, 3, SIZE, SIZE))
+    network.requires_grad_(False)  # autograd shall do no more than we: the gradient of the image
 
     class Scores(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
