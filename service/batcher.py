@@ -60,7 +60,7 @@ class Batcher:
     """
 
     def __init__(self, lanes: int, max_batch: int, max_queue: int, seconds: float) -> None:
-        self._max_batch = max_batch
+        self.max_batch = max_batch
         self._max_queue = max_queue
         self._seconds = seconds
         self._interactive: deque[_Task] = deque()
@@ -81,7 +81,7 @@ class Batcher:
         background: whether it may wait for interactive runs. most: rows that the graph takes at once, if it is bound.
         Raises `Overloaded`, or `EngineError` when the runtime fails.
         """
-        tasks = self._split(session, tuple(outputs), feeds, min(most or self._max_batch, self._max_batch), background)
+        tasks = self._split(session, tuple(outputs), feeds, min(most or self.max_batch, self.max_batch), background)
         with self._changed:
             queue = self._background if background else self._interactive
             if self._closed or (not background and len(queue) + len(tasks) > self._max_queue):

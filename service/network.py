@@ -18,7 +18,7 @@ from service.errors import InvalidParameter
 from service.models.layers import Layer, image_layers
 from service.models.library import Model
 from service.objectives import PREDICTED, Term, class_score, weighted_terms
-from service.rewrites import simplify, with_image_size, with_outputs
+from service.rewrites import simplify, with_image_shape, with_outputs
 from service.sessions import Sessions
 
 _VARIANTS: dict[Rules, Mapping[str, Rule]] = {"exact": {}, "guided": GUIDED, "deconvnet": DECONVNET}
@@ -164,9 +164,14 @@ class Network:
                 "use resize=squash or crop, and no other size"
             )
 
+    @property
+    def _rows(self) -> int | None:
+        """The number of images in every run, if it is always the same."""
+        return 1 if self.model.adapted.one_by_one or self._batcher.max_batch == 1 else None
+
     def _run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array], background: bool) -> list[Array]:
         self.check_size(*feeds[self.model.manifest.input].shape[2:])
-        return self._batcher.run(session, outputs, feeds, background, most=1 if self.model.adapted.one_by_one else None)
+        return self._batcher.run(session, outputs, feeds, background, most=self._rows)
 
     def _usual(self, images: Floats) -> tuple[int, int] | None:
         """The size of the images, if it is that of the manifest; all other sizes share a session."""
@@ -177,7 +182,7 @@ class Network:
         proto = with_outputs(self.model.proto, keep) if keep else self.model.proto
         if rewrite:
             proto = simplify(proto)
-        return proto if size is None else with_image_size(proto, self.model.manifest.input, *size)
+        return proto if size is None else with_image_shape(proto, self.model.manifest.input, (self._rows, None, *size))
 
     def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Mapping[str, Rule]) -> onnx.ModelProto:
         pool = {} if self.provider == "cpu" else {"MaxPool": Rule(max_pool_by_indices)}

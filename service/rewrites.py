@@ -17,16 +17,24 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
     """All rewrites of this module. Inputs and outputs stay; inner values may be gone."""
     copy = ir.from_proto(model)
     merge_pointwise(copy.graph)
+    pool_before_concat(copy.graph)
     pool_before_relu(copy.graph)
     return ir.to_proto(copy)
 
 
-def with_image_size(model: onnx.ModelProto, image: str, height: int, width: int) -> onnx.ModelProto:
-    """The model for images of one size: all inner sizes become known, so that nothing of them is computed at run time."""
+def with_image_shape(model: onnx.ModelProto, image: str, shape: Sequence[int | None]) -> onnx.ModelProto:
+    """The model for images (N, C, H, W) of one shape, None for a size that stays open.
+
+    All inner sizes become known, so that nothing of them is computed at run time, and the runtime's optimizer sees which shapes are equal.
+    """
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
     dims = next(i for i in fixed.graph.input if i.name == image).type.tensor_type.shape.dim
-    dims[2].dim_value, dims[3].dim_value = height, width
+    sizes = {dim.dim_param: size for dim, size in zip(dims, shape, strict=True) if dim.dim_param and size is not None}
+    for value in [*fixed.graph.input, *fixed.graph.output]:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param in sizes:
+                dim.dim_value = sizes[dim.dim_param]
     del fixed.graph.value_info[:]
     return onnx.shape_inference.infer_shapes(fixed)
 
@@ -59,6 +67,30 @@ def pool_before_relu(graph: ir.Graph) -> None:
             activated.name, activated.shape = name, shape
 
 
+def pool_before_concat(graph: ir.Graph) -> None:
+    """MaxPool(Concat(a, b)) over channels becomes Concat(MaxPool(a), MaxPool(b)): its gradient need not be cut in parts."""
+    for pool, concat in _pairs(graph, "MaxPool", "Concat"):
+        if len(pool.outputs) == 1 and concat.attributes["axis"].as_int() == 1:
+            pooled = pool.outputs[0]
+            parts = [_pool_like(pool, part, f"{pooled.name}/{i}") for i, part in enumerate(concat.inputs)]
+            joined = ir.node("Concat", [part.outputs[0] for part in parts], {"axis": 1}, name=f"{pooled.name}/joined")
+            graph.insert_after(pool, [*parts, joined])
+            _replace_uses(graph, pooled, joined.outputs[0])
+            name, joined.outputs[0].shape, joined.outputs[0].type = pooled.name, pooled.shape, pooled.type
+            graph.remove([pool, concat], safe=True)
+            joined.outputs[0].name = name
+
+
+def _pool_like(pool: ir.Node, x: ir.Value | None, name: str) -> ir.Node:
+    """The same pool of another value."""
+    node = ir.node("MaxPool", [x], dict(pool.attributes), name=name)
+    y = node.outputs[0]
+    y.name, y.type = name, pool.outputs[0].type
+    if x is not None and x.shape is not None and (shape := pool.outputs[0].shape) is not None:
+        y.shape = ir.Shape([*x.shape[:2], *shape[2:]])
+    return node
+
+
 def merge_pointwise(graph: ir.Graph) -> None:
     """A convolution without padding after a 1x1 convolution (a change of colours, say) is one convolution: W = W₂·W₁, b = b₂ + W₂·b₁."""
     for second, first in _pairs(graph, "Conv", "Conv"):
@@ -84,7 +116,7 @@ def _pairs(graph: ir.Graph, op_type: str, before: str) -> Iterator[tuple[ir.Node
             yield node, producer
 
 
-def _replace_uses(graph: ir.Graph, old: ir.Value, new: ir.Value, except_by: ir.Node) -> None:
+def _replace_uses(graph: ir.Graph, old: ir.Value, new: ir.Value, except_by: ir.Node | None = None) -> None:
     for use in list(old.uses()):
         if use.node is not except_by:
             use.node.replace_input_with(use.idx, new)

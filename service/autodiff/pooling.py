@@ -1,5 +1,6 @@
 """The max pool's backward, in the two forms that are worth having."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
@@ -8,9 +9,12 @@ import onnx_ir as ir
 
 from service.autodiff.elementwise import STEEPEST
 from service.autodiff.ops import Ops
+from service.autodiff.phases import Phases, interleaved
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dim, dtype, known_dim, operand, rank, shape_of, zeros_like
+from service.autodiff.shapes import dtype, known_dim, operand, rank, shape_of, zeros_like
 from service.autodiff.windows import Window, window
+
+BLOCK = 16  # channels that the blocked layout of a CPU keeps together
 
 
 def max_pool_by_indices(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
@@ -33,125 +37,155 @@ def max_pool(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """The same, by comparisons, for pools over two axes; the form for a CPU.
 
     A pool over rows and columns is one over columns and then one over rows, and the first of equals in row order is the first row that has
-    the maximum and the first column in it. So each axis is undone by itself, with channels last: then rows and columns are moved in whole
-    vectors of channels.
+    the maximum and the first column in it. So each axis is undone by itself. All is said in depthwise convolutions, products and sums of
+    equal shapes: a CPU runtime has these for its blocked layout, a sum and an activation as part of the convolution.
     """
-    x, y = operand(node, 0), node.outputs[0]
+    x, y, channels = operand(node, 0), node.outputs[0], known_dim(operand(node, 0), 1)
     win = window(node, list(node.attributes["kernel_shape"].as_ints()))
-    if rank(x) != 4 or set(win.dilations) != {1} or dtype(x) == ir.DataType.FLOAT16:
+    if rank(x) != 4 or set(win.dilations) != {1} or dtype(x) == ir.DataType.FLOAT16 or channels is None or channels % BLOCK:
         return max_pool_by_indices(op, node, dy)
-    ceil_mode = node.attributes.get_int("ceil_mode", 0)
-    narrow = {"kernel_shape": [1, win.size[1]], "strides": [1, win.strides[1]], "pads": [0, win.begin[1], 0, win.end[1]]}
-    columns = op.MaxPool(x, **narrow, ceil_mode=ceil_mode)
-    x_last, columns_last, y_last, dy_last = (op.Transpose(v, perm=[0, 2, 3, 1]) for v in (x, columns, y, dy))
-    rows_axis, columns_axis = (_Axis.of(win, i, x, y, bool(ceil_mode)) for i in (0, 1))
-    d_columns = _undo(op, rows_axis, columns_last, y_last, dy_last, [0, -1, dim(op, y, 3), dim(op, x, 1)])
-    dx = _undo(op, columns_axis, x_last, columns_last, d_columns, [0, dim(op, x, 2), -1, dim(op, x, 1)])
-    return [op.Transpose(dx, perm=[0, 3, 1, 2])]
+    padded = _padded(op, node, win, x)
+    sizes = [known_dim(x, axis) if padded is x else None for axis in (2, 3)]
+    rows, columns = (PooledAxis.of(win.size[i], win.strides[i], sizes[i]) for i in (0, 1))
+    pick = _Picker(op, channels, x)
+    widest = op.MaxPool(padded, kernel_shape=[1, columns.size], strides=[1, columns.stride])
+    below = pick(y, rows.windows, columns.windows, -1)
+    d_rows = _undo(pick, rows, pick(dy, rows.windows, columns.windows), below, lambda j: pick(widest, rows.element(j), columns.windows))
+    parts = {}
+    for r, d_row in enumerate(d_rows):
+        below = pick(widest, rows.phase(r), columns.windows, -1)
+        d_columns = _undo(pick, columns, d_row, below, lambda j, r=r: pick(padded, rows.phase(r), columns.element(j)), across=True)
+        parts |= {(r, c): d_column for c, d_column in enumerate(d_columns)}
+    begin = (rows.begin + win.begin[0], columns.begin + win.begin[1])
+    return [interleaved(op, Phases((rows.stride, columns.stride), begin, channels, parts), x)]
 
 
 @dataclass(frozen=True)
-class _Axis:
-    """One axis of a pool. before, after: values whose axis ``at + 1`` has the size before and after it, in (N, C, H, W)."""
+class Pick:
+    """Along one axis: element stride·i + offset for each i; zeros beyond the axis. kernel, begin, end: of the convolution that does it."""
 
-    at: int  # in (N, H, W, C)
-    size: int
-    stride: int
-    begin: int
-    reaches_over: bool  # whether a window may lie partly beyond the elements
-    before: ir.Value
-    after: ir.Value
+    kernel: int = 1
+    offset: int = 0
+    stride: int = 1
+    begin: int = 0
+    end: int = 0
 
     @classmethod
-    def of(cls, win: Window, i: int, x: ir.Value, y: ir.Value, ceil_mode: bool) -> "_Axis":
-        reaches_over = ceil_mode or bool(win.begin[i] or win.end[i])
-        return cls(i + 1, win.size[i], win.strides[i], win.begin[i], reaches_over, x, y)
+    def of(cls, stride: int, offset: int, end: int, slack: int = 0) -> "Pick":
+        """end: the padding, with a kernel that reaches just to the element, for the wanted number of elements; up to ``slack`` more
+        changes nothing. Where it is negative, the kernel reaches further instead."""
+        end = end + min(slack, max(0, -end))
+        return cls(max(0, offset) + 1 + max(0, -end), offset, stride, max(0, -offset), max(0, end))
+
+
+EVERY = Pick()
+
+
+@dataclass(frozen=True)
+class PooledAxis:
+    """One axis of a pool, n windows of ``size`` elements, a stride apart.
+
+    While it is undone, all values along it have n + more elements: those for windows have the one of window w at w + lead, those of phase r
+    have element stride·i + r − begin at i. So the last ``stride`` elements of each window are in place in their phases.
+    over: elements after the last window, if known.
+    """
+
+    size: int
+    stride: int
+    over: int | None
+
+    @classmethod
+    def of(cls, size: int, stride: int, elements: int | None) -> "PooledAxis":
+        """elements: along the axis, if known."""
+        return cls(size, stride, None if elements is None else (elements - size) % stride)
 
     @property
-    def taps(self) -> int:
-        """How many windows an element lies in, at most."""
-        return ceil(self.size / self.stride)
+    def lead(self) -> int:
+        return max(0, ceil((self.size - self.stride) / self.stride))
 
     @property
-    def known(self) -> tuple[int, int] | None:
-        """The sizes before and after, if both are known."""
-        before, after = known_dim(self.before, self.at + 1), known_dim(self.after, self.at + 1)
-        return None if before is None or after is None else (before, after)
+    def begin(self) -> int:
+        return self.stride * self.lead + self.stride - self.size
 
-    def count(self, op: Ops) -> ir.Value:
-        """The number of windows, as an int64 vector of one element."""
-        return dim(op, self.after, self.at + 1)
+    @property
+    def more(self) -> int:
+        over = self.stride - 1 if self.over is None else self.over
+        return max(self.lead, ceil((self.size - self.stride + over + self.begin) / self.stride))
+
+    @property
+    def windows(self) -> Pick:
+        """Of values for n windows."""
+        return Pick(offset=-self.lead, begin=self.lead, end=self.more - self.lead)
+
+    def element(self, j: int) -> Pick:
+        """Of the pooled elements: element ``j`` of each window."""
+        return self._strided(j - self.stride * self.lead)
+
+    def phase(self, r: int) -> Pick:
+        """Of the pooled elements: those of phase ``r``."""
+        return self._strided(r - self.begin)
+
+    def place(self, j: int) -> tuple[int, Pick]:
+        """Of values for windows: what belongs to element ``j`` of each. Its phase, and the way to its place there."""
+        behind, r = divmod(j + self.stride - self.size, self.stride)
+        return r, Pick.of(1, -behind, -behind)
+
+    def _strided(self, offset: int) -> Pick:
+        end = self.stride * self.more + max(0, offset) + 1 - self.size - max(0, -offset)
+        return Pick.of(self.stride, offset, end - (self.over or 0), slack=0 if self.over is None else self.stride - 1)
 
 
-def _undo(op: Ops, axis: _Axis, x: ir.Value, y: ir.Value, dy: ir.Value, shape: "list[int | ir.Value]") -> ir.Value:
-    """Undo the pool over one axis of (N, H, W, C). ``shape``: of the result before it is cropped."""
-    padded, at = _padded(op, axis, x), op.constant([axis.at])
-    left, parts = dy, []
-    for offset in range(axis.size - 1):
-        if axis.known is not None:
-            end = op.constant([offset + 1 + axis.stride * (axis.known[1] - 1)])
-        else:
-            end = op.Add(op.Mul(axis.count(op), op.constant([axis.stride])), op.constant([offset + 1 - axis.stride]))
-        element = op.Slice(padded, op.constant([offset]), end, at, op.constant([axis.stride]))
-        # max(0, 1 − 3.4e38 · (y − x)) is 1 where x is the maximum, else 0.
-        part = op.Mul(left, op.HardSigmoid(op.Sub(element, y), alpha=STEEPEST, beta=1.0))
-        left = op.Sub(left, part)
-        parts.append(part)
-    return _interleaved(op, axis, [*parts, left], shape)  # what is left by all others belongs to the last
+@dataclass(frozen=True)
+class _Picker:
+    """Picks elements of images with so many channels, by a depthwise convolution."""
 
+    op: Ops
+    channels: int
+    like: ir.Value
 
-def _padded(op: Ops, axis: _Axis, x: ir.Value) -> ir.Value:
-    """``x`` from the first element of the first window to the last of the last one, where windows reach over the edge."""
-    if not axis.reaches_over:
-        return x
-    if axis.known is not None:
-        before, after = axis.known
-        more = (after - 1) * axis.stride + axis.size - before - axis.begin
-        if axis.begin == 0 and more <= 0:
+    def __call__(self, x: ir.Value, rows: Pick, columns: Pick, factor: float = 1) -> ir.Value:
+        """The picked elements of x, times a factor."""
+        if rows == columns == EVERY and factor == 1:
             return x
-        end = op.constant([more])
+        kernel = np.zeros((self.channels, 1, rows.kernel, columns.kernel))
+        kernel[:, :, max(0, rows.offset), max(0, columns.offset)] = factor
+        pads = [rows.begin, columns.begin, rows.end, columns.end]
+        weights = self.op.constant(kernel, like=self.like)
+        return self.op.Conv(x, weights, strides=[rows.stride, columns.stride], pads=pads, group=self.channels)
+
+
+def _undo(
+    pick: _Picker, axis: PooledAxis, dy: ir.Value, below: ir.Value, element: Callable[[int], ir.Value], across: bool = False
+) -> list[ir.Value]:
+    """Undo the pool over one axis: dx in phases. below: −y. element: element j of each window. across: whether the axis is that of columns."""
+    op, left = pick.op, dy
+    phases: dict[int, list[ir.Value]] = {r: [] for r in range(axis.stride)}
+    for j in range(axis.size):
+        part = left  # what is left by all others belongs to the last
+        if j < axis.size - 1:
+            # max(0, 1 − 3.4e38 · (y − x)) is 1 where x is the maximum, else 0.
+            part = op.Mul(left, op.HardSigmoid(op.Add(element(j), below), alpha=STEEPEST, beta=1.0))
+            left = op.Add(pick(part, EVERY, EVERY, -1), left)
+        r, way = axis.place(j)
+        phases[r].append(pick(part, *((EVERY, way) if across else (way, EVERY))))
+    return [op.total(parts) if parts else pick(dy, EVERY, EVERY, 0) for parts in phases.values()]
+
+
+def _padded(op: Ops, node: ir.Node, win: Window, x: ir.Value) -> ir.Value:
+    """``x`` with what windows see beyond its edges: from the first element of the first window at least to the last of the last one."""
+    y, axes = node.outputs[0], list(zip(win.size, win.strides, win.begin, strict=True))
+    if not any([*win.begin, *win.end]) and not node.attributes.get_int("ceil_mode", 0):
+        return x
+    before, after = ([known_dim(v, axis) for axis in (2, 3)] for v in (x, y))
+    known = [(n, m) for n, m in zip(before, after, strict=True) if n is not None and m is not None]
+    if len(known) == 2:
+        more = [max(0, (m - 1) * s + k - n - b) for (n, m), (k, s, b) in zip(known, axes, strict=True)]
+        if not any([*win.begin, *more]):
+            return x
+        end = op.constant(more)
     else:
-        count, before_value = axis.count(op), dim(op, axis.before, axis.at + 1)
-        length = op.Add(op.Mul(count, op.constant([axis.stride])), op.constant([axis.size - axis.stride - axis.begin]))
-        end = op.Sub(length, before_value)
+        reach = op.Add(op.Mul(op.Shape(y, start=2), op.constant(win.strides)), op.constant([k - s - b for k, s, b in axes]))
+        end = op.Max(op.Sub(reach, op.Shape(x, start=2)), op.constant([0]))
+    zeros = op.constant([0, 0])
     lowest = op.constant(np.finfo(dtype(x).numpy()).min, like=x)
-    return op.Pad(x, _pads(op, axis, op.constant([axis.begin]), end), lowest)
-
-
-def _interleaved(op: Ops, axis: _Axis, parts: list[ir.Value], shape: "list[int | ir.Value]") -> ir.Value:
-    """Element stride·q + r receives the parts of offset stride·t + r of the windows q − t, for all t."""
-    covered = None if axis.known is None else (axis.known[1] + axis.taps - 1) * axis.stride
-    if covered is None:
-        spare = int(axis.taps * axis.stride - axis.size < axis.stride - 1)
-    else:
-        assert axis.known is not None
-        spare = int(axis.known[0] + axis.begin > covered)  # elements after the last window
-        covered += spare * axis.stride
-    phases: list[ir.Value] = []
-    for phase in range(axis.stride):
-        shifted = [_shifted(op, axis, parts[j], j // axis.stride, spare) for j in range(phase, axis.size, axis.stride)]
-        phases.append(op.total(shifted) if shifted else op.Mul(phases[0], 0))
-    if axis.stride == 1:
-        joined = phases[0]
-    else:
-        between = op.constant([axis.at + 1])
-        stacked = op.Concat(*(op.Unsqueeze(phase, between) for phase in phases), axis=axis.at + 1)
-        sizes = [op.constant([n]) if isinstance(n, int) else n for n in shape]
-        joined = op.Reshape(stacked, op.Concat(*sizes, axis=0))
-    if axis.begin == 0 and axis.known is not None and covered == axis.known[0]:
-        return joined
-    begin, size = op.constant([axis.begin]), dim(op, axis.before, axis.at + 1)
-    return op.Slice(joined, begin, op.Add(begin, size), op.constant([axis.at]))
-
-
-def _shifted(op: Ops, axis: _Axis, part: ir.Value, by: int, spare: int) -> ir.Value:
-    after = axis.taps - 1 - by + spare
-    if by == 0 and after == 0:
-        return part
-    return op.Pad(part, _pads(op, axis, op.constant([by]), op.constant([after])))
-
-
-def _pads(op: Ops, axis: _Axis, begin: ir.Value, end: ir.Value) -> ir.Value:
-    """Padding of one axis, written out for all four: with the operator's input ``axes``, ONNX Runtime 1.32 fails to move transposes."""
-    zeros_before, zeros_after = op.constant([0] * axis.at), op.constant([0] * (3 - axis.at))
-    return op.Concat(zeros_before, begin, zeros_after, zeros_before, end, zeros_after, axis=0)
+    return op.Pad(x, op.Concat(zeros, op.constant(win.begin), zeros, end, axis=0), lowest)

@@ -1,5 +1,7 @@
 """Rules of convolution and average pooling. Images are (N, C, D1, …, Dn)."""
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from math import ceil
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from service.autodiff.ops import Ops
+from service.autodiff.phases import Phases, phases_of
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import constant_value, dtype, fixed_dims, operand, shape_of, zeros_like
 from service.autodiff.windows import Window, window
@@ -69,19 +72,30 @@ def _flipped(kernel: npt.NDArray[np.floating], group: int) -> npt.NDArray[np.flo
 
 
 def _sub_pixel(op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], win: Window, group: int, x: ir.Value) -> ir.Value:
-    """dx[s·q + r] = Σ_t W[s·t + r] · dy[q − t]: for each phase r a convolution over q, the phases interleaved."""
+    """dx[s·q + r] = Σ_t W[s·t + r] · dy[q − t]: for each phase r a convolution over q, the phases interleaved.
+
+    Where dy itself is known in phases, dy[p·q + o], it is the sum of those with stride s·p and the kernel moved by s·o.
+    """
+    phases = phases_of(dy) or Phases((1, 1), (0, 0), len(kernel), {(0, 0): dy})
     s = win.strides[0]
-    taps = [ceil(k / s) for k in win.size]
+    stride = s * phases.strides[0]
+    ends = [ceil((k - 1) / stride) for k in win.size]  # so many more rows hold what the stride left over
+    stacked = [
+        _all_phases(op, part, np.pad(kernel, [(0, 0), (0, 0), (s * offset[0], 0), (s * offset[1], 0)]), stride, ends, group)
+        for offset, part in phases.parts.items()
+    ]
+    begin = [s * b for b in phases.begin]
+    return _crop(op, op.DepthToSpace(op.total(stacked), blocksize=stride, mode="CRD"), win, x, begin)
+
+
+def _all_phases(op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], s: int, ends: list[int], group: int) -> ir.Value:
+    """(N, C·s·s, H, W): the phases of the transposed convolution with stride s, as channels."""
     m, c, *size = kernel.shape
+    taps = [ceil(k / s) for k in size]
     fill = [(0, t * s - k) for t, k in zip(taps, size, strict=True)]
     padded = np.pad(kernel, [(0, 0), (0, 0), *fill]).reshape(m, c, taps[0], s, taps[1], s)
     phases = padded.transpose(0, 1, 3, 5, 2, 4).reshape(m, c * s * s, *taps)  # (M, C·s·s, t, t)
-    # The last rows that the stride left over are not covered by any window: one more row of zeros where they might not fit.
-    more = [0 if t * s - k >= s - 1 else 1 for t, k in zip(taps, size, strict=True)]
-    ends = [t - 1 + extra for t, extra in zip(taps, more, strict=True)]
-    pads = [t - 1 for t in taps] + ends
-    stacked = op.Conv(dy, op.constant(_flipped(phases, group)), pads=pads, group=group)
-    return _crop(op, op.DepthToSpace(stacked, blocksize=s, mode="CRD"), win, x)
+    return op.Conv(dy, op.constant(_flipped(phases, group)), pads=[*(t - 1 for t in taps), *ends], group=group)
 
 
 def _conv_transpose(op: Ops, dy: ir.Value, w: ir.Value, win: Window, group: int, x: ir.Value) -> ir.Value:
@@ -93,12 +107,12 @@ def _conv_transpose(op: Ops, dy: ir.Value, w: ir.Value, win: Window, group: int,
     return _crop(op, spread, win, x)
 
 
-def _crop(op: Ops, spread: ir.Value, win: Window, x: ir.Value) -> ir.Value:
-    """The part of ``spread`` that lies on ``x``, without its padding."""
+def _crop(op: Ops, spread: ir.Value, win: Window, x: ir.Value, before: Sequence[int] = (0, 0)) -> ir.Value:
+    """The part of ``spread`` that lies on ``x``, without its padding and what else is before it."""
     axes = list(range(2, 2 + len(win.size)))
     if not any([*win.begin, *win.end]) and all(s == 1 for s in win.strides):
         return spread
-    begin = op.constant(win.begin)
+    begin = op.constant([b + more for b, more in zip_longest(win.begin, before, fillvalue=0)])
     size = op.constant(dims[2:]) if (dims := fixed_dims(x)) is not None else op.Shape(x, start=2)
     return op.Slice(spread, begin, op.Add(begin, size), op.constant(axes))
 
