@@ -15,6 +15,7 @@ from service.autodiff.relu_variants import DECONVNET, GUIDED
 from service.batcher import Batcher
 from service.engine import Array, Engine, Session
 from service.errors import InvalidParameter
+from service.layout import for_blocks
 from service.models.layers import Layer, image_layers
 from service.models.library import Model
 from service.objectives import PREDICTED, Term, class_score, weighted_terms
@@ -131,7 +132,8 @@ class Network:
         # Moving a Relu behind a pool changes nothing of the derivative, but it does of its variants.
         layers = [] if wrt in (None, manifest.input) else [str(wrt)]
         proto = self._prepared(size, layers, rewrite=rules == "exact")
-        return self._differentiate(class_score(proto, manifest, one_channel=not layers), wrt or manifest.input, _VARIANTS[rules])
+        scored = class_score(proto, manifest, one_channel=not layers)
+        return self._differentiate(scored, wrt or manifest.input, _VARIANTS[rules])
 
     def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> onnx.ModelProto:
         """The graph of `measure`: the network, the weighted terms, and the gradient of their sum."""
@@ -186,4 +188,5 @@ class Network:
 
     def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Mapping[str, Rule]) -> onnx.ModelProto:
         pool = {} if self.provider == "cpu" else {"MaxPool": Rule(max_pool_by_indices)}
+        model = for_blocks(model)
         return differentiate(model, of="score", wrt=wrt, rules=RULES | pool | dict(variant))

@@ -42,7 +42,8 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
     wanted = op.Unsqueeze(class_id, axis)
     chosen = op.Where(op.Less(wanted, 0), op.ArgMax(logits, axis=1, keepdims=1), wanted)
     names = [name for name in (manifest.logits, manifest.logits_before_relu) if name is not None]
-    scores = [_pick(op, values[name], chosen, one_channel) for name in names]
+    pick = _Picker(op, chosen, one_channel)
+    scores = [pick(values[name]) for name in names]
     score = op.Where(op.Greater(scores[0], 0), *scores) if len(scores) == 2 else scores[0]
     for name, value in (("chosen", chosen), ("score", score)):
         output = op.Squeeze(value, axis, _name=name)
@@ -149,18 +150,32 @@ def _squared_differences(op: Ops, x: ir.Value, axis: int) -> ir.Value:
     return op.ReduceSum(op.Mul(difference, difference), op.constant([1, 2, 3]), keepdims=0)
 
 
-def _pick(op: Ops, logits: ir.Value, chosen: ir.Value, one_channel: bool) -> ir.Value:
-    """The logit of the chosen class: (N, 1)."""
-    head = _convolutional_head(logits) if one_channel else None
-    if head is None:
-        return op.GatherElements(logits, chosen, axis=1)
-    convolution, kernel, relu = head
-    features, bias = convolution.inputs[0], convolution.inputs[2]
-    rows = op.constant(kernel[:, :, 0, 0])
-    weights = op.Gather(rows, chosen)  # (N, 1, C)
-    columns = op.Reshape(features, op.constant([0, kernel.shape[1], -1]))
-    channel = op.Add(op.MatMul(weights, columns), op.Unsqueeze(op.Gather(bias, chosen), op.constant([2])))  # (N, 1, H·W)
-    return op.ReduceMean(op.Relu(channel) if relu else channel, op.constant([2]), keepdims=0)
+class _Picker:
+    """Picks the logit of the chosen class (N, 1) from logits (N, classes) that may share a head."""
+
+    def __init__(self, op: Ops, chosen: ir.Value, one_channel: bool) -> None:
+        self._op = op
+        self._chosen = chosen
+        self._one_channel = one_channel
+        self._channels: dict[ir.Node, ir.Value] = {}
+
+    def __call__(self, logits: ir.Value) -> ir.Value:
+        head = _convolutional_head(logits) if self._one_channel else None
+        if head is None:
+            return self._op.GatherElements(logits, self._chosen, axis=1)
+        convolution, kernel, relu = head
+        if convolution not in self._channels:
+            self._channels[convolution] = self._channel(convolution, kernel)
+        channel = self._channels[convolution]
+        return self._op.ReduceMean(self._op.Relu(channel) if relu else channel, self._op.constant([2]), keepdims=0)
+
+    def _channel(self, convolution: ir.Node, kernel: npt.NDArray[np.floating]) -> ir.Value:
+        """The channel (N, 1, H·W) of the chosen class before the average."""
+        op, features, bias = self._op, convolution.inputs[0], convolution.inputs[2]
+        rows = op.constant(kernel[:, :, 0, 0])
+        weights = op.Gather(rows, self._chosen)  # (N, 1, C)
+        columns = op.Reshape(features, op.constant([0, kernel.shape[1], -1]))
+        return op.Add(op.MatMul(weights, columns), op.Unsqueeze(op.Gather(bias, self._chosen), op.constant([2])))
 
 
 def _convolutional_head(logits: ir.Value) -> tuple[ir.Node, npt.NDArray[np.floating], bool] | None:

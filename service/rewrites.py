@@ -54,13 +54,13 @@ def pool_before_relu(graph: ir.Graph) -> None:
     The gradients are the same too: a window whose largest element is positive has it at the same place, ties included, and a window without
     a positive element passes nothing in both forms.
     """
-    for pool, relu in _pairs(graph, "MaxPool", "Relu"):
+    for pool, relu in pairs(graph, "MaxPool", "Relu"):
         if len(pool.outputs) == 1:
             pooled, activated = pool.outputs[0], relu.outputs[0]
             pool.replace_input_with(0, relu.inputs[0])
             name, shape = pooled.name, pooled.shape
             pooled.name, activated.name = f"{name}/before_relu", f"{activated.name}/pooled"
-            _replace_uses(graph, pooled, activated, except_by=relu)
+            replace_uses(graph, pooled, activated, except_by=relu)
             relu.replace_input_with(0, pooled)
             graph.remove(relu)
             graph.insert_after(pool, relu)
@@ -69,13 +69,13 @@ def pool_before_relu(graph: ir.Graph) -> None:
 
 def pool_before_concat(graph: ir.Graph) -> None:
     """MaxPool(Concat(a, b)) over channels becomes Concat(MaxPool(a), MaxPool(b)): its gradient need not be cut in parts."""
-    for pool, concat in _pairs(graph, "MaxPool", "Concat"):
+    for pool, concat in pairs(graph, "MaxPool", "Concat"):
         if len(pool.outputs) == 1 and concat.attributes["axis"].as_int() == 1:
             pooled = pool.outputs[0]
             parts = [_pool_like(pool, part, f"{pooled.name}/{i}") for i, part in enumerate(concat.inputs)]
             joined = ir.node("Concat", [part.outputs[0] for part in parts], {"axis": 1}, name=f"{pooled.name}/joined")
             graph.insert_after(pool, [*parts, joined])
-            _replace_uses(graph, pooled, joined.outputs[0])
+            replace_uses(graph, pooled, joined.outputs[0])
             name, joined.outputs[0].shape, joined.outputs[0].type = pooled.name, pooled.shape, pooled.type
             graph.remove([pool, concat], safe=True)
             joined.outputs[0].name = name
@@ -93,7 +93,7 @@ def _pool_like(pool: ir.Node, x: ir.Value | None, name: str) -> ir.Node:
 
 def merge_pointwise(graph: ir.Graph) -> None:
     """A convolution without padding after a 1x1 convolution (a change of colours, say) is one convolution: W = W₂·W₁, b = b₂ + W₂·b₁."""
-    for second, first in _pairs(graph, "Conv", "Conv"):
+    for second, first in pairs(graph, "Conv", "Conv"):
         kernels = [constant_value(node.inputs[1]) for node in (second, first)]
         if kernels[0] is None or kernels[1] is None or not (_is_pointwise(first) and _is_plain(first) and _is_plain(second)):
             continue
@@ -107,7 +107,7 @@ def merge_pointwise(graph: ir.Graph) -> None:
         graph.remove(first)
 
 
-def _pairs(graph: ir.Graph, op_type: str, before: str) -> Iterator[tuple[ir.Node, ir.Node]]:
+def pairs(graph: ir.Graph, op_type: str, before: str) -> Iterator[tuple[ir.Node, ir.Node]]:
     """Nodes of the type ``op_type`` whose input comes from a node of the type ``before`` that nothing else reads."""
     for node in list(graph):
         x = node.inputs[0] if node.op_type == op_type else None
@@ -116,7 +116,8 @@ def _pairs(graph: ir.Graph, op_type: str, before: str) -> Iterator[tuple[ir.Node
             yield node, producer
 
 
-def _replace_uses(graph: ir.Graph, old: ir.Value, new: ir.Value, except_by: ir.Node | None = None) -> None:
+def replace_uses(graph: ir.Graph, old: ir.Value, new: ir.Value, except_by: ir.Node | None = None) -> None:
+    """Let all nodes but one read ``new`` instead of ``old``, and the graph return it."""
     for use in list(old.uses()):
         if use.node is not except_by:
             use.node.replace_input_with(use.idx, new)

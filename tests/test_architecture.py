@@ -9,7 +9,7 @@ SERVICE = Path(__file__).parents[1] / "service"
 LAYERS = [
     {"errors", "__init__", "timing", "png", "metrics", "logs", "tracing"},
     {"autodiff"},
-    {"settings", "models", "images", "engine", "attribution", "objectives", "rewrites"},
+    {"settings", "models", "images", "engine", "attribution", "objectives", "rewrites", "layout"},
     {"batcher", "synthesis", "jobs", "sessions", "importing"},
     {"network"},
     {"networks", "checking"},

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from service.autodiff.ops import Ops
-from service.autodiff.shapes import fixed_dims, shape_of
+from service.autodiff.shapes import fixed_dims
 
 _KEY = "phases"
 
@@ -15,12 +15,11 @@ _KEY = "phases"
 class Phases:
     """An image (N, C, H, W): its element (s·i + r − begin) along each axis is element i of the phase r.
 
-    All phases have the same size; what they hold beyond the image is zero. channels: C.
+    All phases have the same size; what they hold beyond the image is zero.
     """
 
     strides: tuple[int, int]
     begin: tuple[int, int]
-    channels: int
     parts: Mapping[tuple[int, int], ir.Value]
 
 
@@ -36,10 +35,10 @@ def interleaved(op: Ops, phases: Phases, like: ir.Value) -> ir.Value:
     With channels last, so that whole vectors of channels are moved.
     """
     columns = [
-        _joined(op, [op.Transpose(phases.parts[r, c], perm=[0, 2, 3, 1]) for c in range(phases.strides[1])], 2, phases.channels)
+        _joined(op, [op.Transpose(phases.parts[r, c], perm=[0, 2, 3, 1]) for c in range(phases.strides[1])], 2)
         for r in range(phases.strides[0])
     ]
-    whole = _joined(op, columns, 1, phases.channels)
+    whole = _joined(op, columns, 1)
     begin, dims = op.constant(phases.begin), fixed_dims(like)
     size = op.constant(dims[2:]) if dims is not None else op.Shape(like, start=2)
     image = op.Transpose(op.Slice(whole, begin, op.Add(begin, size), op.constant([1, 2])), perm=[0, 3, 1, 2])
@@ -47,7 +46,7 @@ def interleaved(op: Ops, phases: Phases, like: ir.Value) -> ir.Value:
     return image
 
 
-def _joined(op: Ops, parts: list[ir.Value], axis: int, channels: int) -> ir.Value:
+def _joined(op: Ops, parts: list[ir.Value], axis: int) -> ir.Value:
     """Element s·i + r along the axis of (N, H, W, C) is element i of part r."""
     if len(parts) == 1:
         return parts[0]

@@ -33,22 +33,8 @@ def concat(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
         return [dy]
     sizes = [dim(op, operand(node, i), axis) for i in range(parts)]
     known = [constant_value(size) for size in sizes]
-    if axis == 1 and all(k is not None for k in known) and (cut := _convolutions(op, dy, [int(k[0]) for k in known if k is not None])):
-        return cut
     split = op.Concat(*sizes, axis=0) if any(k is None for k in known) else op.constant(np.concatenate(known))  # type: ignore[arg-type]
     return op.several("Split", parts, dy, split, axis=axis)
-
-
-def _convolutions(op: Ops, dy: ir.Value, channels: list[int]) -> list[ir.Value]:
-    """The sections of ``dy`` as convolutions of their own, if ``dy`` comes from one: cutting the kernel is free, cutting ``dy`` is not."""
-    node = dy.producer()
-    if node is None or node.op_type != "Conv" or len(node.inputs) != 2 or node.attributes.get_int("group", 1) != 1:
-        return []
-    kernel = constant_value(node.inputs[1])
-    if kernel is None:
-        return []
-    ends = np.cumsum(channels)[:-1]
-    return [op.Conv(node.inputs[0], op.constant(part), **node.attributes) for part in np.split(kernel, ends)]
 
 
 @vjp("Split")

@@ -76,7 +76,9 @@ def _sub_pixel(op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], win: Win
 
     Where dy itself is known in phases, dy[p·q + o], it is the sum of those with stride s·p and the kernel moved by s·o.
     """
-    phases = phases_of(dy) or Phases((1, 1), (0, 0), len(kernel), {(0, 0): dy})
+    phases = phases_of(dy)
+    if phases is None or len(set(phases.strides)) > 1:
+        phases = Phases((1, 1), (0, 0), {(0, 0): dy})
     s = win.strides[0]
     stride = s * phases.strides[0]
     ends = [ceil((k - 1) / stride) for k in win.size]  # so many more rows hold what the stride left over
@@ -107,7 +109,7 @@ def _conv_transpose(op: Ops, dy: ir.Value, w: ir.Value, win: Window, group: int,
     return _crop(op, spread, win, x)
 
 
-def _crop(op: Ops, spread: ir.Value, win: Window, x: ir.Value, before: Sequence[int] = (0, 0)) -> ir.Value:
+def _crop(op: Ops, spread: ir.Value, win: Window, x: ir.Value, before: Sequence[int] = ()) -> ir.Value:
     """The part of ``spread`` that lies on ``x``, without its padding and what else is before it."""
     axes = list(range(2, 2 + len(win.size)))
     if not any([*win.begin, *win.end]) and all(s == 1 for s in win.strides):

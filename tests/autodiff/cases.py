@@ -129,6 +129,10 @@ CASES: list[Case] = [
         ]
     ],
     *_pool("MaxPool"),
+    # In whole blocks of channels, where comparisons are used.
+    Case("MaxPool-blocks", "y = MaxPool<kernel_shape=[3,3], strides=[2,2]>(x)", {"x": (2, 16, 7, 8)}),
+    Case("MaxPool-blocks-disjoint", "y = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x)", {"x": (1, 32, 6, 7)}),
+    Case("MaxPool-blocks-padded", "y = MaxPool<kernel_shape=[3,2], strides=[2,1], pads=[1,0,1,1]>(x)", {"x": (1, 16, 7, 6)}),
     Case("MaxPool-dilated", "y = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x)", {"x": (1, 2, 6, 7)}),
     *_pool("AveragePool"),
     Case(

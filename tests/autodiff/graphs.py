@@ -1,6 +1,6 @@
 """Building small graphs from text, and differentiating them numerically."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,15 +24,18 @@ def graph(
     inputs: Mapping[str, Array],
     constants: Mapping[str, Array] | None = None,
     dtype: str = "double",
-    symbolic: bool = False,
+    symbolic: bool | Collection[int] = False,
     opset: int = 18,
 ) -> onnx.ModelProto:
-    """A model whose body computes ``y``. With ``symbolic`` every size is a symbol of its own."""
+    """A model whose body computes ``y``. symbolic: the axes whose sizes are symbols of their own, or whether all are."""
     constants = constants or {}
+
+    def is_symbolic(axis: int) -> bool:
+        return symbolic if isinstance(symbolic, bool) else axis in symbolic
 
     def declare(name: str, array: Array) -> str:
         kind = {"f": dtype, "i": "int64", "b": "bool"}[array.dtype.kind]
-        dims = [f"{name}_{i}" if symbolic else str(d) for i, d in enumerate(array.shape)]
+        dims = [f"{name}_{i}" if is_symbolic(i) else str(d) for i, d in enumerate(array.shape)]
         return f"{kind}[{','.join(dims)}] {name}" if dims else f"{kind} {name}"
 
     arguments = ", ".join(declare(k, v) for k, v in inputs.items())
