@@ -26,7 +26,7 @@ def run(network: Network, job: Job, inputs: Mapping[str, bytes]) -> Run:
 
 def _advances(network: Network, job: Job, pixels: images.Pixels, explanation: list[Explanation]) -> Iterator[Advance]:
     parameters = job.parameters
-    photograph = Photograph(pixels, (pixels.shape[1], pixels.shape[0]))
+    photograph = Photograph.of(pixels)
     (fitted,) = fit_all(network, [photograph], parameters["resize"], Stopwatch())
     question = question_of(network, parameters["method"], parameters["values"], job.class_id, parameters["other_class_id"])
     for done in explain_stepwise(network, photograph, fitted, question, background=True):

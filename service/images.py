@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from math import ceil
 from typing import Literal
 
@@ -32,14 +32,29 @@ Image.MAX_IMAGE_PIXELS = None  # `decode` judges the size itself, before any pix
 
 @dataclass(frozen=True)
 class Photograph:
-    """A decoded picture. pixels: uint8 (H, W, 3), maybe scaled down. size: width and height of the picture as it was sent, upright."""
+    """A decoded picture. image: RGB, maybe scaled down. size: width and height of the picture as it was sent, upright."""
 
-    pixels: Pixels
+    image: Image.Image
     size: tuple[int, int]
 
+    @classmethod
+    def of(cls, pixels: Pixels) -> "Photograph":
+        """A picture that was not scaled down."""
+        return cls(Image.fromarray(pixels), (pixels.shape[1], pixels.shape[0]))
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """(H, W, 3)."""
+        return np.asarray(self.image)
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """All of it: left, upper, right and lower corner."""
+        return (0, 0, *self.image.size)
+
     def in_full(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """A box of ``pixels`` in pixels of the picture as it was sent."""
-        height, width = self.pixels.shape[:2]
+        """A box of the image in pixels of the picture as it was sent."""
+        width, height = self.image.size
         x, y = self.size[0] / width, self.size[1] / height
         left, upper, right, lower = box
         return round(left * x), round(upper * y), round(right * x), round(lower * y)
@@ -64,8 +79,8 @@ def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograp
                 image.draft("RGB", (ceil(width * scale), ceil(height * scale)))
             image.load()
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # by a quarter
-            pixels = np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
-            return Photograph(pixels, (height, width) if turned else (width, height))
+            ImageOps.exif_transpose(image, in_place=True)
+            return Photograph(_to_rgb(image), (height, width) if turned else (width, height))
     except TooLarge:
         raise
     except Exception as error:
@@ -106,14 +121,13 @@ class Fitted:
     box: tuple[int, int, int, int]
 
 
-def fit(photograph: Pixels, size: int, short_side: int, how: Resize) -> Fitted:
+def fit(photograph: Photograph, size: int, short_side: int, how: Resize) -> Fitted:
     """Scale a photograph for a network that was trained on squares of ``size``.
 
     ``squash``: the whole picture to the square. ``crop``: the short side to ``short_side``, then the central square. ``native``: the short
     side to ``size``, aspect ratio kept.
     """
-    height, width = photograph.shape[:2]
-    whole = (0, 0, width, height)
+    (width, height), whole = photograph.image.size, photograph.box
     if how == "squash":
         return Fitted(_scaled(photograph, (size, size), whole), whole)
     if how == "crop":
@@ -127,17 +141,16 @@ def fit(photograph: Pixels, size: int, short_side: int, how: Resize) -> Fitted:
     return Fitted(_scaled(photograph, (round(width * scale), round(height * scale)), whole), whole)
 
 
-def _scaled(photograph: Pixels, size: tuple[int, int], box: tuple[int, int, int, int]) -> Floats:
-    image = Image.fromarray(photograph)
-    if size != image.size or box != (0, 0, *image.size):
+def _scaled(photograph: Photograph, size: tuple[int, int], box: tuple[int, int, int, int]) -> Floats:
+    image = photograph.image
+    if size != image.size or box != photograph.box:
         image = image.resize(size, Image.Resampling.BILINEAR, box=box)
     return np.ascontiguousarray(np.asarray(image, np.float32).transpose(2, 0, 1) / np.float32(255))
 
 
-def cut(photograph: Pixels, box: tuple[int, int, int, int], max_side: int) -> Pixels:
+def cut(photograph: Photograph, box: tuple[int, int, int, int], max_side: int) -> Pixels:
     """The part of the photograph in the box, scaled down so that no side is longer than ``max_side``."""
-    left, upper, right, lower = box
-    part = Image.fromarray(photograph[upper:lower, left:right])
+    part = photograph.image.crop(box)
     part.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return np.asarray(part)
 

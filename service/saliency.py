@@ -98,7 +98,7 @@ def fit_all(network: Network, photographs: Sequence[Photograph], resize: Resize,
     """Scale each photograph for the network."""
     manifest = network.model.manifest
     with watch.stage("resize"):
-        return [images.fit(photograph.pixels, manifest.size, manifest.resize, resize) for photograph in photographs]
+        return [images.fit(photograph, manifest.size, manifest.resize, resize) for photograph in photographs]
 
 
 def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> list[Floats]:
@@ -218,7 +218,7 @@ def _signed(explanation: Explanation, sign: Sign | None) -> Floats:
 
 
 def _over_photograph(explanation: Explanation, heat: Floats, style: Style) -> Pixels:
-    seen = images.cut(explanation.photograph.pixels, explanation.fitted.box, style.max_side)
+    seen = images.cut(explanation.photograph, explanation.fitted.box, style.max_side)
     overlay = images.overlay(seen, heat, style.colormap, style.opacity)
     if style.output == "overlay":
         return overlay

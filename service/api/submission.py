@@ -85,7 +85,7 @@ def _prepared(data: bytes, parameters: FromPhotograph, network: Network, setting
     photograph = images.decode(data, settings.max_pixels, 2 * parameters.size)
     manifest = network.model.manifest
     border = round(parameters.size * manifest.resize / manifest.size)
-    fitted = images.fit(photograph.pixels, parameters.size, border, parameters.resize).pixels
+    fitted = images.fit(photograph, parameters.size, border, parameters.resize).pixels
     network.check_size(*fitted.shape[1:])
     return images.encode_png(to_pixels(fitted))
 
@@ -93,7 +93,7 @@ def _prepared(data: bytes, parameters: FromPhotograph, network: Network, setting
 def photograph_of(data: bytes, network: Network, settings: Settings) -> bytes:
     """The photograph of a saliency job, as a PNG to be stored: no larger than what will be drawn."""
     photograph = images.decode(data, settings.max_pixels, enough_for(network, settings.max_side))
-    return images.encode_png(images.cut(photograph.pixels, (0, 0, *photograph.pixels.shape[1::-1]), 2 * settings.max_side))
+    return images.encode_png(images.cut(photograph, photograph.box, 2 * settings.max_side))
 
 
 def fingerprint(body: str, files: dict[str, bytes]) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, QueryParams, UploadFile
 from starlette.exceptions import HTTPException
 
 from service.errors import InvalidParameter, TooLarge, UnsupportedMedia
@@ -15,6 +16,7 @@ from service.errors import InvalidParameter, TooLarge, UnsupportedMedia
 P = TypeVar("P", bound=BaseModel)
 FIELD = "image"
 MAX_FIELDS = 32
+MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 
 
 @dataclass(frozen=True)
@@ -113,29 +115,48 @@ def _too_many(max_images: int) -> TooLarge:
     return TooLarge(f"a request holds at most {max_images} images; send several requests")
 
 
-def merged(parameters: P, fields: Mapping[str, str | list[str]]) -> P:
-    """The query parameters with the form fields laid over them, validated the same way."""
-    if not fields:
-        return parameters
-    values: dict[str, Any] = {**parameters.model_dump(exclude_unset=True), **fields}
+async def read_request(request: Request, parameters: type[P], max_images: int) -> tuple[list[bytes], P]:
+    """The images of the request, and its parameters: those of the query with the form fields laid over them.
+
+    Raises what `read_upload` does, and `RequestValidationError`.
+    """
+    query = request.scope["query_string"]
+    found = _from_query(parameters, query) if len(query) > MAX_KEPT_QUERY else _kept(parameters, query)
+    upload = await read_upload(request, max_images)
+    if upload.fields:
+        found = _validated(parameters, {**found.model_dump(exclude_unset=True), **upload.fields}, "form")
+    return upload.files, found
+
+
+def _from_query(parameters: type[P], query: bytes) -> P:
+    texts: dict[str, list[str]] = {}
+    for name, value in QueryParams(query).multi_items():
+        texts.setdefault(name, []).append(value)
+    return _validated(parameters, _joined(texts), "query")
+
+
+@lru_cache(maxsize=256)
+def _kept(parameters: type[BaseModel], query: bytes) -> Any:
+    """The same, remembered: clients send the same query with every photograph, and parameters do not change."""
+    return _from_query(parameters, query)
+
+
+def _validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
     try:
-        return type(parameters).model_validate(values)
+        return parameters.model_validate(values)
     except ValidationError as error:
-        located = [{**e, "loc": ("form", *e["loc"])} for e in error.errors()]
-        raise RequestValidationError(located) from error
+        raise RequestValidationError([{**e, "loc": (place, *e["loc"])} for e in error.errors()]) from error
 
 
-def request_body(parameters: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI description of what `read_upload` reads, with the parameters as form fields."""
-    schema = parameters.model_json_schema()
+def request_described(parameters: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI description of what `read_request` reads: the parameters in the query or as form fields beside the image."""
+    properties = parameters.model_json_schema()["properties"]
     image = {"type": "string", "format": "binary"}
-    form = {
-        "type": "object",
-        "required": [FIELD],
-        "properties": {
-            FIELD: {"type": "array", "items": image, "description": "One or several image files."},
-            **schema["properties"],
-        },
-    }
+    files = {"type": "array", "items": image, "description": "One or several image files."}
+    form = {"type": "object", "required": [FIELD], "properties": {FIELD: files, **properties}}
     content = {"multipart/form-data": {"schema": form}, "image/*": {"schema": image}}
-    return {"requestBody": {"required": True, "content": content}}
+    query = [
+        {"name": name, "in": "query", "required": False, "schema": schema, "description": schema.get("description", "")}
+        for name, schema in properties.items()
+    ]
+    return {"requestBody": {"required": True, "content": content}, "parameters": query}

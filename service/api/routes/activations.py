@@ -1,8 +1,6 @@
 """`POST /activations`: what the layers of the network see in a photograph."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service import images
 from service.activations import Activation, activations, grid
@@ -12,7 +10,7 @@ from service.api.negotiation import JSON, NPY, PNG, negotiate
 from service.api.parameters import ActivationParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.schemas import ActivationAnswer
-from service.api.uploads import merged, read_upload, request_body
+from service.api.uploads import read_request, request_described
 from service.errors import InvalidParameter
 from service.network import Network
 from service.saliency import enough_for, fit_all, read
@@ -24,24 +22,23 @@ router = APIRouter(tags=["photographs"])
 @router.post(
     "/activations",
     responses={200: {"model": ActivationAnswer, "content": {PNG: BINARY, NPY: BINARY}}, **RESPONSES},
-    openapi_extra=request_body(ActivationParameters),
+    openapi_extra=request_described(ActivationParameters),
 )
-async def show_activations(request: Request, services: ServicesDep, query: Annotated[ActivationParameters, Query()]) -> Response:
+async def show_activations(request: Request, services: ServicesDep) -> Response:
     """The feature maps of layers.
 
     `Accept: image/png` gives a grid of the strongest maps of one layer, `application/x-npy` all numbers of one layer (float32, channels x
     height x width), `application/json` a summary and a grid of every layer asked for.
     """
     media = negotiate(request, JSON, PNG, NPY)
-    upload = await read_upload(request, 1)
-    parameters = merged(query, upload.fields)
+    files, parameters = await read_request(request, ActivationParameters, 1)
     network = services.network(parameters.model)
     layers = parameters.layer or (list(network.listed_layers) if media == JSON else [network.cam_layer])
     for name in layers:
         network.layer(name)
     if media != JSON and len(layers) > 1:
         raise InvalidParameter(f"{media} holds one layer, {len(layers)} were asked for; ask for {JSON} or one layer at a time")
-    return await services.work(lambda: _answer(network, upload.files, layers, parameters, media, services.settings.max_pixels))
+    return await services.work(lambda: _answer(network, files, layers, parameters, media, services.settings.max_pixels))
 
 
 def _answer(

@@ -1,8 +1,6 @@
 """`POST /evaluate`: how much a saliency map can be trusted."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service.api.answers import evaluation_result, meta
 from service.api.deps import ServicesDep
@@ -10,7 +8,7 @@ from service.api.negotiation import JSON, PNG, negotiate
 from service.api.parameters import EvaluateParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.schemas import EvaluateAnswer
-from service.api.uploads import merged, read_upload, request_body
+from service.api.uploads import read_request, request_described
 from service.errors import InvalidParameter
 from service.evaluation import evaluate, runs_needed
 from service.network import Network
@@ -24,20 +22,19 @@ router = APIRouter(tags=["photographs"])
 @router.post(
     "/evaluate",
     responses={200: {"model": EvaluateAnswer, "content": {PNG: BINARY}}, **RESPONSES},
-    openapi_extra=request_body(EvaluateParameters),
+    openapi_extra=request_described(EvaluateParameters),
 )
-async def evaluate_method(request: Request, services: ServicesDep, query: Annotated[EvaluateParameters, Query()]) -> Response:
+async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     """Put a method to the test on a photograph.
 
     Deletion and insertion (Petsiuk et al. 2018) against random and edge-detector baselines, completeness, and the cascading randomization
     of the weights (Adebayo et al. 2018). `application/json` gives the curves, `image/png` a plot. It takes some seconds.
     """
     media = negotiate(request, JSON, PNG)
-    upload = await read_upload(request, 1)
-    parameters = merged(query, upload.fields)
+    files, parameters = await read_request(request, EvaluateParameters, 1)
     network = services.network(parameters.model)
     question = question_of(network, parameters.method, parameters.method_values, parameters.class_id, parameters.other_class_id)
-    return await services.work(lambda: _answer(network, upload.files, question, parameters, media, services.settings))
+    return await services.work(lambda: _answer(network, files, question, parameters, media, services.settings))
 
 
 def _answer(

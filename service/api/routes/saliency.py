@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
 from service.api.access import CallerDep
 from service.api.answers import meta, npy, saliency_result, style
@@ -13,7 +13,7 @@ from service.api.parameters import SaliencyParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.schemas import SaliencyAnswer
 from service.api.submission import accepted, fingerprint, photograph_of, submitted
-from service.api.uploads import merged, read_upload, request_body
+from service.api.uploads import read_request, request_described
 from service.errors import InvalidParameter
 from service.explaining import KIND
 from service.images import Fitted
@@ -34,12 +34,11 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/saliency", responses=ANSWERS | RESPONSES, openapi_extra=request_body(SaliencyParameters))
+@router.post("/saliency", responses=ANSWERS | RESPONSES, openapi_extra=request_described(SaliencyParameters))
 async def explain_photographs(
     request: Request,
     services: ServicesDep,
     owner: CallerDep,
-    query: Annotated[SaliencyParameters, Query()],
     idempotency_key: Annotated[str | None, Header(max_length=255, description="With `mode=job`, as for `POST /visualize`.")] = None,
 ) -> Response:
     """A heatmap of the pixels that the score of a class depends on.
@@ -52,22 +51,22 @@ async def explain_photographs(
     raw map at `/visualize/{id}/artifacts/map.npy`.
     """
     media = negotiate(request, JSON, PNG, NPY)
-    upload = await read_upload(request, services.settings.max_images)
-    parameters = merged(query, upload.fields).completed(media)
+    files, parameters = await read_request(request, SaliencyParameters, services.settings.max_images)
+    parameters = parameters.completed(media)
     network = services.network(parameters.model)
     wanted: list[int | None] = [*parameters.class_id] if parameters.class_id else [None]
     questions = [
         question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id) for class_id in wanted
     ]
     if parameters.mode == "job":
-        return await _as_jobs(services, network, upload.files, questions, parameters, idempotency_key, owner)
-    if media != JSON and len(upload.files) > 1:
-        raise InvalidParameter(f"{media} holds one image, {len(upload.files)} were sent; ask for {JSON} or send one at a time")
+        return await _as_jobs(services, network, files, questions, parameters, idempotency_key, owner)
+    if media != JSON and len(files) > 1:
+        raise InvalidParameter(f"{media} holds one image, {len(files)} were sent; ask for {JSON} or send one at a time")
     if media == NPY and len(questions) > 1:
         raise InvalidParameter(
             f"{media} holds the map of one class, {len(questions)} were asked for; ask for {JSON} or one class at a time"
         )
-    return await services.work(lambda: _answer(network, upload.files, questions, parameters, media, services.settings))
+    return await services.work(lambda: _answer(network, files, questions, parameters, media, services.settings))
 
 
 async def _as_jobs(
