@@ -50,7 +50,6 @@ def _joined(op: Ops, parts: list[ir.Value], axis: int) -> ir.Value:
     """Element s·i + r along the axis of (N, H, W, C) is element i of part r."""
     if len(parts) == 1:
         return parts[0]
-    after = op.constant([axis + 1])
-    stacked = op.Concat(*(op.Unsqueeze(part, after) for part in parts), axis=axis + 1)
+    stacked = op.Concat(*parts, axis=axis + 1)  # s elements of each, one behind the other, where the next axis begins
     shape = [op.Shape(parts[0], end=axis), op.constant([-1]), op.Shape(parts[0], start=axis + 1)]
     return op.Reshape(stacked, op.Concat(*shape, axis=0))

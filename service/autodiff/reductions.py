@@ -1,11 +1,12 @@
 """Rules of reductions and of the soft maximum."""
 
+import numpy as np
 import onnx_ir as ir
 
 from service.autodiff.elementwise import mask
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dtype, operand, rank, shape_of
+from service.autodiff.shapes import dtype, fixed_dims, operand, rank, shape_of
 
 
 def _stretch(op: Ops, node: ir.Node, reduced: ir.Value) -> ir.Value:
@@ -30,7 +31,11 @@ def reduce_sum(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 def reduce_mean(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dx = dy / n at each of the n elements averaged."""
     x, y = operand(node, 0), node.outputs[0]
-    share = op.Div(op.CastLike(op.Size(y), dy), op.CastLike(op.Size(x), dy))
+    before, after = fixed_dims(x), fixed_dims(y)
+    if before is not None and after is not None:
+        share = op.constant(np.prod(after) / np.prod(before), like=dy)
+    else:
+        share = op.Div(op.CastLike(op.Size(y), dy), op.CastLike(op.Size(x), dy))
     return [op.Expand(_stretch(op, node, op.Mul(dy, share)), shape_of(op, x)), None]
 
 
