@@ -1,6 +1,5 @@
 """`POST /saliency` over HTTP against what the engine alone does on the same cores. Run: python -m tests.benchmarks.http."""
 
-import io
 import os
 import re
 import subprocess
@@ -16,33 +15,19 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from service.api.negotiation import JSON, NPY, PNG
 from service.batcher import Batcher
 from service.engine import Engine
 from service.models.build import build
 from service.networks import Networks
-from tests.benchmarks.measure import table
+from tests.benchmarks.measure import rate, table
 from tests.conftest import PHOTOGRAPHS, Server
 
 CORES = os.cpu_count() or 1
 REQUESTS = 160
-
-
-def engine_rate(models: Path) -> float:
-    """Images per second of the engine alone."""
-    networks = Networks(models, Engine("cpu"), Batcher(CORES, 1, 1000, 600), 2**32, "squeezenet1_1")
-    network, image = networks["squeezenet1_1"], np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
-    network.warm_up()
-    best = 0.0
-    for _ in range(3):
-        threads = [Thread(target=lambda: [network.evaluate(image) for _ in range(REQUESTS // 16)]) for _ in range(16)]
-        start = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        best = max(best, REQUESTS / (time.perf_counter() - start))
-    networks.close()
-    return best
+ROUNDS = 5
+ANSWERS = [(NPY, "heatmap"), (PNG, "heatmap"), (PNG, "overlay"), (JSON, "heatmap")]
+STAGES = ["decode", "resize", "run", "colour", "encode"]
 
 
 # A process of its own, and a light one, on bare sockets: it shares the cores with the server.
@@ -127,41 +112,53 @@ def stages(server: Server, photograph: Path, accept: str, output: str) -> dict[s
     return {name: median(values) for name, values in found.items()}
 
 
+def photographs(folder: Path) -> dict[str, Path]:
+    """A photograph as it is, and one that has the size of the network already."""
+    cat = Image.open(PHOTOGRAPHS / "chelsea.png").convert("RGB")
+    files = {}
+    for picture in (cat, cat.resize((224, 224))):
+        name = f"{picture.width} x {picture.height}"
+        files[name] = folder / f"{picture.width}.jpg"
+        picture.save(files[name], "JPEG", quality=90)
+    return files
+
+
 def main() -> None:
     """Print the tables."""
+    image = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         build(folder / "models")
-        photograph = folder / "cat.jpg"
-        buffer = io.BytesIO((PHOTOGRAPHS / "chelsea.png").read_bytes())
-        Image.open(buffer).convert("RGB").save(photograph, "JPEG", quality=90)
-        started = time.perf_counter()
+        files = photographs(folder)
+        networks = Networks(folder / "models", Engine("cpu"), Batcher(CORES, 1, 1000, 600), 2**32, "squeezenet1_1")
+        network = networks["squeezenet1_1"]
+        network.warm_up()
         server = Server("--models-dir", str(folder / "models"), "--data-dir", name, "--threads", "0", "--no-worker")
         while server.client.get("/readyz").status_code != 200:
             time.sleep(0.01)
-        ready = time.perf_counter() - started
-        alone = engine_rate(folder / "models")
         rows: list[list[object]] = []
         costs: list[list[object]] = []
-        for accept, output in (
-            ("application/x-npy", "heatmap"),
-            ("image/png", "heatmap"),
-            ("image/png", "overlay"),
-            ("application/json", "heatmap"),
-        ):
-            load(server, photograph, accept, output, 16)
-            for callers in (1, 16):
-                rate, p50, p99 = max(load(server, photograph, accept, output, callers) for _ in range(3))
-                rows.append([accept, output, callers, rate, p50, p99, p99 / p50, rate / alone])
-            spent = stages(server, photograph, accept, output)
-            costs.append([accept, output, *(spent.get(stage, 0.0) for stage in ("decode", "resize", "run", "colour", "encode"))])
-        print(f"engine alone: {alone:.1f} images/s; start to ready {ready:.2f} s; resident {server.resident_mib():.0f} MiB")
-        columns = ["answer", "output", "callers", "requests/s", "p50 ms", "p99 ms", "p99 / p50", "of the engine"]
-        table("POST /saliency, JPEG of 451 x 300", columns, rows)
-        table("Stages of one request, ms", ["answer", "output", "decode", "resize", "run", "colour", "encode"], costs)
-        p50, p99, most = responsiveness(server, photograph)
+        for size, photograph in files.items():
+            for accept, output in ANSWERS:
+                load(server, photograph, accept, output, 16)
+                found = []
+                for _ in range(ROUNDS):
+                    alone = rate(lambda: network.evaluate(image), 16, REQUESTS)
+                    found.append([(*load(server, photograph, accept, output, callers), alone) for callers in (1, 16)])
+                for i, callers in enumerate((1, 16)):
+                    each = [measured[i] for measured in found]
+                    requests, p50, p99, alone = (median(column) for column in zip(*each, strict=True))
+                    share = median(one[0] / one[3] for one in each)
+                    rows.append([size, accept, output, callers, requests, p50, p99, p99 / p50, alone, share])
+                spent = stages(server, photograph, accept, output)
+                costs.append([size, accept, output, *(spent.get(stage, 0.0) for stage in STAGES)])
+        columns = ["JPEG", "answer", "output", "callers", "requests/s", "p50 ms", "p99 ms", "p99 / p50", "engine alone/s", "of the engine"]
+        table("POST /saliency, the client on the same cores", columns, rows)
+        table("Stages of one request, ms", ["JPEG", "answer", "output", *STAGES], costs)
+        p50, p99, most = responsiveness(server, files["451 x 300"])
         print(f"\nGET /healthz while 16 callers ask for overlays: p50 {p50:.1f} ms, p99 {p99:.1f} ms, maximum {most:.1f} ms")
         server.stop()
+        networks.close()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from statistics import median
 
 from service.client import Client
 from service.models.build import build
+from tests.benchmarks.measure import table
 from tests.conftest import PHOTOGRAPHS, Server
 
 
@@ -22,9 +23,10 @@ def milliseconds(function: Callable[[], object], times: int) -> float:
 
 
 def side_by_side(models: Path, folder: Path) -> None:
-    """Eight jobs at the same time against one after the other."""
-    seconds, pictures = {}, {}
-    for concurrency in (1, 8):
+    """Jobs at the same time against one after the other."""
+    rows: list[list[object]] = []
+    first: list[bytes] = []
+    for concurrency in (1, 2, 4, 8):
         flags = ("--models-dir", str(models), "--data-dir", str(folder / str(concurrency)), "--threads", "0")
         server = Server(*flags, "--job-concurrency", str(concurrency))
         with Client(server.url) as client:
@@ -33,11 +35,13 @@ def side_by_side(models: Path, folder: Path) -> None:
             batch = client.submit([76, 187, 366, 530, 604, 683, 1, 2], iterations=100, seed=1, preview_every=0)
             for job in batch.data:  # type: ignore[union-attr]
                 client.wait(job.id)
-            seconds[concurrency] = time.perf_counter() - start
-            pictures[concurrency] = [client.image(job.id) for job in batch.data]  # type: ignore[union-attr]
+            seconds = time.perf_counter() - start
+            pictures = [client.image(job.id) for job in batch.data]  # type: ignore[union-attr]
+            resident = server.resident_mib()
         server.stop()
-    same = "the same bytes" if pictures[1] == pictures[8] else "different bytes"
-    print(f"\n8 jobs of 100 steps: {seconds[1]:.1f} s one after the other, {seconds[8]:.1f} s together ({same})")
+        first = first or pictures
+        rows.append([concurrency, seconds, seconds / 8, resident, "yes" if pictures == first else "no"])
+    table("8 jobs of 100 steps", ["at the same time", "s", "s per job", "resident MiB", "same bytes"], rows)
 
 
 def main() -> None:

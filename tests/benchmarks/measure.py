@@ -3,18 +3,43 @@
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
+from threading import Thread
+
+PAUSE = 0.05  # seconds after which the threads of the one before have stopped spinning
 
 
-def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 3) -> dict[str, float]:
-    """Median duration of each in milliseconds; they take turns, so that a slow moment hits all."""
+def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, float]:
+    """Median duration of each in milliseconds.
+
+    They take turns, so that a slow moment hits all. Before each measured call there are a pause and one not measured: the threads of
+    PyTorch and of ONNX Runtime spin for a while after their work, and would take the cores from whoever comes next.
+    """
     durations: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(rounds + warm_up):
         for name, function in functions.items():
+            time.sleep(PAUSE)
+            function()
             start = time.perf_counter()
             function()
             if turn >= warm_up:
                 durations[name].append((time.perf_counter() - start) * 1e3)
     return {name: median(times) for name, times in durations.items()}
+
+
+def rate(function: Callable[[], object], callers: int, calls: int) -> float:
+    """Calls per second of so many threads together."""
+
+    def work() -> None:
+        for _ in range(calls // callers):
+            function()
+
+    threads = [Thread(target=work) for _ in range(callers)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return calls // callers * callers / (time.perf_counter() - start)
 
 
 def table(title: str, columns: list[str], rows: list[list[object]]) -> None:
