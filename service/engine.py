@@ -1,5 +1,6 @@
 """Running ONNX graphs. The only module that imports onnxruntime."""
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -18,6 +19,11 @@ _PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
 }
 _SHORT = {long: short for short, long in _PROVIDERS.items()}
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Session:
@@ -51,7 +57,7 @@ class Engine:
 
     def __init__(self, providers: str = "auto", threads: int = 0) -> None:
         _share_memory()
-        self._threads = threads
+        self._threads = threads or cores()  # not the runtime's own 0: that pins threads to cores, on which others may be just then
         self._providers = _usable(providers)
         self.provider = _SHORT[self._providers[0]]
 

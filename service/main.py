@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -23,7 +22,7 @@ from service.api.problems import REFUSALS
 from service.api.routes import activations, classify, evaluate, health, methods, metrics, models, saliency, session, visualize
 from service.batcher import Batcher
 from service.checking import Limits, check_in_child
-from service.engine import Engine
+from service.engine import Engine, cores
 from service.jobs.office import open_office, worker
 from service.networks import Networks
 from service.settings import Settings
@@ -87,7 +86,7 @@ def open_networks(settings: Settings) -> Networks:
     """The networks of the settings. Raises `ModelError`, `NotFound` or `EngineError` when nothing could be served."""
     engine = Engine(settings.providers, settings.threads)
     on_cpu = engine.provider == "cpu"
-    lanes = settings.lanes or (os.cpu_count() or 1 if on_cpu else 1)
+    lanes = settings.lanes or (cores() if on_cpu else 1)
     batcher = Batcher(lanes, settings.max_batch or (1 if on_cpu else 32), settings.max_queue, settings.run_seconds)
     limits = Limits(settings.check_seconds, settings.check_bytes)
     networks = Networks(
