@@ -1,18 +1,25 @@
-"""Running ONNX graphs. The only module that imports onnxruntime."""
+"""Running ONNX graphs. Only this module and `service.buffers` import onnxruntime."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx_ir as ir
 import onnxruntime as ort
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
+from service.buffers import BoundRuns
 from service.errors import EngineError
 
+logger = logging.getLogger(__name__)
+
 Array = npt.NDArray[Any]
+Precision = Literal["float32", "float16"]
 
 _PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -33,10 +40,9 @@ class Session:
     Their results are the same, bit for bit.
     """
 
-    def __init__(self, wide: ort.InferenceSession, narrow: ort.InferenceSession) -> None:
+    def __init__(self, wide: "ort.InferenceSession | BoundRuns", narrow: "ort.InferenceSession | BoundRuns") -> None:
         self._wide = wide
         self._narrow = narrow
-        self.provider = _SHORT[wide.get_providers()[0]]
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, Array], all_cores: bool = True) -> list[Array]:
         """The named outputs for the named inputs. Raises `EngineError` when the runtime fails."""
@@ -52,18 +58,23 @@ class Engine:
     """Makes sessions on the first execution provider that works.
 
     providers: names in order of preference (``cuda``, ``cpu``), or ``auto`` for CUDA where it starts, else the CPU.
-    threads: of a run on the CPU that is alone; 0 for one per core.
+    threads: of a run on the CPU that is alone; 0 for one per core. precision: of the scores of classes and their gradients.
+    cuda_graphs: whether runs on CUDA are recorded and replayed.
     """
 
-    def __init__(self, providers: str = "auto", threads: int = 0) -> None:
+    def __init__(self, providers: str = "auto", threads: int = 0, precision: Precision = "float32", cuda_graphs: bool = False) -> None:
         _share_memory()
         self._threads = threads or cores()  # not the runtime's own 0: that pins threads to cores, on which others may be just then
         self._providers = _usable(providers)
         self.provider = _SHORT[self._providers[0]]
+        self.precision = precision
+        self._cuda_graphs = cuda_graphs and self.provider == "cuda"
 
     def load(self, model: onnx.ModelProto) -> Session:
         """A session for the model. Raises `EngineError` when the runtime refuses it."""
         data = model.SerializeToString()
+        if self._cuda_graphs and (recorded := self._recorded(data)):
+            return Session(recorded, recorded)
         try:
             wide = ort.InferenceSession(data, _options(self._threads), providers=self._providers)
             single = self.provider != "cpu" or self._threads == 1
@@ -71,6 +82,25 @@ class Engine:
         except Exception as error:
             raise EngineError(f"the runtime refuses the model: {error}") from error
         return Session(wide, narrow)
+
+    def _recorded(self, model: bytes) -> BoundRuns | None:
+        """Runs that CUDA replays; None where the runtime cannot record the graph, since it has open sizes or nodes on the CPU."""
+        cuda = (_PROVIDERS["cuda"], {"enable_cuda_graph": "1"})
+        try:
+            return BoundRuns(ort.InferenceSession(model, _options(1), providers=[cuda]), "cuda")
+        except Exception:
+            logger.info("the runtime cannot record this graph; it is run without", exc_info=True)
+            return None
+
+
+def in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph computing in float16; inputs and outputs keep their types."""
+    half = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=True)
+    del half.graph.value_info[:]  # they tell the types of before
+    ordered = ir.from_proto(half)
+    ordered.graph.sort()
+    proto: onnx.ModelProto = ir.to_proto(ordered)
+    return proto
 
 
 @cache

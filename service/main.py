@@ -84,7 +84,7 @@ def _application(settings: Settings, lifespan: Callable[[FastAPI], AbstractAsync
 
 def open_networks(settings: Settings) -> Networks:
     """The networks of the settings. Raises `ModelError`, `NotFound` or `EngineError` when nothing could be served."""
-    engine = Engine(settings.providers, settings.threads)
+    engine = Engine(settings.providers, settings.threads, settings.precision, settings.cuda_graphs)
     on_cpu = engine.provider == "cpu"
     lanes = settings.lanes or (cores() if on_cpu else 1)
     batcher = Batcher(lanes, settings.max_batch or (1 if on_cpu else 32), settings.max_queue, settings.run_seconds)

@@ -13,7 +13,7 @@ from service.autodiff import RULES, STRAIGHT_THROUGH, Rule, differentiate
 from service.autodiff.pooling import max_pool_by_indices
 from service.autodiff.relu_variants import DECONVNET, GUIDED
 from service.batcher import Batcher
-from service.engine import Array, Engine, Session
+from service.engine import Array, Engine, Session, in_float16
 from service.errors import InvalidParameter
 from service.layout import for_blocks
 from service.models.layers import Layer, image_layers
@@ -133,6 +133,8 @@ class Network:
         layers = [] if wrt in (None, manifest.input) else [str(wrt)]
         proto = self._prepared(size, layers, rewrite=rules == "exact")
         scored = class_score(proto, manifest, one_channel=not layers)
+        if self._engine.precision == "float16" and not layers:  # objectives may have squares that float16 cannot hold
+            scored = in_float16(scored)
         return self._differentiate(scored, wrt or manifest.input, _VARIANTS[rules])
 
     def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> onnx.ModelProto:
@@ -188,5 +190,6 @@ class Network:
 
     def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Mapping[str, Rule]) -> onnx.ModelProto:
         pool = {} if self.provider == "cpu" else {"MaxPool": Rule(max_pool_by_indices)}
-        model = for_blocks(model)
+        if self.provider == "cpu":
+            model = for_blocks(model)
         return differentiate(model, of="score", wrt=wrt, rules=RULES | pool | dict(variant))

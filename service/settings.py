@@ -27,6 +27,11 @@ class Settings(BaseSettings):
     max_batch: Annotated[
         int, Field(ge=0, le=1024, description="Most images that share a run; 0 for 1 on a CPU, where that is fastest, and 32 on a GPU.")
     ] = 0
+    precision: Annotated[
+        Literal["float32", "float16"],
+        Field(description="Of the gradients of photographs. `float16` is for GPUs; maps differ a little (see docs/operations.md)."),
+    ] = "float32"
+    cuda_graphs: Annotated[bool, Field(description="Whether runs of fixed shapes are recorded and replayed on CUDA.")] = False
     max_queue: Annotated[int, Field(ge=1, description="Most images that wait for a run; more are answered with 503.")] = 1000
     run_seconds: Annotated[float, Field(gt=0, description="Time for which an image may wait for a run, in seconds.")] = 30.0
     workers: Annotated[int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")] = 8

@@ -7,7 +7,7 @@ from pathlib import Path
 
 SERVICE = Path(__file__).parents[1] / "service"
 LAYERS = [
-    {"errors", "__init__", "timing", "png", "metrics", "logs", "tracing"},
+    {"errors", "__init__", "timing", "png", "metrics", "logs", "tracing", "buffers"},
     {"autodiff"},
     {"settings", "models", "images", "engine", "attribution", "objectives", "rewrites", "layout"},
     {"batcher", "synthesis", "jobs", "sessions", "importing"},
@@ -26,7 +26,7 @@ LAYERS = [
     {"__main__"},
 ]
 ONLY = {
-    "onnxruntime": {"engine.py"},
+    "onnxruntime": {"engine.py", "buffers.py"},
     "PIL": {"images.py"},
     "isal": {"png.py"},
     "matplotlib": {"plots.py"},

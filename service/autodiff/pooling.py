@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import onnx_ir as ir
 
 from service.autodiff.elementwise import STEEPEST
@@ -9,7 +10,7 @@ from service.autodiff.ops import Ops
 from service.autodiff.phases import Phases, interleaved
 from service.autodiff.picking import EVERY, Picker, PooledAxis
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dtype, known_dim, operand, rank, shape_of, zeros_like
+from service.autodiff.shapes import dtype, known_dim, operand, rank, shape_of
 from service.autodiff.windows import Window, window
 
 BLOCK = 16  # channels that the blocked layout of a CPU keeps together
@@ -25,9 +26,11 @@ def max_pool_by_indices(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     _, indices = op.several("MaxPool", 2, x, **attributes)
     indices.dtype = ir.DataType.INT64
     flat = op.constant([-1])
-    zeros = op.Reshape(zeros_like(op, x), flat)
-    dx = op.ScatterElements(zeros, op.Reshape(indices, flat), op.Reshape(dy, flat), axis=0, reduction="add")
-    return [op.Reshape(dx, shape_of(op, x))]
+    half = dtype(x) == ir.DataType.FLOAT16  # whose sums a CPU runtime does not scatter
+    wide = op.Cast(dy, to=ir.DataType.FLOAT) if half else dy
+    zeros = op.ConstantOfShape(shape_of(op, x), value=ir.tensor(np.zeros(1, dtype(wide).numpy())))
+    dx = op.ScatterElements(op.Reshape(zeros, flat), op.Reshape(indices, flat), op.Reshape(wide, flat), axis=0, reduction="add")
+    return [op.Reshape(op.CastLike(dx, x) if half else dx, shape_of(op, x))]
 
 
 @vjp("MaxPool")
