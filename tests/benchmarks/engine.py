@@ -5,6 +5,7 @@ import os
 import tempfile
 import time
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,8 +15,10 @@ import onnxruntime as ort
 import torch
 from captum.attr import Saliency
 
+from service.autodiff import RULES, Rule, differentiate
+from service.autodiff.pooling import max_pool_by_indices
 from service.batcher import Batcher
-from service.engine import Engine
+from service.engine import Engine, Session
 from service.kinds.plan import measure_class
 from service.models.build import build
 from service.models.weights import squeezenet_weights
@@ -23,6 +26,7 @@ from service.network import Network
 from service.networks import Networks
 from service.synthesis.ascent import ascend, begin
 from service.synthesis.presets import DEFAULTS, recipe
+from tests.autodiff.graphs import graph
 from tests.benchmarks.measure import PAUSE, interleaved, rate, table
 from tests.models.torch_squeezenet import forward, tensors
 
@@ -125,6 +129,27 @@ def growth(network: Network) -> None:
     table("Gradient against the side of the image", ["side", "ms", "ns per pixel"], rows)
 
 
+def pools() -> None:
+    """The max pool's backward in its two forms, each with a 1x1 convolution before and after it, on one core."""
+    rows: list[list[object]] = []
+    for channels, side in ((64, 111), (128, 55), (256, 27)):
+        x = np.random.default_rng(0).random((1, 16, side, side), np.float32)
+        constants = {"v": np.random.default_rng(1).normal(size=(channels, 16, 1, 1)), "w": np.ones((16, channels, 1, 1))}
+        body = "a = Conv(x, v) p = MaxPool<kernel_shape=[3,3], strides=[2,2]>(a) b = Conv(p, w) y = ReduceSum<keepdims=0>(b)"
+        model = graph(body, {"x": x}, constants, "float")
+        by_indices = RULES | {"MaxPool": Rule(max_pool_by_indices)}
+        made = {"forward": model, "indices": differentiate(model, "y", "x", by_indices), "comparisons": differentiate(model, "y", "x")}
+        sessions = {name: Engine("cpu", 1).load(proto) for name, proto in made.items()}
+        feeds = {"x": x, "d_y": np.array(1, np.float32)}
+
+        def run(name: str, sessions: dict[str, Session] = sessions, feeds: dict[str, Any] = feeds) -> list[Any]:
+            return sessions[name].run(["y"], {"x": feeds["x"]}) if name == "forward" else sessions[name].run(["d_x"], feeds)
+
+        ms = interleaved({name: partial(run, name) for name in made}, 20)
+        rows.append([f"{channels} x {side} x {side}", *ms.values()])
+    table("A max pool over 3 x 3 with stride 2, ms", ["of", "forward only", "with ScatterElements", "by comparisons, in phases"], rows)
+
+
 def profile(network: Network) -> None:
     """Where the time of one gradient goes on one core, by ONNX Runtime's profiler."""
     options = ort.SessionOptions()
@@ -180,6 +205,7 @@ def main() -> None:
         throughput(network, channels_last)
         visualization(network, channels_last)
         growth(network)
+        pools()
         profile(network)
         networks.close()
 
