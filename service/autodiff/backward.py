@@ -9,6 +9,7 @@ from onnx_ir.passes import common as passes
 
 from service.autodiff import registry
 from service.autodiff.lowering import lower
+from service.autodiff.naming import name_sizes
 from service.autodiff.ops import Ops
 from service.autodiff.registry import NO_GRADIENT, RULES, STRAIGHT_THROUGH, Rule
 from service.autodiff.shapes import fixed_dims, same_dims
@@ -80,6 +81,7 @@ def _prepare(model: onnx.ModelProto) -> ir.Model:
     passes.InlinePass()(copy)
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(copy)
     copy.graph.sort()
+    name_sizes(copy.graph)
     return copy
 
 
@@ -137,12 +139,19 @@ def _walk(op: Ops, path: Path, target: ir.Value, seed: ir.Value, rules: Mapping[
         for i, (x, dx) in enumerate(zip(node.inputs, rule.apply(op, node, *dy), strict=False)):
             if x is None or dx is None or x not in path.values:
                 continue
-            if rule.stretches(i):
-                dx = _sum_to_shape(op, dx, x, node.outputs[0], rule.core_axes or 0)
-            terms.setdefault(x, []).append(dx)
+            terms.setdefault(x, []).append(_shaped(op, dx, x, node, rule, i))
     for value in path.values:
         cotangent(value)
     return sums
+
+
+def _shaped(op: Ops, dx: ir.Value, x: ir.Value, node: ir.Node, rule: Rule, i: int) -> ir.Value:
+    """The cotangent of input ``i`` in the shape of the input, which it is known to have then."""
+    if rule.stretches(i):
+        dx = _sum_to_shape(op, dx, x, node.outputs[0], rule.core_axes or 0)
+    if dx.shape is None:
+        dx.shape = x.shape
+    return dx
 
 
 def _named_output(op: Ops, dx: ir.Value, source: ir.Value) -> ir.Value:

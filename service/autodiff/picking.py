@@ -67,6 +67,10 @@ class PooledAxis:
         over = self.stride - 1 if self.over is None else self.over
         return max(self.lead, ceil((self.size - self.stride + over + self.begin) / self.stride))
 
+    def places(self, windows: int | ir.SymbolicDim) -> int | str:
+        """The size of all values along the axis."""
+        return windows + self.more if isinstance(windows, int) else f"{windows.value}+{self.more}"
+
     @property
     def windows(self) -> Pick:
         """Of values for n windows."""
@@ -92,11 +96,12 @@ class PooledAxis:
 
 @dataclass(frozen=True)
 class Picker:
-    """Picks elements of images with so many channels, by a depthwise convolution."""
+    """Picks elements of images with so many channels, by a depthwise convolution. shape: of all that is picked, if it is known."""
 
     op: Ops
     channels: int
     like: ir.Value
+    shape: ir.Shape | None
 
     def __call__(self, x: ir.Value, rows: Pick, columns: Pick, factor: float = 1) -> ir.Value:
         """The picked elements of x, times a factor."""
@@ -106,4 +111,6 @@ class Picker:
         kernel[:, :, max(0, rows.offset), max(0, columns.offset)] = factor
         pads = [rows.begin, columns.begin, rows.end, columns.end]
         weights = self.op.constant(kernel, like=self.like)
-        return self.op.Conv(x, weights, strides=[rows.stride, columns.stride], pads=pads, group=self.channels)
+        picked = self.op.Conv(x, weights, strides=[rows.stride, columns.stride], pads=pads, group=self.channels)
+        picked.shape = self.shape
+        return picked

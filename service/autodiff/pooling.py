@@ -48,7 +48,8 @@ def max_pool(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     padded = _padded(op, node, win, x)
     sizes = [known_dim(x, axis) if padded is x else None for axis in (2, 3)]
     rows, columns = (PooledAxis.of(win.size[i], win.strides[i], sizes[i]) for i in (0, 1))
-    pick = Picker(op, channels, x)
+    shape = y.shape and ir.Shape([y.shape[0], channels, rows.places(y.shape[2]), columns.places(y.shape[3])])
+    pick = Picker(op, channels, x, shape)
     widest = op.MaxPool(padded, kernel_shape=[1, columns.size], strides=[1, columns.stride])
     below = pick(y, rows.windows, columns.windows, -1)
     elements = [pick(widest, rows.element(j), columns.windows) for j in range(rows.size - 1)]
