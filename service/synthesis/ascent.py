@@ -133,11 +133,11 @@ def ascend(measure: Measure, recipe: Recipe, state: State) -> Iterator[Step]:
 def _gradient(measure: Measure, recipe: Recipe, state: State) -> tuple[Measured, Array]:
     """The score at the transformed image and its gradient with respect to z, the regularization apart."""
     drawn = [transform.draw(state.rng) for transform in recipe.transforms]
-    image = recipe.parametrization.image(state.z)
+    image = seen = recipe.parametrization.image(state.z)
     for map_ in drawn:
-        image = map_.apply(image)
-    measured = measure(image.astype(np.float32))
+        seen = map_.apply(seen)
+    measured = measure(seen.astype(np.float32))
     d_image = measured.gradient.astype(np.float64)
     for map_ in reversed(drawn):
         d_image = map_.adjoint(d_image)
-    return measured, recipe.parametrization.pull_back(state.z, d_image)
+    return measured, recipe.parametrization.pull_back(state.z, image, d_image)

@@ -59,12 +59,18 @@ class Adam:
 
     def step(self, z: Array, gradient: Array, memory: Memory) -> Array:
         """One step along the mean of the gradients, scaled by their deviation."""
-        zeros = np.zeros_like(z)
         t = memory.get("t", np.zeros(())) + 1
-        m = self._beta1 * memory.get("m", zeros) + (1 - self._beta1) * gradient
-        v = self._beta2 * memory.get("v", zeros) + (1 - self._beta2) * gradient**2
+        m, v = (memory[name] if name in memory else np.zeros_like(z) for name in ("m", "v"))
+        m *= self._beta1  # in place: these arrays are large, and nobody else has them
+        m += (1 - self._beta1) * gradient
+        v *= self._beta2
+        v += (1 - self._beta2) * gradient**2
         memory.update(t=t, m=m, v=v)
-        mean, square = m / (1 - self._beta1**t), v / (1 - self._beta2**t)
-        rate = self._drop[1] if self._drop is not None and t > self._drop[0] else self._learning_rate
-        stepped: Array = z + rate * mean / (np.sqrt(square) + self._epsilon)
-        return stepped
+        deviation = v / (1 - self._beta2**t)
+        np.sqrt(deviation, out=deviation)
+        deviation += self._epsilon
+        step = m / (1 - self._beta1**t)
+        step *= self._drop[1] if self._drop is not None and t > self._drop[0] else self._learning_rate
+        step /= deviation
+        step += z
+        return step

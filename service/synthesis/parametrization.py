@@ -24,8 +24,8 @@ class Parametrization(Protocol):
     def image(self, z: Array) -> Array:
         """The image (3, H, W) that the numbers stand for."""
 
-    def pull_back(self, z: Array, d_image: Array) -> Array:
-        """The gradient with respect to the numbers, from the one with respect to the image."""
+    def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:
+        """The gradient with respect to the numbers, from the one with respect to the image that they stand for."""
 
     def constrain(self, z: Array, step: int) -> Array:
         """What is done to the numbers after a step."""
@@ -54,7 +54,7 @@ class Pixels:
         """Rgb = z · std + mean, clipped."""
         return (z * STD + MEAN).clip(0, 1)
 
-    def pull_back(self, z: Array, d_image: Array) -> Array:  # noqa: ARG002
+    def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:  # noqa: ARG002
         """Dz = d_rgb · std."""
         return d_image * STD
 
@@ -70,6 +70,12 @@ class Pixels:
 # Colours of natural images are correlated: the square root of their covariance, as Lucid measured it on ImageNet.
 COLOR = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 COLOR_MAP = COLOR / np.linalg.norm(COLOR, axis=0).max()
+
+
+def _complex(real: Array, imaginary: Array) -> Spectrum:
+    numbers = np.empty(real.shape, np.complex128)
+    numbers.real, numbers.imag = real, imaginary
+    return numbers
 
 
 class _Spectrum:
@@ -117,11 +123,11 @@ class Phases(_Spectrum):
 
     def image(self, z: Array) -> Array:
         """Sigmoid of the correlated colours of the inverse transform."""
-        return self._from_spectrum(np.exp(1j * z))
+        return self._from_spectrum(_complex(np.cos(z), np.sin(z)))
 
-    def pull_back(self, z: Array, d_image: Array) -> Array:
+    def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:
         """The part of the spectrum's gradient that turns the phases."""
-        spectrum = self._spectrum_gradient(self.image(z), d_image)
+        spectrum = self._spectrum_gradient(image, d_image)
         turned: Array = spectrum.imag * np.cos(z) - spectrum.real * np.sin(z)
         return turned
 
@@ -147,11 +153,11 @@ class Fourier(_Spectrum):
 
     def image(self, z: Array) -> Array:
         """Sigmoid of the correlated colours of the inverse transform."""
-        return self._from_spectrum(z[0] + 1j * z[1])
+        return self._from_spectrum(_complex(z[0], z[1]))
 
-    def pull_back(self, z: Array, d_image: Array) -> Array:
+    def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:  # noqa: ARG002
         """The adjoint of each step of `image`, in reverse order."""
-        spectrum = self._spectrum_gradient(self.image(z), d_image)
+        spectrum = self._spectrum_gradient(image, d_image)
         return np.stack([spectrum.real, spectrum.imag])
 
     def constrain(self, z: Array, step: int) -> Array:  # noqa: ARG002

@@ -32,7 +32,7 @@ class NormalizedPhoto:
         image: Array = z * STD + MEAN
         return np.round(image.clip(0, 1) * 255) / 255 if self._rounded else image
 
-    def pull_back(self, z: Array, d_image: Array) -> Array:  # noqa: ARG002
+    def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:  # noqa: ARG002
         """Dz = d_rgb · std."""
         return d_image * STD
 
@@ -65,7 +65,7 @@ class Octaves:
         """The pixels as they are."""
         return z
 
-    def pull_back(self, z: Array, d_image: Array) -> Array:  # noqa: ARG002
+    def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:  # noqa: ARG002
         """The same."""
         return d_image
 

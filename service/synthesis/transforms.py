@@ -77,16 +77,21 @@ class Wobble:
 
 
 def bilinear(y: Array, x: Array, n: int) -> csr_array:
-    """The weights with which an image (n, n) is sampled at the positions (y, x), one row per position; nothing lies beyond the edge."""
-    top, left = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
-    rows, columns, values = [], [], []
-    for down in (0, 1):
-        for right in (0, 1):
-            i, j = top + down, left + right
-            weight = (1 - np.abs(y - i)) * (1 - np.abs(x - j))
-            inside = (i >= 0) & (i < n) & (j >= 0) & (j < n)
-            rows.append(np.flatnonzero(inside))
-            columns.append((i * n + j)[inside])
-            values.append(weight[inside])
-    shape = (y.size, n * n)
-    return csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
+    """The weights with which an image (n, n) is sampled at the positions (y, x), one row per position; nothing lies beyond the edge.
+
+    Each row has its four neighbours; those beyond the edge stand for some pixel with the weight 0.
+    """
+    (rows, by_row), (columns, by_column) = _neighbours(y.ravel(), n), _neighbours(x.ravel(), n)
+    indices = np.stack([rows[i] * n + columns[j] for i in (0, 1) for j in (0, 1)], axis=1)
+    weights = np.stack([by_row[i] * by_column[j] for i in (0, 1) for j in (0, 1)], axis=1)
+    starts = np.arange(0, indices.size + 1, 4, dtype=np.int32)
+    return csr_array((weights.ravel(), indices.ravel(), starts), shape=(y.size, n * n))
+
+
+def _neighbours(position: Array, n: int) -> tuple[npt.NDArray[np.int32], Array]:
+    """Along one axis the element before and the one after each position, and their weights: both (2, positions)."""
+    before = np.floor(position)
+    after = position - before
+    elements = np.stack([before, before + 1]).astype(np.int32)
+    weights = np.stack([1 - after, after]) * ((elements >= 0) & (elements < n))
+    return elements.clip(0, n - 1), weights
