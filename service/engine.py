@@ -40,7 +40,7 @@ class Session:
     Their results are the same, bit for bit.
     """
 
-    def __init__(self, wide: "ort.InferenceSession | BoundRuns", narrow: "ort.InferenceSession | BoundRuns") -> None:
+    def __init__(self, wide: ort.InferenceSession | BoundRuns, narrow: ort.InferenceSession | BoundRuns) -> None:
         self._wide = wide
         self._narrow = narrow
 

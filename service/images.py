@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from math import ceil
 from typing import Literal
 
@@ -42,7 +42,7 @@ class Photograph:
         """A picture that was not scaled down."""
         return cls(Image.fromarray(pixels), (pixels.shape[1], pixels.shape[0]))
 
-    @cached_property
+    @property
     def pixels(self) -> Pixels:
         """(H, W, 3)."""
         return np.asarray(self.image)

@@ -60,11 +60,9 @@ def whole_blocks(graph: ir.Graph) -> None:
                 convolution.replace_input_with(i, op.constant(np.pad(array, [(0, more), *[(0, 0)] * (array.ndim - 1)])))
         for pool in pools:
             whole = pool.outputs[0]
-            uses = list(whole.uses())
             cut = op.Slice(whole, op.constant([0]), op.constant([channels]), op.constant([1]))
             cut.shape, cut.type = whole.shape, whole.type
-            for use in uses:
-                use.node.replace_input_with(use.idx, cut)
+            replace_uses(graph, whole, cut, except_by=cut.producer())
             for value in (whole, operand(pool, 0), convolution.outputs[0]):
                 value.shape = None if value.shape is None else ir.Shape([value.shape[0], channels + more, *value.shape[2:]])
 

@@ -189,7 +189,8 @@ class Network:
         return proto if size is None else with_image_shape(proto, self.model.manifest.input, (self._rows, None, *size))
 
     def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Mapping[str, Rule]) -> onnx.ModelProto:
-        pool = {} if self.provider == "cpu" else {"MaxPool": Rule(max_pool_by_indices)}
         if self.provider == "cpu":
-            model = for_blocks(model)
-        return differentiate(model, of="score", wrt=wrt, rules=RULES | pool | dict(variant))
+            model, rules = for_blocks(model), RULES
+        else:
+            rules = RULES | {"MaxPool": Rule(max_pool_by_indices)}
+        return differentiate(model, of="score", wrt=wrt, rules=rules | dict(variant))

@@ -64,16 +64,14 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = Field(None, description="The parameters that are wrong, one by one.")
 
 
+_PROBLEM = {"application/problem+json": {"schema": Problem.model_json_schema()}}
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {
         "description": "What was sent cannot be used; the document says why.",
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+        "content": _PROBLEM,
     }
 }
-
-
-_PROBLEM = {"application/problem+json": {"schema": Problem.model_json_schema()}}
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "The service asks for a key.", "content": _PROBLEM},
     429: {"description": "The caller has asked more often than it may, or there are too many jobs.", "content": _PROBLEM},

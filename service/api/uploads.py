@@ -129,10 +129,8 @@ async def read_request(request: Request, parameters: type[P], max_images: int) -
 
 
 def _from_query(parameters: type[P], query: bytes) -> P:
-    texts: dict[str, list[str]] = {}
-    for name, value in QueryParams(query).multi_items():
-        texts.setdefault(name, []).append(value)
-    return _validated(parameters, _joined(texts), "query")
+    texts = QueryParams(query)
+    return _validated(parameters, _joined({name: texts.getlist(name) for name in texts}), "query")
 
 
 @lru_cache(maxsize=256)

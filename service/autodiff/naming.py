@@ -5,12 +5,12 @@ ONNX's own inference leaves such sizes open. With names the runtime's optimizer 
 
 import onnx_ir as ir
 
+from service.autodiff.windows import window
+
 _LIKE_FIRST_INPUT = frozenset(
     "Relu LeakyRelu PRelu Elu Selu Celu Sigmoid HardSigmoid Tanh HardSwish Mish Gelu Softplus Clip Identity Dropout Cast CastLike Neg Abs "
     "BatchNormalization InstanceNormalization LRN".split()
 )
-
-
 _MADE_UP = "unk__"  # how ONNX's inference begins the names of sizes that it knows nothing of
 
 
@@ -65,12 +65,10 @@ def _slid(node: ir.Node, dims: list[int | str]) -> list[int | str | None]:
     size = list(node.attributes.get_ints("kernel_shape", [n for n in kernel[2:] if isinstance(n, int)] if kernel is not None else []))
     if len(size) != len(dims) or node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET":
         return [None] * len(dims)
-    axes = len(dims)
-    strides, dilations = (list(node.attributes.get_ints(name, [1] * axes)) for name in ("strides", "dilations"))
-    pads = list(node.attributes.get_ints("pads", [0] * 2 * axes))
+    win = window(node, size)
     rounding = "up" if node.attributes.get_int("ceil_mode", 0) else "down"
     names: list[int | str | None] = []
-    for i, before in enumerate(dims):
-        less = (size[i] - 1) * dilations[i] - pads[i] - pads[axes + i]
-        names.append(before if less == 0 and strides[i] == 1 else f"({before}-{less})/{strides[i]} {rounding}")
+    for before, extent, stride, begin, end in zip(dims, win.extent, win.strides, win.begin, win.end, strict=True):
+        less = extent - 1 - begin - end
+        names.append(before if less == 0 and stride == 1 else f"({before}-{less})/{stride} {rounding}")
     return names

@@ -54,18 +54,18 @@ class PooledAxis:
     @property
     def lead(self) -> int:
         """How many places before the first window."""
-        return max(0, ceil((self.size - self.stride) / self.stride))
+        return ceil(self.size / self.stride) - 1
 
     @property
     def begin(self) -> int:
         """How many elements before the first one."""
-        return self.stride * self.lead + self.stride - self.size
+        return -self.size % self.stride
 
     @property
     def more(self) -> int:
         """How many places beside those of the windows."""
         over = self.stride - 1 if self.over is None else self.over
-        return max(self.lead, ceil((self.size - self.stride + over + self.begin) / self.stride))
+        return self.lead + (over > 0)
 
     def places(self, windows: int | ir.SymbolicDim) -> int | str:
         """The size of all values along the axis."""
@@ -74,7 +74,7 @@ class PooledAxis:
     @property
     def windows(self) -> Pick:
         """Of values for n windows."""
-        return Pick(offset=-self.lead, begin=self.lead, end=self.more - self.lead)
+        return Pick.of(1, -self.lead, self.more - self.lead)
 
     def element(self, j: int) -> Pick:
         """Of the pooled elements: element ``j`` of each window."""
@@ -90,8 +90,8 @@ class PooledAxis:
         return r, Pick.of(1, -behind, -behind)
 
     def _strided(self, offset: int) -> Pick:
-        end = self.stride * self.more + max(0, offset) + 1 - self.size - max(0, -offset)
-        return Pick.of(self.stride, offset, end - (self.over or 0), slack=0 if self.over is None else self.stride - 1)
+        end = self.stride * self.more + offset + 1 - self.size - (self.over or 0)
+        return Pick.of(self.stride, offset, end, slack=0 if self.over is None else self.stride - 1)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import onnx_ir as ir
 
 from service.autodiff.elementwise import STEEPEST
@@ -10,7 +9,7 @@ from service.autodiff.ops import Ops
 from service.autodiff.phases import Phases, interleaved
 from service.autodiff.picking import EVERY, Picker, PooledAxis
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dtype, known_dim, operand, rank, shape_of
+from service.autodiff.shapes import dtype, known_dim, operand, rank, shape_of, zeros_like
 from service.autodiff.windows import Window, window
 
 BLOCK = 16  # channels that the blocked layout of a CPU keeps together
@@ -28,8 +27,8 @@ def max_pool_by_indices(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     flat = op.constant([-1])
     half = dtype(x) == ir.DataType.FLOAT16  # whose sums a CPU runtime does not scatter
     wide = op.Cast(dy, to=ir.DataType.FLOAT) if half else dy
-    zeros = op.ConstantOfShape(shape_of(op, x), value=ir.tensor(np.zeros(1, dtype(wide).numpy())))
-    dx = op.ScatterElements(op.Reshape(zeros, flat), op.Reshape(indices, flat), op.Reshape(wide, flat), axis=0, reduction="add")
+    zeros = op.Reshape(zeros_like(op, x, kind=wide), flat)
+    dx = op.ScatterElements(zeros, op.Reshape(indices, flat), op.Reshape(wide, flat), axis=0, reduction="add")
     return [op.Reshape(op.CastLike(dx, x) if half else dx, shape_of(op, x))]
 
 
@@ -41,8 +40,8 @@ def max_pool(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     the maximum and the first column in it. So each axis is undone by itself. All is said in depthwise convolutions, products and sums of
     equal shapes: a CPU runtime has these for its blocked layout, a sum and an activation as part of the convolution.
     """
-    x, y, channels = operand(node, 0), node.outputs[0], known_dim(operand(node, 0), 1)
-    win = window(node, list(node.attributes["kernel_shape"].as_ints()))
+    x, y = operand(node, 0), node.outputs[0]
+    channels, win = known_dim(x, 1), window(node, list(node.attributes["kernel_shape"].as_ints()))
     if rank(x) != 4 or set(win.dilations) != {1} or dtype(x) == ir.DataType.FLOAT16 or channels is None or channels % BLOCK:
         return max_pool_by_indices(op, node, dy)
     padded = _padded(op, node, win, x)

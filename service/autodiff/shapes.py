@@ -71,9 +71,9 @@ def shape_of(op: Ops, x: ir.Value) -> ir.Value:
     return op.constant(dims) if dims is not None else op.Shape(x)
 
 
-def zeros_like(op: Ops, x: ir.Value) -> ir.Value:
-    """Zeros of the shape and type of ``x``."""
-    zero = ir.tensor(np.zeros(1, dtype(x).numpy()))
+def zeros_like(op: Ops, x: ir.Value, kind: ir.Value | None = None) -> ir.Value:
+    """Zeros of the shape of ``x`` and of its type, or of that of ``kind``."""
+    zero = ir.tensor(np.zeros(1, dtype(kind or x).numpy()))
     return op.ConstantOfShape(shape_of(op, x), value=zero)
 
 

@@ -1,7 +1,6 @@
 """Rules of convolution and average pooling. Images are (N, C, D1, …, Dn)."""
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from math import ceil
 
 import numpy as np
@@ -86,8 +85,8 @@ def _sub_pixel(op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], win: Win
         _all_phases(op, part, np.pad(kernel, [(0, 0), (0, 0), (s * offset[0], 0), (s * offset[1], 0)]), stride, ends, group)
         for offset, part in phases.parts.items()
     ]
-    begin = [s * b for b in phases.begin]
-    return _crop(op, op.DepthToSpace(op.total(stacked), blocksize=stride, mode="CRD"), win, x, begin)
+    begin = [own + s * before for own, before in zip(win.begin, phases.begin, strict=True)]
+    return _crop(op, op.DepthToSpace(op.total(stacked), blocksize=stride, mode="CRD"), begin, x)
 
 
 def _all_phases(op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], s: int, ends: list[int], group: int) -> ir.Value:
@@ -106,17 +105,14 @@ def _conv_transpose(op: Ops, dy: ir.Value, w: ir.Value, win: Window, group: int,
     leftover = [s - 1 for s in win.strides]
     if any(leftover):
         spread = op.Pad(spread, op.constant([0] * (axes + 4) + leftover))
-    return _crop(op, spread, win, x)
+    return _crop(op, spread, win.begin, x) if any([*win.begin, *win.end, *leftover]) else spread
 
 
-def _crop(op: Ops, spread: ir.Value, win: Window, x: ir.Value, before: Sequence[int] = ()) -> ir.Value:
-    """The part of ``spread`` that lies on ``x``, without its padding and what else is before it."""
-    axes = list(range(2, 2 + len(win.size)))
-    if not any([*win.begin, *win.end]) and all(s == 1 for s in win.strides):
-        return spread
-    begin = op.constant([b + more for b, more in zip_longest(win.begin, before, fillvalue=0)])
+def _crop(op: Ops, spread: ir.Value, before: Sequence[int], x: ir.Value) -> ir.Value:
+    """The part of ``spread`` that lies on ``x``, without its padding. before: how much is before it along each axis."""
+    begin = op.constant(before)
     size = op.constant(dims[2:]) if (dims := fixed_dims(x)) is not None else op.Shape(x, start=2)
-    return op.Slice(spread, begin, op.Add(begin, size), op.constant(axes))
+    return op.Slice(spread, begin, op.Add(begin, size), op.constant(range(2, 2 + len(before))))
 
 
 @vjp("ConvTranspose")

@@ -156,17 +156,8 @@ class Ledger:
         def fits(job: Job) -> bool:
             return job.owner == owner and state in (None, job.state) and class_id in (None, job.class_id) and kind in (None, job.kind)
 
-        index = (
-            f"batch:{batch}"
-            if batch
-            else f"state:{state}"
-            if state
-            else f"class:{class_id}"
-            if class_id is not None
-            else f"owner:{owner}"
-            if owner is not None
-            else "all"
-        )
+        wanted = {"batch": batch, "state": state, "class": class_id, "owner": owner}
+        index = next((f"{name}:{value}" for name, value in wanted.items() if value not in (None, "")), "all")
         found: list[Job] = []
         below = "+inf" if before is None else f"({before}"
         while len(found) < limit:
