@@ -35,15 +35,16 @@ networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks agai
 	$(BIN)/python -m pytest -s tests/models/test_exports.py
 
 soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), with a report
-	MALLOC_ARENA_MAX=2 $(BIN)/python -m tests.soak $(ARGS)
+	MALLOC_ARENA_MAX=2 $(BIN)/python -m tests.tools.soak $(ARGS)
 
 gallery: $(VENV)/installed-dev build ## Make docs/gallery.md: a picture of every method and every kind of job
-	$(BIN)/python -m tests.gallery
+	$(BIN)/python -m tests.tools.gallery
 
 lint: $(VENV)/installed-dev ## Check style, types, Dockerfile and compose file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	test ! -x $(BIN)/hadolint || $(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 

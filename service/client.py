@@ -111,7 +111,9 @@ class Client:
         """Close with the ``with`` block."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._http.close()
 
     def _send(self, call: _Call) -> httpx.Response:
@@ -125,11 +127,15 @@ class Client:
         """The models that there are."""
         return list(self._send(_Call("GET", "/models")).json())
 
-    def submit(self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any) -> JobAnswer | BatchAnswer:
+    def submit(
+        self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any
+    ) -> JobAnswer | BatchAnswer:
         """Start the picture of a class, or a batch of them for several classes."""
         return _submitted(self._send(_submit(class_id, idempotency_key, parameters)))
 
-    def start(self, kind: str, images: Mapping[str, bytes] = EMPTY, idempotency_key: str | None = None, **parameters: Any) -> JobAnswer:
+    def start(
+        self, kind: str, images: Mapping[str, bytes] = EMPTY, idempotency_key: str | None = None, **parameters: Any
+    ) -> JobAnswer:
         """Start a job of any kind. images: files of pictures by the names of their form fields, ``image`` and ``style_image``."""
         return _as_job(self._send(_start(kind, images, idempotency_key, parameters)))
 
@@ -195,13 +201,17 @@ class AsyncClient:
         """Close with the ``async with`` block."""
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._http.aclose()
 
     async def _send(self, call: _Call) -> httpx.Response:
         return _checked(await self._http.request(call.method, call.path, **call.arguments))
 
-    async def submit(self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any) -> JobAnswer | BatchAnswer:
+    async def submit(
+        self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any
+    ) -> JobAnswer | BatchAnswer:
         """Start the picture of a class, or a batch of them for several classes."""
         return _submitted(await self._send(_submit(class_id, idempotency_key, parameters)))
 

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from service import __version__, tracing
+from service import __version__
 from service.api import page, problems
 from service.api.access import caller
 from service.api.body_limit import BodyLimit
@@ -19,14 +19,26 @@ from service.api.deps import Services
 from service.api.keys import Keys, Limiter
 from service.api.observation import Observation
 from service.api.problems import REFUSALS
-from service.api.routes import activations, classify, evaluate, health, methods, metrics, models, saliency, session, visualize
-from service.batcher import Batcher
-from service.checking import Limits, check_in_child
-from service.engine import Engine, cores
-from service.jobs.office import open_office, worker
-from service.networks import Networks
+from service.api.routes import (
+    activations,
+    classify,
+    evaluate,
+    health,
+    methods,
+    metrics,
+    models,
+    saliency,
+    session,
+    visualize,
+)
+from service.jobs.service import open_job_service, worker
+from service.kinds.run import runner
+from service.networks.catalog import Networks
+from service.networks.checking import Limits, check_in_child
+from service.runtime.batcher import Batcher
+from service.runtime.engine import Engine, cores
 from service.settings import Settings
-from service.visualize import runner
+from service.telemetry import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +54,13 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_office(settings) as office:
-            limiter = Limiter(settings.rate_limit, office.ledger.redis)
-            services = Services(settings, networks, office, CapacityLimiter(settings.workers), keys, limiter)
+        async with open_job_service(settings) as job_service:
+            limiter = Limiter(settings.rate_limit, job_service.ledger.redis)
+            services = Services(settings, networks, job_service, CapacityLimiter(settings.workers), keys, limiter)
             app.state.services = services
             tasks = [asyncio.create_task(_warm_up(services))]
             if settings.worker:
-                tasks.append(asyncio.create_task(worker(office, settings, runner(networks)).run()))
+                tasks.append(asyncio.create_task(worker(job_service, settings, runner(networks)).run()))
             yield
             for task in tasks:
                 task.cancel()
@@ -63,13 +75,17 @@ def document() -> dict[str, Any]:
     return _application(Settings(), None).openapi()
 
 
-def _application(settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None) -> FastAPI:
+def _application(
+    settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None
+) -> FastAPI:
     """Routes, middleware and problems."""
     app = FastAPIOffline(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
     if settings.cors_origins:
         origins = [origin.strip() for origin in settings.cors_origins.split(",")]
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"])
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"]
+        )
     app.add_middleware(Observation, log=settings.access_log)
     if settings.tracing:
         tracing.install(app)
@@ -90,7 +106,12 @@ def open_networks(settings: Settings) -> Networks:
     batcher = Batcher(lanes, settings.max_batch or (1 if on_cpu else 32), settings.max_queue, settings.run_seconds)
     limits = Limits(settings.check_seconds, settings.check_bytes)
     networks = Networks(
-        settings.models_dir, engine, batcher, settings.session_bytes, settings.default_model, lambda path: check_in_child(path, limits)
+        settings.models_dir,
+        engine,
+        batcher,
+        settings.session_bytes,
+        settings.default_model,
+        lambda path: check_in_child(path, limits),
     )
     networks[settings.default_model]  # tell now that it does not exist
     return networks

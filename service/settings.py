@@ -14,64 +14,118 @@ class Settings(BaseSettings):
 
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 for any free one.")] = 8000
-    data_dir: Annotated[Path, Field(description="Folder of the embedded queue and of the artifacts of jobs.")] = Path("data")
-    models_dir: Annotated[Path, Field(description="Folder of the ONNX files and their manifests.")] = Path("onnx_models")
-    default_model: Annotated[str, Field(description="Model of requests that name none.")] = "squeezenet1_1"
-    providers: Annotated[str, Field(description="Execution providers in order of preference: `auto`, `cpu`, `cuda` or `cuda,cpu`.")] = (
-        "auto"
+    data_dir: Annotated[Path, Field(description="Folder of the embedded queue and of the artifacts of jobs.")] = Path(
+        "data"
     )
-    threads: Annotated[int, Field(ge=0, description="CPU threads of a run of a network that is alone; 0 for one per core.")] = 0
+    models_dir: Annotated[Path, Field(description="Folder of the ONNX files and their manifests.")] = Path(
+        "onnx_models"
+    )
+    default_model: Annotated[str, Field(description="Model of requests that name none.")] = "squeezenet1_1"
+    providers: Annotated[
+        str, Field(description="Execution providers in order of preference: `auto`, `cpu`, `cuda` or `cuda,cpu`.")
+    ] = "auto"
+    threads: Annotated[
+        int, Field(ge=0, description="CPU threads of a run of a network that is alone; 0 for one per core.")
+    ] = 0
     lanes: Annotated[
-        int, Field(ge=0, description="Runs side by side, on one core each if there are several; 0 for one per core, on a GPU one.")
+        int,
+        Field(
+            ge=0,
+            description="Runs side by side, on one core each if there are several; 0 for one per core, on a GPU one.",
+        ),
     ] = 0
     max_batch: Annotated[
-        int, Field(ge=0, le=1024, description="Most images that share a run; 0 for 1 on a CPU, where that is fastest, and 32 on a GPU.")
+        int,
+        Field(
+            ge=0,
+            le=1024,
+            description="Most images that share a run; 0 for 1 on a CPU, where that is fastest, and 32 on a GPU.",
+        ),
     ] = 0
     precision: Annotated[
         Literal["float32", "float16"],
-        Field(description="Of the gradients of photographs. `float16` is for GPUs; maps differ a little (see docs/operations.md)."),
+        Field(
+            description="Of the gradients of photographs. `float16` is for GPUs; maps differ a little (see docs/operations.md)."
+        ),
     ] = "float32"
-    cuda_graphs: Annotated[bool, Field(description="Whether runs of fixed shapes are recorded and replayed on CUDA.")] = False
-    max_queue: Annotated[int, Field(ge=1, description="Most images that wait for a run; more are answered with 503.")] = 1000
-    run_seconds: Annotated[float, Field(gt=0, description="Time for which an image may wait for a run, in seconds.")] = 30.0
-    workers: Annotated[int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")] = 8
+    cuda_graphs: Annotated[
+        bool, Field(description="Whether runs of fixed shapes are recorded and replayed on CUDA.")
+    ] = False
+    max_queue: Annotated[
+        int, Field(ge=1, description="Most images that wait for a run; more are answered with 503.")
+    ] = 1000
+    run_seconds: Annotated[
+        float, Field(gt=0, description="Time for which an image may wait for a run, in seconds.")
+    ] = 30.0
+    workers: Annotated[
+        int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")
+    ] = 8
     session_bytes: Annotated[
-        int, Field(ge=0, description="Memory of loaded networks, roughly, in bytes; the longest unused ones are unloaded.")
+        int,
+        Field(ge=0, description="Memory of loaded networks, roughly, in bytes; the longest unused ones are unloaded."),
     ] = 4 * 2**30
-    check_seconds: Annotated[float, Field(gt=0, description="Time in which a model must have been tried out, in seconds.")] = 60.0
-    check_bytes: Annotated[int, Field(ge=2**28, description="Memory that trying out a model may take, in bytes.")] = 8 * 2**30
+    check_seconds: Annotated[
+        float, Field(gt=0, description="Time in which a model must have been tried out, in seconds.")
+    ] = 60.0
+    check_bytes: Annotated[int, Field(ge=2**28, description="Memory that trying out a model may take, in bytes.")] = (
+        8 * 2**30
+    )
     max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, in bytes.")] = 20 * 2**20
     max_pixels: Annotated[int, Field(ge=1, description="Largest image, in pixels.")] = 50_000_000
     max_images: Annotated[int, Field(ge=1, description="Most images in one request.")] = 16
     max_evaluations: Annotated[
         int, Field(ge=1, description="Most runs of a network for one request; what needs more is told to become a job.")
     ] = 2000
-    max_side: Annotated[int, Field(ge=16, description="Longest side of an overlay, in pixels; larger photographs are scaled.")] = 1024
+    max_side: Annotated[
+        int, Field(ge=16, description="Longest side of an overlay, in pixels; larger photographs are scaled.")
+    ] = 1024
     queue_url: Annotated[
-        str | None, Field(description="Valkey or Redis that holds the jobs (`redis://host:6379/0`); `None` for one inside the service.")
+        str | None,
+        Field(
+            description="Valkey or Redis that holds the jobs (`redis://host:6379/0`); `None` for one inside the service."
+        ),
     ] = None
     store_url: Annotated[
-        str | None, Field(description="Store of artifacts (`s3://bucket/prefix`, `file:///folder`); `None` for the data folder.")
+        str | None,
+        Field(description="Store of artifacts (`s3://bucket/prefix`, `file:///folder`); `None` for the data folder."),
     ] = None
-    worker: Annotated[bool, Field(description="Whether `convlens serve` runs jobs too; `--no-worker` turns it off.")] = True
+    worker: Annotated[
+        bool, Field(description="Whether `convlens serve` runs jobs too; `--no-worker` turns it off.")
+    ] = True
     job_concurrency: Annotated[int, Field(ge=1, le=64, description="Jobs that one worker runs at the same time.")] = 4
     max_jobs: Annotated[int, Field(ge=1, description="Most unfinished jobs; more are answered with 429.")] = 10_000
-    max_attempts: Annotated[int, Field(ge=1, description="How often a job is begun whose worker dies; then it has failed.")] = 3
-    job_seconds: Annotated[float, Field(gt=0, description="Time in which a job must be done once it has begun, in seconds.")] = 1800.0
-    checkpoint_seconds: Annotated[float, Field(ge=0, description="Time between two checkpoints of a job, in seconds.")] = 2.0
-    retention_seconds: Annotated[float, Field(gt=0, description="Time for which a finished job and its pictures are kept, in seconds.")] = (
-        604_800.0
-    )
-    log_format: Annotated[Literal["text", "json"], Field(description="Lines for people, or JSON with ids of requests for machines.")] = (
-        "text"
-    )
-    tracing: Annotated[bool, Field(description="Whether spans go to `OTEL_EXPORTER_OTLP_ENDPOINT`; needs the extra `otel`.")] = False
+    max_attempts: Annotated[
+        int, Field(ge=1, description="How often a job is begun whose worker dies; then it has failed.")
+    ] = 3
+    job_seconds: Annotated[
+        float, Field(gt=0, description="Time in which a job must be done once it has begun, in seconds.")
+    ] = 1800.0
+    checkpoint_seconds: Annotated[
+        float, Field(ge=0, description="Time between two checkpoints of a job, in seconds.")
+    ] = 2.0
+    retention_seconds: Annotated[
+        float, Field(gt=0, description="Time for which a finished job and its pictures are kept, in seconds.")
+    ] = 604_800.0
+    log_format: Annotated[
+        Literal["text", "json"], Field(description="Lines for people, or JSON with ids of requests for machines.")
+    ] = "text"
+    tracing: Annotated[
+        bool, Field(description="Whether spans go to `OTEL_EXPORTER_OTLP_ENDPOINT`; needs the extra `otel`.")
+    ] = False
     access_log: Annotated[bool, Field(description="Whether each request is logged.")] = True
     api_keys_file: Annotated[
-        Path | None, Field(description="File with a line `name sha256` for each API key; `None` for a service without keys.")
+        Path | None,
+        Field(description="File with a line `name sha256` for each API key; `None` for a service without keys."),
     ] = None
     rate_limit: Annotated[
-        str | None, Field(description="Requests of a key, or without keys of an address, like `120/minute;5000/day`; `None` for no limit.")
+        str | None,
+        Field(
+            description="Requests of a key, or without keys of an address, like `120/minute;5000/day`; `None` for no limit."
+        ),
     ] = None
-    cors_origins: Annotated[str, Field(description="Origins of pages that may ask, with commas between them; `*` for all.")] = ""
-    upload_seconds: Annotated[float, Field(gt=0, description="Time in which a request body must arrive, in seconds.")] = 60.0
+    cors_origins: Annotated[
+        str, Field(description="Origins of pages that may ask, with commas between them; `*` for all.")
+    ] = ""
+    upload_seconds: Annotated[
+        float, Field(gt=0, description="Time in which a request body must arrive, in seconds.")
+    ] = 60.0

@@ -15,12 +15,12 @@ import pytest
 import skimage
 import uvicorn
 
-from service.batcher import Batcher
-from service.engine import Engine
 from service.main import create_app
 from service.models.build import build
-from service.network import Network
-from service.networks import Networks
+from service.networks.catalog import Networks
+from service.networks.network import Network
+from service.runtime.batcher import Batcher
+from service.runtime.engine import Engine
 from service.settings import Settings
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
@@ -35,7 +35,9 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def network(models_dir: Path) -> Network:
-    return Networks(models_dir, Engine("cpu", threads=1), Batcher(2, 1, 100, 60), 2**32, "squeezenet1_1")["squeezenet1_1"]
+    return Networks(models_dir, Engine("cpu", threads=1), Batcher(2, 1, 100, 60), 2**32, "squeezenet1_1")[
+        "squeezenet1_1"
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +53,9 @@ def coffee() -> bytes:
 @pytest.fixture(scope="module")
 def settings(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Of an application without jobs of its own to run; each test module has its data folder."""
-    return Settings(models_dir=models_dir, data_dir=tmp_path_factory.mktemp("data"), providers="cpu", threads=1, worker=False)
+    return Settings(
+        models_dir=models_dir, data_dir=tmp_path_factory.mktemp("data"), providers="cpu", threads=1, worker=False
+    )
 
 
 @pytest.fixture

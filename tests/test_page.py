@@ -31,7 +31,13 @@ def page(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator
     server = Server("--models-dir", str(models_dir), "--data-dir", str(tmp_path_factory.mktemp("page")))
     options = webdriver.ChromeOptions()
     options.binary_location = str(BROWSER)
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,1600", "--disable-gpu"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--window-size=1200,1600",
+        "--disable-gpu",
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
@@ -176,6 +182,8 @@ def test_nothing_comes_from_elsewhere(page: Any) -> None:
 
 
 def assert_from_here(page: Any) -> None:
-    names = json.loads(page.execute_script("return JSON.stringify(performance.getEntriesByType('resource').map(e => e.name))"))
+    names = json.loads(
+        page.execute_script("return JSON.stringify(performance.getEntriesByType('resource').map(e => e.name))")
+    )
     origin = page.execute_script("return location.origin")
     assert all(name.startswith((origin, "blob:", "data:")) for name in names)

@@ -61,7 +61,9 @@ def test_the_commands_work_one_after_the_other(folder: Path, server: Server) -> 
 
 def run(command: str, job: str, folder: Path, server: Server) -> bytes:
     """Run a line as a person would, but for the address, the id of the last job, and the size of pictures that nobody looks at."""
-    line = command.partition("  #")[0].replace("http://localhost:8000", server.url).replace("localhost:8000", server.url)
+    line = (
+        command.partition("  #")[0].replace("http://localhost:8000", server.url).replace("localhost:8000", server.url)
+    )
     if "/ID" in line:
         server.client.get(f"/visualize/{job}", params={"wait": 60})
         line = line.replace("/ID", f"/{job}")
@@ -73,7 +75,12 @@ def run(command: str, job: str, folder: Path, server: Server) -> bytes:
     if line.startswith("convlens visualize"):
         line += " --iterations 10 --size 64"
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "CONVLENS_MODELS_DIR": str(folder / "models"), "CONVLENS_PROVIDERS": "cpu"}
+    environment = {
+        **os.environ,
+        "PATH": path,
+        "CONVLENS_MODELS_DIR": str(folder / "models"),
+        "CONVLENS_PROVIDERS": "cpu",
+    }
     done = subprocess.run(line, shell=True, cwd=folder, env=environment, capture_output=True, timeout=120)
     assert done.returncode == 0, (line, done.stdout[-500:], done.stderr[-500:])
     return done.stdout

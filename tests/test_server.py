@@ -25,7 +25,9 @@ def test_abuse_is_answered_and_memory_comes_back(server: Server, cat: bytes) -> 
             yield bytes(2**20)
 
     async def parallel(number: int) -> list[int]:
-        async with httpx.AsyncClient(base_url=server.url, timeout=120, limits=httpx.Limits(max_connections=number)) as many:
+        async with httpx.AsyncClient(
+            base_url=server.url, timeout=120, limits=httpx.Limits(max_connections=number)
+        ) as many:
             responses = await asyncio.gather(*(many.post("/saliency", files={"image": cat}) for _ in range(number)))
         return [response.status_code for response in responses]
 
@@ -36,7 +38,9 @@ def test_abuse_is_answered_and_memory_comes_back(server: Server, cat: bytes) -> 
         assert saliency(png(30_000, 30_000)) == 422
         assert client.post("/saliency?class_id=nan", files={"image": cat}).status_code == 422
         with suppress(httpx.WriteError):  # the server hangs up on the rest of the body
-            assert client.post("/saliency", content=endless(100), headers={"Content-Type": "image/png"}).status_code == 413
+            assert (
+                client.post("/saliency", content=endless(100), headers={"Content-Type": "image/png"}).status_code == 413
+            )
         assert asyncio.run(parallel(50)) == [200] * 50
 
     round_of_abuse()  # pools and arenas reach their size
@@ -51,7 +55,10 @@ def test_a_client_that_hangs_up_harms_nobody(server: Server, cat: bytes) -> None
     address = (server.client.base_url.host, server.client.base_url.port or 80)
     for _ in range(5):
         with socket.create_connection(address) as rude:
-            rude.sendall(b"POST /saliency HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 9999999\r\n\r\n" + cat)
+            rude.sendall(
+                b"POST /saliency HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 9999999\r\n\r\n"
+                + cat
+            )
     assert server.client.post("/saliency", files={"image": cat}).status_code == 200
 
 

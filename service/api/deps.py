@@ -8,9 +8,9 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from service.api.keys import Keys, Limiter
-from service.jobs.office import Office
-from service.network import Network
-from service.networks import Networks
+from service.jobs.service import JobService
+from service.networks.catalog import Networks
+from service.networks.network import Network
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class Services:
 
     settings: Settings
     networks: Networks
-    office: Office
+    job_service: JobService
     workers: CapacityLimiter
     keys: Keys
     limiter: Limiter
@@ -49,9 +49,9 @@ async def _services(request: Request) -> Services:  # a plain function would go 
     return services
 
 
-async def _office(services: Annotated[Services, Depends(_services)]) -> Office:
-    return services.office
+async def _job_service(services: Annotated[Services, Depends(_services)]) -> JobService:
+    return services.job_service
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
-OfficeDep = Annotated[Office, Depends(_office)]
+JobServiceDep = Annotated[JobService, Depends(_job_service)]

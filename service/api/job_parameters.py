@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
 from service.api.parameters import split_commas
-from service.images import Resize
+from service.pictures.images import Resize
 from service.synthesis.presets import DEFAULTS
 
 MAX_PREVIEWS = 200
@@ -23,9 +23,12 @@ class JobParameters(BaseModel):
     kind: str
 
     model: Annotated[str | None, Field(description="Name of the model; the default one if absent.")] = None
-    seed: Annotated[int | None, Field(ge=0, lt=2**53, description="The same seed gives the same picture; a random one if absent.")] = None
+    seed: Annotated[
+        int | None, Field(ge=0, lt=2**53, description="The same seed gives the same picture; a random one if absent.")
+    ] = None
     preview_every: Annotated[
-        int, Field(ge=0, le=4096, description=f"Steps between two previews, 0 for none; at most {MAX_PREVIEWS} previews.")
+        int,
+        Field(ge=0, le=4096, description=f"Steps between two previews, 0 for none; at most {MAX_PREVIEWS} previews."),
     ] = 25
 
     @property
@@ -46,7 +49,9 @@ class JobParameters(BaseModel):
     @model_validator(mode="after")
     def _few_previews(self) -> Self:
         if self.preview_every and self.steps / self.preview_every > MAX_PREVIEWS:
-            raise ValueError(f"preview_every must be at least {-(-self.steps // MAX_PREVIEWS)} for {self.steps} iterations")
+            raise ValueError(
+                f"preview_every must be at least {-(-self.steps // MAX_PREVIEWS)} for {self.steps} iterations"
+            )
         return self
 
     def completed(self, model: str) -> dict[str, Any]:
@@ -68,17 +73,27 @@ class FromNoise(JobParameters):
     ] = "cs231n"
     start: Annotated[
         Literal["uniform", "normal"],
-        Field(description="Random start of `cs231n`: uniform pixels, or normalized pixels of a standard normal distribution."),
+        Field(
+            description="Random start of `cs231n`: uniform pixels, or normalized pixels of a standard normal distribution."
+        ),
     ] = "uniform"
     iterations: Annotated[int | None, Field(ge=1, le=4096, description="Steps: 200, `lucid` and `maco` 512.")] = None
     learning_rate: Annotated[float | None, Field(gt=0, le=1000, description="25, `lucid` and `maco` 0.05.")] = None
     l2_reg: Annotated[
-        float | None, Field(ge=0, le=1, description="Weight of the squared norm that is taken off the score: 0.001, `lucid` and `maco` 0.")
+        float | None,
+        Field(
+            ge=0,
+            le=1,
+            description="Weight of the squared norm that is taken off the score: 0.001, `lucid` and `maco` 0.",
+        ),
     ] = None
-    blur_every: Annotated[int | None, Field(ge=0, le=4096, description="Steps between two blurs of `cs231n`, 0 for none: 10.")] = None
+    blur_every: Annotated[
+        int | None, Field(ge=0, le=4096, description="Steps between two blurs of `cs231n`, 0 for none: 10.")
+    ] = None
     blur_sigma: Annotated[float | None, Field(ge=0, le=10, description="Of that blur, in pixels: 0.5.")] = None
     max_jitter: Annotated[
-        int | None, Field(ge=0, le=64, description="Largest random shift at a step, in pixels: 16, `lucid` 8, `maco` 48.")
+        int | None,
+        Field(ge=0, le=64, description="Largest random shift at a step, in pixels: 16, `lucid` 8, `maco` 48."),
     ] = None
     size: Annotated[int, Field(ge=64, le=512, description="Side of the picture, in pixels.")] = 224
 
@@ -90,7 +105,11 @@ class FromNoise(JobParameters):
     def completed(self, model: str) -> dict[str, Any]:
         """With the defaults of the preset."""
         complete = super().completed(model)
-        return {**complete, **DEFAULTS[self.preset], **{name: value for name, value in complete.items() if value is not None}}
+        return {
+            **complete,
+            **DEFAULTS[self.preset],
+            **{name: value for name, value in complete.items() if value is not None},
+        }
 
 
 class ClassParameters(FromNoise):
@@ -114,7 +133,9 @@ class ClassParameters(FromNoise):
 class NeuronParameters(FromNoise):
     """What makes the mean of a channel of a layer grow."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "neuron", "layer": "fire6", "channel": 12, "preset": "lucid"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "neuron", "layer": "fire6", "channel": 12, "preset": "lucid"}]}
+    )
     kind: Literal["neuron"]
     layer: Layer
     channel: Annotated[int, Field(ge=0, description="Number of the channel, from 0.")]
@@ -131,7 +152,10 @@ class FromPhotograph(JobParameters):
     images: ClassVar[tuple[str, ...]] = ("image",)
     size: Annotated[int, Field(ge=64, le=1024, description="Short side of the picture, in pixels.")] = 224
     resize: Annotated[
-        Resize, Field(description="`native`: aspect ratio kept. `squash`: the whole picture to a square. `crop`: the central square.")
+        Resize,
+        Field(
+            description="`native`: aspect ratio kept. `squash`: the whole picture to a square. `crop`: the central square."
+        ),
     ] = "native"
 
 
@@ -140,9 +164,16 @@ class FoolingParameters(FromPhotograph):
 
     kind: Literal["fooling"]
     class_id: Annotated[ClassId, Field(description="What the network shall take the photograph for.")]
-    iterations: Annotated[int, Field(ge=1, le=1000, description="Most steps; it ends as soon as the target is the top class.")] = 100
+    iterations: Annotated[
+        int, Field(ge=1, le=1000, description="Most steps; it ends as soon as the target is the top class.")
+    ] = 100
     learning_rate: Annotated[
-        float, Field(gt=0, le=100, description="Length of a step, in normalized pixels; smaller ones change less and take longer.")
+        float,
+        Field(
+            gt=0,
+            le=100,
+            description="Length of a step, in normalized pixels; smaller ones change less and take longer.",
+        ),
     ] = 1.0
 
     @property
@@ -163,7 +194,9 @@ class InversionParameters(FromPhotograph):
     layer: Layer = "fire3"
     iterations: Annotated[int, Field(ge=1, le=4096, description="Steps.")] = 300
     learning_rate: Annotated[float, Field(gt=0, le=100, description="Of Adam, in normalized pixels.")] = 0.1
-    variation: Annotated[float, Field(ge=0, le=1000, description="Weight of the total variation: more is smoother.")] = 0.5
+    variation: Annotated[
+        float, Field(ge=0, le=1000, description="Weight of the total variation: more is smoother.")
+    ] = 0.5
 
     @property
     def steps(self) -> int:
@@ -185,7 +218,9 @@ class DreamParameters(FromPhotograph):
     octaves: Annotated[int, Field(ge=1, le=10, description="Sizes of the picture, the smallest first.")] = 4
     octave_scale: Annotated[float, Field(gt=1, le=4, description="From one size to the next.")] = 1.4
     steps_per_octave: Annotated[int, Field(ge=1, le=200, description="Steps at each size.")] = 10
-    learning_rate: Annotated[float, Field(gt=0, le=100, description="Mean change of a pixel at a step, in 255ths.")] = 1.5
+    learning_rate: Annotated[float, Field(gt=0, le=100, description="Mean change of a pixel at a step, in 255ths.")] = (
+        1.5
+    )
     max_jitter: Annotated[int, Field(ge=0, le=64, description="Largest random shift at a step, in pixels.")] = 32
     preview_every: Annotated[int, Field(ge=0, le=4096, description="Steps between two previews, 0 for none.")] = 10
     size: Annotated[int, Field(ge=64, le=1024, description="Short side of the picture, in pixels.")] = 384
@@ -214,18 +249,28 @@ class StyleParameters(FromPhotograph):
         list[str], _List, Field(min_length=1, max_length=16, description="Layers whose Gram matrices make the style.")
     ] = ["relu_conv1", "fire3", "fire4", "fire5"]
     style_weights: Annotated[
-        list[Annotated[float, Field(ge=0, le=1e12)]], _List, Field(min_length=1, max_length=16, description="One for each of these layers.")
+        list[Annotated[float, Field(ge=0, le=1e12)]],
+        _List,
+        Field(min_length=1, max_length=16, description="One for each of these layers."),
     ] = [0.25, 0.25, 0.25, 0.25]
-    content_weight: Annotated[float, Field(ge=0, le=1e12, description="Of the content: more is closer to the photograph.")] = 0.2
-    variation: Annotated[float, Field(ge=0, le=1e12, description="Weight of the total variation per pixel: more is smoother.")] = 0.5
+    content_weight: Annotated[
+        float, Field(ge=0, le=1e12, description="Of the content: more is closer to the photograph.")
+    ] = 0.2
+    variation: Annotated[
+        float, Field(ge=0, le=1e12, description="Weight of the total variation per pixel: more is smoother.")
+    ] = 0.5
     start: Annotated[Literal["content", "noise"], Field(description="Where it begins.")] = "content"
     iterations: Annotated[int, Field(ge=1, le=4096, description="Steps.")] = 200
-    learning_rate: Annotated[float, Field(gt=0, le=100, description="Of Adam, in normalized pixels; a thirtieth at the end.")] = 0.1
+    learning_rate: Annotated[
+        float, Field(gt=0, le=100, description="Of Adam, in normalized pixels; a thirtieth at the end.")
+    ] = 0.1
 
     @model_validator(mode="after")
     def _one_weight_a_layer(self) -> Self:
         if len(self.style_layers) != len(self.style_weights):
-            raise ValueError(f"style_layers has {len(self.style_layers)} names and style_weights {len(self.style_weights)} numbers")
+            raise ValueError(
+                f"style_layers has {len(self.style_layers)} names and style_weights {len(self.style_weights)} numbers"
+            )
         return self
 
     @property
@@ -265,10 +310,19 @@ def request_body() -> dict[str, Any]:
     binary = {"type": "string", "format": "binary"}
     schemas = {model: model.model_json_schema() for model in KINDS}
     forms = [
-        {**schema, "properties": {**schema["properties"], **dict.fromkeys(model.images, binary)}, "required": ["kind", *model.images]}
+        {
+            **schema,
+            "properties": {**schema["properties"], **dict.fromkeys(model.images, binary)},
+            "required": ["kind", *model.images],
+        }
         for model, schema in schemas.items()
     ]
     discriminator = {"propertyName": "kind"}
-    as_json = {"schema": {"oneOf": [schema for model, schema in schemas.items() if not model.images], "discriminator": discriminator}}
+    as_json = {
+        "schema": {
+            "oneOf": [schema for model, schema in schemas.items() if not model.images],
+            "discriminator": discriminator,
+        }
+    }
     as_form = {"schema": {"oneOf": forms, "discriminator": discriminator}}
     return {"requestBody": {"required": True, "content": {"application/json": as_json, "multipart/form-data": as_form}}}

@@ -49,12 +49,18 @@ class JobAnswer(BaseModel):
     class_name: str | None
     step: Annotated[int, Field(description="Finished steps.")]
     steps: Annotated[int, Field(description="All steps.")]
-    score: Annotated[float | None, Field(description="What is climbed, at the last step: of the class, of the channel, or minus the loss.")]
+    score: Annotated[
+        float | None,
+        Field(description="What is climbed, at the last step: of the class, of the channel, or minus the loss."),
+    ]
     rank: Annotated[int | None, Field(description="Of the class among all, at the last step; 1 is the top.")]
     trace: Annotated[list[float], Field(description="The score at each step so far; in lists of jobs it is empty.")]
     first_at_rank_1: Annotated[int | None, Field(description="First step at which the class was the top one.")]
     steps_before_relu: Annotated[
-        int, Field(description="Steps whose score was exactly 0, with a zero gradient; there the value before the last ReLU was climbed.")
+        int,
+        Field(
+            description="Steps whose score was exactly 0, with a zero gradient; there the value before the last ReLU was climbed."
+        ),
     ]
     restarts: Annotated[int, Field(description="How often a start with a zero gradient was drawn again.")]
     position: Annotated[int | None, Field(description="Jobs that will be begun before this one, while it is queued.")]
@@ -82,7 +88,9 @@ class BatchAnswer(BaseModel):
     data: list[JobAnswer]
 
 
-def job_answer(job: Job, class_name: str | None, trace: list[float], frames: list[int], position: int | None) -> JobAnswer:
+def job_answer(
+    job: Job, class_name: str | None, trace: list[float], frames: list[int], position: int | None
+) -> JobAnswer:
     """The answer for a record."""
     base = f"/visualize/{job.id}"
     links = Links(

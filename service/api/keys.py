@@ -63,14 +63,20 @@ class Keys:
             stat = file.stat()
             if (stamp := (stat.st_mtime_ns, stat.st_size)) == self._stamp:
                 return
-            lines = [line.split() for line in file.read_text("utf-8").splitlines() if line.strip() and not line.startswith("#")]
+            lines = [
+                line.split()
+                for line in file.read_text("utf-8").splitlines()
+                if line.strip() and not line.startswith("#")
+            ]
         except OSError as error:
             if self._stamp is None:
                 raise InvalidParameter(f"the file of API keys {file} cannot be read: {error.strerror}") from error
             return  # it is just being replaced: the keys of before still hold
         wrong = [line for line in lines if len(line) != 2 or len(line[1]) != 64]
         if wrong and self._stamp is None:
-            raise InvalidParameter(f"the file of API keys {file} must have lines 'name sha256'; 'convlens key NAME' makes one")
+            raise InvalidParameter(
+                f"the file of API keys {file} must have lines 'name sha256'; 'convlens key NAME' makes one"
+            )
         self._digests, self._stamp = [(line[0], line[1].lower()) for line in lines if line not in wrong], stamp
 
 
@@ -83,7 +89,12 @@ class Limiter:
         except ValueError as error:
             raise InvalidParameter(f"rate limits are written like '120/minute;5000/day', not {limits!r}") from error
         pool = redis.connection_pool
-        storage = RedisStorage("async+redis://localhost:6379", implementation="redispy", key_prefix="convlens:rate", connection_pool=pool)  # type: ignore[arg-type]
+        storage = RedisStorage(
+            "async+redis://localhost:6379",
+            implementation="redispy",
+            key_prefix="convlens:rate",
+            connection_pool=pool,  # type: ignore[arg-type]
+        )
         self._strategy = SlidingWindowCounterRateLimiter(storage)
 
     async def count(self, caller: str) -> None:

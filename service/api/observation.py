@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import metrics
+from service.telemetry import metrics
 
 logger = logging.getLogger("convlens.access")
 

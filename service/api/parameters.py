@@ -7,8 +7,8 @@ from pydantic.fields import FieldInfo
 
 from service.attribution import METHODS
 from service.attribution.method import Sign
-from service.images import Colormap, Resize
-from service.saliency import Output
+from service.pictures.images import Colormap, Resize
+from service.saliency.explain import Output
 
 OVERLAY_SMOOTHING = 1.5
 
@@ -24,7 +24,9 @@ class ClassifyParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: Annotated[str | None, Field(description="Name of the model; the default one if absent.", examples=["squeezenet1_1"])] = None
+    model: Annotated[
+        str | None, Field(description="Name of the model; the default one if absent.", examples=["squeezenet1_1"])
+    ] = None
     resize: Annotated[
         Resize,
         Field(
@@ -33,7 +35,7 @@ class ClassifyParameters(BaseModel):
         ),
     ] = "squash"
 
-    def told(self) -> dict[str, Any]:
+    def effective(self) -> dict[str, Any]:
         """All parameters that matter, as answers tell them."""
         return self.model_dump(mode="json")
 
@@ -69,17 +71,20 @@ class MethodParameters(_WithMethodFields):
     """A method with its parameters, and what it shall explain."""
 
     other_class_id: Annotated[
-        int | None, Field(description="A class in contrast: what speaks for `class_id` rather than for this one.", examples=[282])
+        int | None,
+        Field(description="A class in contrast: what speaks for `class_id` rather than for this one.", examples=[282]),
     ] = None
-    method: Annotated[str, AfterValidator(_known_method), Field(description=f"One of {', '.join(METHODS)}; see `GET /methods`.")] = (
-        "gradient"
-    )
+    method: Annotated[
+        str, AfterValidator(_known_method), Field(description=f"One of {', '.join(METHODS)}; see `GET /methods`.")
+    ] = "gradient"
 
     @model_validator(mode="after")
     def _only_of_the_method(self) -> Self:
         taken = METHODS[self.method].parameters.model_fields
         if foreign := [name for name in METHOD_FIELDS if getattr(self, name) is not None and name not in taken]:
-            raise ValueError(f"the method {self.method} does not take {', '.join(foreign)}; it takes {', '.join(taken) or 'no parameters'}")
+            raise ValueError(
+                f"the method {self.method} does not take {', '.join(foreign)}; it takes {', '.join(taken) or 'no parameters'}"
+            )
         return self
 
     @property
@@ -87,7 +92,7 @@ class MethodParameters(_WithMethodFields):
         """The parameters of the method that are given."""
         return {name: value for name in METHOD_FIELDS if (value := getattr(self, name)) is not None}
 
-    def told(self) -> dict[str, Any]:
+    def effective(self) -> dict[str, Any]:
         """All parameters that matter, as answers tell them."""
         unused = METHOD_FIELDS.keys() - METHODS[self.method].parameters.model_fields.keys()
         return self.model_dump(mode="json", exclude=unused)
@@ -103,11 +108,18 @@ class SaliencyParameters(MethodParameters):
     class_id: Annotated[
         list[int] | None,
         BeforeValidator(split_commas),
-        Field(min_length=1, max_length=10, description="Class to explain, or several; the predicted one if absent.", examples=[[285]]),
+        Field(
+            min_length=1,
+            max_length=10,
+            description="Class to explain, or several; the predicted one if absent.",
+            examples=[[285]],
+        ),
     ] = None
     mode: Annotated[
         Literal["now", "job"],
-        Field(description="`job`: answer at once with a job in the manner of `/visualize`, for methods that take long."),
+        Field(
+            description="`job`: answer at once with a job in the manner of `/visualize`, for methods that take long."
+        ),
     ] = "now"
     output: Annotated[
         Output | None,
@@ -117,13 +129,18 @@ class SaliencyParameters(MethodParameters):
         ),
     ] = None
     sign: Annotated[
-        Sign | None, Field(description="Which values of a signed map the picture shows; by default those that the method means.")
+        Sign | None,
+        Field(description="Which values of a signed map the picture shows; by default those that the method means."),
     ] = None
     colormap: Annotated[Colormap, Field(description="Colours from cold to hot.")] = "inferno"
     opacity: Annotated[float, Field(ge=0, le=1, description="Opacity of the hottest pixels of an overlay.")] = 0.9
     smoothing: Annotated[
         float | None,
-        Field(ge=0, le=20, description="Gaussian smoothing of the picture, sigma in pixels of the map. Default: 1.5 for overlays, else 0."),
+        Field(
+            ge=0,
+            le=20,
+            description="Gaussian smoothing of the picture, sigma in pixels of the map. Default: 1.5 for overlays, else 0.",
+        ),
     ] = None
 
     def completed(self, media: str) -> Self:
@@ -139,9 +156,15 @@ class ActivationParameters(ClassifyParameters):
     layer: Annotated[
         list[str] | None,
         BeforeValidator(split_commas),
-        Field(min_length=1, max_length=32, description="Layer to look at, or several; in JSON all that the manifest lists if absent."),
+        Field(
+            min_length=1,
+            max_length=32,
+            description="Layer to look at, or several; in JSON all that the manifest lists if absent.",
+        ),
     ] = None
-    channels: Annotated[int, Field(ge=1, le=256, description="Most feature maps of a picture: the ones with the highest means.")] = 64
+    channels: Annotated[
+        int, Field(ge=1, le=256, description="Most feature maps of a picture: the ones with the highest means.")
+    ] = 64
     tile: Annotated[int, Field(ge=8, le=256, description="Side of one feature map in a picture, in pixels.")] = 56
     colormap: Annotated[Colormap, Field(description="Colours from no activation to the strongest.")] = "inferno"
 
@@ -149,8 +172,15 @@ class ActivationParameters(ClassifyParameters):
 class EvaluateParameters(MethodParameters):
     """Parameters of `POST /evaluate`, in the query or as form fields."""
 
-    class_id: Annotated[int | None, Field(description="Class to explain; the predicted one if absent.", examples=[285])] = None
+    class_id: Annotated[
+        int | None, Field(description="Class to explain; the predicted one if absent.", examples=[285])
+    ] = None
     points: Annotated[int, Field(ge=4, le=224, description="Points of the deletion and insertion curves.")] = 28
     stages: Annotated[
-        int, Field(ge=0, le=32, description="Stages in which the weights are randomized, from the last layer to the first; 0 for none.")
+        int,
+        Field(
+            ge=0,
+            le=32,
+            description="Stages in which the weights are randomized, from the last layer to the first; 0 for none.",
+        ),
     ] = 6

@@ -74,7 +74,10 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "The service asks for a key.", "content": _PROBLEM},
-    429: {"description": "The caller has asked more often than it may, or there are too many jobs.", "content": _PROBLEM},
+    429: {
+        "description": "The caller has asked more often than it may, or there are too many jobs.",
+        "content": _PROBLEM,
+    },
 }
 
 
@@ -106,7 +109,9 @@ async def _on_convlens_error(request: Request, error: Exception) -> Response:
 async def _on_queue_error(request: Request, error: Exception) -> Response:
     logger.warning("the queue cannot be used: %s", error)
     response = problem(
-        request, HTTPStatus.SERVICE_UNAVAILABLE, "the job queue cannot be reached or takes no more; try again in a few seconds"
+        request,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the job queue cannot be reached or takes no more; try again in a few seconds",
     )
     response.headers["Retry-After"] = "5"
     return response
@@ -132,7 +137,11 @@ def _methods_of(request: Request) -> list[str]:
     """All methods of the path; the router tells those of one route only."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
     asked = request.url.path
-    items = [paths[asked]] if asked in paths else [item for path, item in paths.items() if compile_path(path)[0].match(asked)]
+    items = (
+        [paths[asked]]
+        if asked in paths
+        else [item for path, item in paths.items() if compile_path(path)[0].match(asked)]
+    )
     return sorted({method.upper() for item in items for method in item})
 
 

@@ -70,7 +70,9 @@ class Explained(BaseModel):
         ),
     ]
     zero_gradient: Annotated[bool, Field(description="Whether the map is zero everywhere, so that it says nothing.")]
-    notes: Annotated[dict[str, float], Field(description="What the method has to say beside its map, like its completeness error.")]
+    notes: Annotated[
+        dict[str, float], Field(description="What the method has to say beside its map, like its completeness error.")
+    ]
     warning: Annotated[str | None, Field(description="What to beware of when reading a map of this method.")]
 
 
@@ -83,7 +85,9 @@ class SaliencyMap(BaseModel):
     maximum: Annotated[float, Field(description="Largest value before normalization.")]
     box: Annotated[
         tuple[int, int, int, int],
-        Field(description="What the network saw: left, upper, right and lower edge in pixels of the upright photograph."),
+        Field(
+            description="What the network saw: left, upper, right and lower edge in pixels of the upright photograph."
+        ),
     ]
     png: Annotated[str, Field(description="The picture that `output` asks for: a PNG in base64.")]
 
@@ -152,7 +156,9 @@ class LayerActivation(BaseModel):
     size: Annotated[tuple[int, int], Field(description="Height and width of a feature map.")]
     mean: float
     active: Annotated[float, Field(description="Share of the values that are above 0.")]
-    strongest: Annotated[list[ChannelActivation], Field(description="The channels with the highest means, at most `channels` of them.")]
+    strongest: Annotated[
+        list[ChannelActivation], Field(description="The channels with the highest means, at most `channels` of them.")
+    ]
     png: Annotated[str, Field(description="Their feature maps as a grid, strongest first: a PNG in base64.")]
 
 
@@ -179,7 +185,8 @@ class RandomizationStage(BaseModel):
     layers: Annotated[int, Field(description="How many layers are random, counted from the last one.")]
     first: Annotated[str, Field(description="The first random layer.")]
     similarity: Annotated[
-        float, Field(description="Rank correlation with the original map: near 1 means that it does not see the weights.")
+        float,
+        Field(description="Rank correlation with the original map: near 1 means that it does not see the weights."),
     ]
 
 
@@ -227,8 +234,12 @@ class ModelDetails(ModelSummary):
     weights_sha256: str | None
     size: Annotated[int, Field(description="Side of the square that the network was trained on, in pixels.")]
     any_size: Annotated[bool, Field(description="Whether it takes pictures of other sizes too.")]
-    quantized: Annotated[bool, Field(description="Whether its numbers are rounded; gradients pass the rounding as if it were not there.")]
-    layers: Annotated[tuple[str, ...], Field(description="Layers of interest; all of them are at `/models/{name}/layers`.")]
+    quantized: Annotated[
+        bool, Field(description="Whether its numbers are rounded; gradients pass the rounding as if it were not there.")
+    ]
+    layers: Annotated[
+        tuple[str, ...], Field(description="Layers of interest; all of them are at `/models/{name}/layers`.")
+    ]
     preprocessing: dict[str, Any]
 
 
@@ -238,7 +249,9 @@ class LayerAnswer(BaseModel):
     name: str
     operator: Annotated[str, Field(description="The ONNX operator that computes it.")]
     channels: int
-    size: Annotated[tuple[int, int] | None, Field(description="Height and width, for a square picture of the model's size.")]
+    size: Annotated[
+        tuple[int, int] | None, Field(description="Height and width, for a square picture of the model's size.")
+    ]
     listed: Annotated[bool, Field(description="Whether the manifest names it as one of interest.")]
     default: Annotated[bool, Field(description="Whether class activation maps look here by default.")]
 
@@ -251,7 +264,9 @@ class MethodAnswer(BaseModel):
     paper: str
     warning: Annotated[str | None, Field(description="What to beware of.")]
     sign: Annotated[Sign, Field(description="Which values of its map a picture shows by default.")]
-    evaluations: Annotated[int, Field(description="Runs of the network for a picture of 224 x 224 with the default parameters.")]
+    evaluations: Annotated[
+        int, Field(description="Runs of the network for a picture of 224 x 224 with the default parameters.")
+    ]
     parameters: Annotated[dict[str, Any], Field(description="JSON Schema of each parameter.")]
 
 

@@ -11,18 +11,18 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from service import images
 from service.api.deps import Services
 from service.api.job_parameters import FromNoise, FromPhotograph, JobParameters, parse
 from service.api.job_schemas import BatchAnswer, JobAnswer, job_answer
 from service.api.uploads import is_form, read_named
 from service.errors import InvalidParameter, NotFound
 from service.jobs.ledger import Draft, Ledger
-from service.jobs.office import Office
 from service.jobs.record import Job
+from service.jobs.service import JobService
 from service.kinds.plan import to_pixels
-from service.network import Network
-from service.saliency import check_class, enough_for
+from service.networks.network import Network
+from service.pictures import images
+from service.saliency.explain import check_class, enough_for
 from service.settings import Settings
 
 RETRY_AFTER = {"Retry-After": "1"}
@@ -39,7 +39,9 @@ async def read_request(request: Request) -> tuple[JobParameters, dict[str, bytes
         try:
             values = json.loads(await request.body())
         except ValueError as error:
-            raise RequestValidationError([{"loc": ("body",), "msg": f"not JSON: {error}", "type": "json_invalid"}]) from error
+            raise RequestValidationError(
+                [{"loc": ("body",), "msg": f"not JSON: {error}", "type": "json_invalid"}]
+            ) from error
     if not isinstance(values, dict):
         raise RequestValidationError([{"loc": ("body",), "msg": "must be a JSON object", "type": "model_type"}])
     try:
@@ -73,7 +75,9 @@ def drafts_of(parameters: JobParameters, files: dict[str, bytes], network: Netwo
     complete = parameters.completed(network.model.name)
     channel, layer = complete.get("channel"), complete.get("layer")
     if channel is not None and layer is not None and channel >= network.layer(layer).channels:
-        raise InvalidParameter(f"channel must be from 0 to {network.layer(layer).channels - 1} for {layer}; it is {channel}")
+        raise InvalidParameter(
+            f"channel must be from 0 to {network.layer(layer).channels - 1} for {layer}; it is {channel}"
+        )
     inputs = {}
     if isinstance(parameters, FromPhotograph):
         inputs = {name: _prepared(data, parameters, network, settings) for name, data in files.items()}
@@ -102,17 +106,27 @@ def fingerprint(body: str, files: dict[str, bytes]) -> str:
 
 
 async def submitted(
-    services: Services, office: Office, drafts: Sequence[Draft], as_batch: bool, key: str | None, body: str, owner: str | None
+    services: Services,
+    job_service: JobService,
+    drafts: Sequence[Draft],
+    as_batch: bool,
+    key: str | None,
+    body: str,
+    owner: str | None,
 ) -> tuple[str, JobAnswer | BatchAnswer]:
     """Submit; the place of the job or batch, and the answer."""
-    submission = await office.submit(drafts, as_batch, key, body, owner)
+    submission = await job_service.submit(drafts, as_batch, key, body, owner)
     if submission.batch:
-        return f"/visualize/batches/{submission.batch}", await batch_answer(services, office, submission.batch, owner)
+        return f"/visualize/batches/{submission.batch}", await batch_answer(
+            services, job_service, submission.batch, owner
+        )
     place = f"/visualize/{submission.ids[0]}"
-    job = await office.ledger.get(submission.ids[0])
+    job = await job_service.ledger.get(submission.ids[0])
     if submission.again:
-        return place, await full_answer(services, office.ledger, job)
-    return place, job_answer(job, class_name(services, job), [], [], await office.ledger.position(job))  # it has not begun
+        return place, await full_answer(services, job_service.ledger, job)
+    return place, job_answer(
+        job, class_name(services, job), [], [], await job_service.ledger.position(job)
+    )  # it has not begun
 
 
 def accepted(place: str, answer: JobAnswer | BatchAnswer) -> Response:
@@ -121,21 +135,23 @@ def accepted(place: str, answer: JobAnswer | BatchAnswer) -> Response:
     return Response(answer.model_dump_json(), 202, headers, media_type="application/json")
 
 
-async def visible(office: Office, id_: str, owner: str | None) -> Job:
+async def visible(job_service: JobService, id_: str, owner: str | None) -> Job:
     """The record of a job that the caller may see: of another's it is told no more than of one that does not exist."""
-    job = await office.ledger.get(id_)
+    job = await job_service.ledger.get(id_)
     if job.owner != owner:
         raise NotFound(f"there is no job {id_!r}")
     return job
 
 
-async def batch_answer(services: Services, office: Office, batch: str, owner: str | None) -> BatchAnswer:
+async def batch_answer(services: Services, job_service: JobService, batch: str, owner: str | None) -> BatchAnswer:
     """A batch and its jobs."""
-    jobs = await office.ledger.batch(batch)
+    jobs = await job_service.ledger.batch(batch)
     if any(job.owner != owner for job in jobs):
         raise NotFound(f"there is no batch {batch!r}")
     states = Counter(job.state for job in jobs)
-    return BatchAnswer(id=batch, total=len(jobs), states=dict(states), data=[brief_answer(services, job) for job in jobs])
+    return BatchAnswer(
+        id=batch, total=len(jobs), states=dict(states), data=[brief_answer(services, job) for job in jobs]
+    )
 
 
 async def full_answer(services: Services, ledger: Ledger, job: Job) -> JobAnswer:

@@ -52,7 +52,9 @@ async def read_named(request: Request, names: Sequence[str]) -> Named:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile) != (name in names):
                 kind = "a file" if name in names else "text"
-                raise InvalidParameter(f"the form field {name!r} must be {kind}; files belong in {' or '.join(map(repr, names))}")
+                raise InvalidParameter(
+                    f"the form field {name!r} must be {kind}; files belong in {' or '.join(map(repr, names))}"
+                )
             if not isinstance(value, UploadFile):
                 texts.setdefault(name, []).append(value)
             elif name in files:
@@ -99,7 +101,9 @@ async def _from_fields(form: FormData, max_images: int) -> Upload:
     for name, value in form.multi_items():
         if isinstance(value, UploadFile) != (name == FIELD):
             kind = "a file" if name == FIELD else "text"
-            raise InvalidParameter(f"the form field {name!r} must be {kind}; files belong in the field {FIELD!r} (curl -F image=@cat.png)")
+            raise InvalidParameter(
+                f"the form field {name!r} must be {kind}; files belong in the field {FIELD!r} (curl -F image=@cat.png)"
+            )
         if isinstance(value, UploadFile):
             files.append(await value.read())
         else:

@@ -5,6 +5,6 @@
 from service.attribution import gradients, cam, perturbation  # noqa: F401
 
 # isort: on
-from service.attribution.method import METHODS, Attribution, Evaluation, Floats, Ints, Method, Parameters, Subject
+from service.attribution.method import METHODS, Attribution, Floats, Ints, Method, Parameters, Subject, ValueAndGrad
 
-__all__ = ["METHODS", "Attribution", "Evaluation", "Floats", "Ints", "Method", "Parameters", "Subject"]
+__all__ = ["METHODS", "Attribution", "Floats", "Ints", "Method", "Parameters", "Subject", "ValueAndGrad"]

@@ -6,13 +6,15 @@ import numpy as np
 from pydantic import Field
 from scipy.ndimage import zoom
 
-from service.attribution.method import Attribution, Evaluation, Floats, Parameters, Subject, largest, method
+from service.attribution.method import Attribution, Floats, Parameters, Subject, ValueAndGrad, largest, method
 
 
 class Layered(Parameters):
     """Parameters of methods that look at a layer."""
 
-    layer: Annotated[str | None, Field(description="Name of the layer; see GET /models/{name}/layers. Default: the last features.")] = None
+    layer: Annotated[
+        str | None, Field(description="Name of the layer; see GET /models/{name}/layers. Default: the last features.")
+    ] = None
 
 
 @method("grad_cam", "Selvaraju et al. 2017, Grad-CAM, section 3", Layered, sign="positive")
@@ -50,12 +52,12 @@ def layer_cam(subject: Subject, image: Floats, class_id: int, parameters: Layere
 def guided_grad_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
     """Guided backpropagation where Grad-CAM is hot."""
     cam = grad_cam(subject, image, class_id, parameters)
-    guided = subject.evaluate(image[None], cam.at.class_ids, "guided")
+    guided = subject.value_and_grad(image[None], cam.at.class_ids, "guided")
     return Attribution(largest(guided.gradients[0] * cam.map), cam.at)
 
 
-def _at_layer(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Evaluation:
-    return subject.evaluate(image[None], np.array([class_id]), layer=parameters.layer or subject.cam_layer)
+def _at_layer(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> ValueAndGrad:
+    return subject.value_and_grad(image[None], np.array([class_id]), layer=parameters.layer or subject.cam_layer)
 
 
 def _spread(small: Floats, image: Floats) -> Floats:

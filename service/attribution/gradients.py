@@ -7,7 +7,18 @@ import numpy as np
 from pydantic import Field
 
 from service.attribution.baselines import Fill, baseline, blurred
-from service.attribution.method import CHUNK, Attribution, Evaluation, Floats, Parameters, Rules, Steps, Subject, largest, method
+from service.attribution.method import (
+    CHUNK,
+    Attribution,
+    Floats,
+    Parameters,
+    Rules,
+    Steps,
+    Subject,
+    ValueAndGrad,
+    largest,
+    method,
+)
 
 INSENSITIVE = (
     "The map hardly depends on the class or on the weights of the higher layers: it fails the sanity checks of Adebayo et al. 2018. "
@@ -33,10 +44,14 @@ class Noisy(Parameters):
     """Parameters of averages over noisy copies."""
 
     samples: Annotated[int, Field(ge=2, le=1000, description="Noisy copies of the picture.")] = 25
-    noise: Annotated[float, Field(gt=0, le=1, description="Standard deviation of the noise; 1 is the range from black to white.")] = 0.15
-    seed: Annotated[int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")] = 0
+    noise: Annotated[
+        float, Field(gt=0, le=1, description="Standard deviation of the noise; 1 is the range from black to white.")
+    ] = 0.15
+    seed: Annotated[
+        int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")
+    ] = 0
 
-    def evaluations(self, height: int, width: int) -> int:  # noqa: ARG002
+    def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
         """The picture itself and its copies."""
         return 1 + self.samples
 
@@ -70,7 +85,7 @@ class Path(Parameters):
 
     steps: Annotated[int, Field(ge=2, le=1000, description="Points on the path.")] = 32
 
-    def evaluations(self, height: int, width: int) -> int:  # noqa: ARG002
+    def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
         """The picture, the points and the other end of the path."""
         return 2 + self.steps
 
@@ -78,10 +93,14 @@ class Path(Parameters):
 class StraightPath(Path):
     """A straight line from a baseline."""
 
-    baseline: Annotated[Fill, Field(description="Where the path begins: a colour, the mean colour, or the picture blurred.")] = "black"
+    baseline: Annotated[
+        Fill, Field(description="Where the path begins: a colour, the mean colour, or the picture blurred.")
+    ] = "black"
 
 
-@method("integrated_gradients", "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, section 3", StraightPath)
+@method(
+    "integrated_gradients", "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, section 3", StraightPath
+)
 def integrated_gradients(subject: Subject, image: Floats, class_id: int, parameters: StraightPath) -> Steps:
     """The gradient along a straight line from a baseline, times the way: the map sums up to the difference of the scores."""
     at = _at(subject, image, class_id)
@@ -99,7 +118,9 @@ def integrated_gradients(subject: Subject, image: Floats, class_id: int, paramet
 class BlurPath(Path):
     """A path from a blurred picture to the sharp one."""
 
-    max_sigma: Annotated[float, Field(gt=0, le=200, description="Of the Gaussian at the beginning of the path, in pixels.")] = 50.0
+    max_sigma: Annotated[
+        float, Field(gt=0, le=200, description="Of the Gaussian at the beginning of the path, in pixels.")
+    ] = 50.0
 
 
 @method("blur_integrated_gradients", "Xu et al. 2020, Attribution in Scale and Space, section 3", BlurPath)
@@ -124,41 +145,47 @@ def guided_backprop(subject: Subject, image: Floats, class_id: int, _: Parameter
     return _with_rules(subject, image, class_id, "guided")
 
 
-@method("deconvnet", "Zeiler & Fergus 2013, Visualizing and Understanding Convolutional Networks, section 2.1", warning=INSENSITIVE)
+@method(
+    "deconvnet",
+    "Zeiler & Fergus 2013, Visualizing and Understanding Convolutional Networks, section 2.1",
+    warning=INSENSITIVE,
+)
 def deconvnet(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
     """The signal of the class sent back through the network, passed by each Relu where it is positive itself."""
     return _with_rules(subject, image, class_id, "deconvnet")
 
 
 def _with_rules(subject: Subject, image: Floats, class_id: int, rules: Rules) -> Attribution:
-    at = subject.evaluate(image[None], np.array([class_id]), rules)
+    at = subject.value_and_grad(image[None], np.array([class_id]), rules)
     return Attribution(largest(at.gradients[0]), at)
 
 
-def _at(subject: Subject, image: Floats, class_id: int) -> Evaluation:
-    return subject.evaluate(image[None], np.array([class_id]))
+def _at(subject: Subject, image: Floats, class_id: int) -> ValueAndGrad:
+    return subject.value_and_grad(image[None], np.array([class_id]))
 
 
-def _at_noisy_copies(subject: Subject, image: Floats, at: Evaluation, parameters: Noisy) -> Iterator[tuple[float, Floats]]:
+def _at_noisy_copies(
+    subject: Subject, image: Floats, at: ValueAndGrad, parameters: Noisy
+) -> Iterator[tuple[float, Floats]]:
     """The fraction done and the gradients (n, 3, H, W) of the next noisy copies."""
     rng = np.random.default_rng(parameters.seed)
     for i in range(0, parameters.samples, CHUNK):
         n = min(CHUNK, parameters.samples - i)
         copies = image + rng.normal(scale=parameters.noise, size=(n, *image.shape)).astype(np.float32)
-        yield (i + n) / parameters.samples, subject.evaluate(copies, np.repeat(at.class_ids, n)).gradients
+        yield (i + n) / parameters.samples, subject.value_and_grad(copies, np.repeat(at.class_ids, n)).gradients
 
 
-def _true_gradients(subject: Subject, points: Floats, at: Evaluation) -> Floats:
+def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:
     """The gradients (n, 3, H, W) of one and the same score: where it is 0 behind a final ReLU, it does not change."""
-    found = subject.evaluate(points, np.repeat(at.class_ids, len(points)))
+    found = subject.value_and_grad(points, np.repeat(at.class_ids, len(points)))
     if at.before_relu[0]:
         return found.gradients
     return np.where(found.before_relu[:, None, None, None], np.float32(0), found.gradients)
 
 
-def _complete(subject: Subject, values: Floats, at: Evaluation, start: Floats) -> Attribution:
+def _complete(subject: Subject, values: Floats, at: ValueAndGrad, start: Floats) -> Attribution:
     """With the completeness error: how far the sum of the map is from what the score has gained since the start of the path."""
-    other = subject.evaluate(start[None], at.class_ids)
+    other = subject.value_and_grad(start[None], at.class_ids)
     first = 0.0 if other.before_relu[0] and not at.before_relu[0] else float(other.scores[0])
     gained = float(at.scores[0]) - first
     notes = {"score_difference": gained, "completeness_error": float(values.sum()) - gained}

@@ -23,7 +23,7 @@ CHUNK = 16  # images that are evaluated at once: enough for all cores, little me
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ValueAndGrad:
     """The network and the gradient of one class score, at N images.
 
     logits: (N, classes). class_ids: (N,), the classes that were differentiated. scores: (N,), their differentiated values.
@@ -46,7 +46,9 @@ class Subject(Protocol):
     def cam_layer(self) -> str:
         """The layer that class activation maps look at by default."""
 
-    def evaluate(self, images: Floats, class_ids: Ints, rules: Rules = "exact", layer: str | None = None) -> Evaluation:
+    def value_and_grad(
+        self, images: Floats, class_ids: Ints, rules: Rules = "exact", layer: str | None = None
+    ) -> ValueAndGrad:
         """Scores and gradients at images (N, 3, H, W) in [0, 1], with respect to the images or to a layer.
 
         rules: how the gradient passes a Relu.
@@ -64,7 +66,7 @@ class Attribution:
     """A map (H, W), signed where the method is, the evaluation at the image, and what else the method has to say."""
 
     map: Floats
-    at: Evaluation
+    at: ValueAndGrad
     notes: dict[str, float] = field(default_factory=dict)
 
 
@@ -73,7 +75,7 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def evaluations(self, height: int, width: int) -> int:  # noqa: ARG002 - some depend on the size
+    def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002 - some depend on the size
         """How many images of that size the method puts through the network."""
         return 1
 
@@ -112,7 +114,11 @@ METHODS: dict[str, Method] = {}
 
 
 def method(
-    name: str, paper: str, parameters: type[Parameters] = Parameters, sign: Sign = "absolute", warning: str | None = None
+    name: str,
+    paper: str,
+    parameters: type[Parameters] = Parameters,
+    sign: Sign = "absolute",
+    warning: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function, whose docstring is the summary. It returns an attribution, or is a generator that does."""
 

@@ -17,12 +17,13 @@ class Windows(Parameters):
     """Parameters of a window that slides over the picture."""
 
     window: Annotated[
-        int, Field(ge=1, le=512, description="Side of the square that is taken away, in pixels of what the network sees.")
+        int,
+        Field(ge=1, le=512, description="Side of the square that is taken away, in pixels of what the network sees."),
     ] = 32
     stride: Annotated[int, Field(ge=1, le=512, description="Pixels between two squares; at most the side.")] = 16
     fill: FillIn = "mean"
 
-    def evaluations(self, height: int, width: int) -> int:
+    def runs_needed(self, height: int, width: int) -> int:
         """The picture itself and one for each place of the window."""
         return 1 + len(self.starts(height)) * len(self.starts(width))
 
@@ -31,10 +32,15 @@ class Windows(Parameters):
         return range(0, max(side - self.window, 0) + self.stride, self.stride)
 
 
-@method("occlusion", "Zeiler & Fergus 2013, Visualizing and Understanding Convolutional Networks, section 4.2", Windows, sign="positive")
+@method(
+    "occlusion",
+    "Zeiler & Fergus 2013, Visualizing and Understanding Convolutional Networks, section 4.2",
+    Windows,
+    sign="positive",
+)
 def occlusion(subject: Subject, image: Floats, class_id: int, parameters: Windows) -> Steps:
     """By how much the score falls when a square is covered: the mean over all squares that cover a pixel."""
-    at = subject.evaluate(image[None], np.array([class_id]))
+    at = subject.value_and_grad(image[None], np.array([class_id]))
     class_id = int(at.class_ids[0])
     whole = subject.of(at.logits, class_id)[0]
     cover = baseline(image, parameters.fill)
@@ -42,7 +48,9 @@ def occlusion(subject: Subject, image: Floats, class_id: int, parameters: Window
     places = [(y, x) for y in parameters.starts(height) for x in parameters.starts(width)]
     total, count = np.zeros((height, width)), np.zeros((height, width))
     for i in range(0, len(places), CHUNK):
-        squares = [(..., slice(y, y + parameters.window), slice(x, x + parameters.window)) for y, x in places[i : i + CHUNK]]
+        squares = [
+            (..., slice(y, y + parameters.window), slice(x, x + parameters.window)) for y, x in places[i : i + CHUNK]
+        ]
         covered = np.repeat(image[None], len(squares), axis=0)
         for picture, square in zip(covered, squares, strict=True):
             picture[square] = cover[square]
@@ -60,9 +68,11 @@ class Masks(Parameters):
     cells: Annotated[int, Field(ge=2, le=32, description="Cells of a mask along a side.")] = 7
     keep: Annotated[float, Field(gt=0, lt=1, description="Probability that a cell stays.")] = 0.5
     fill: FillIn = "mean"
-    seed: Annotated[int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")] = 0
+    seed: Annotated[
+        int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")
+    ] = 0
 
-    def evaluations(self, height: int, width: int) -> int:  # noqa: ARG002
+    def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
         """The picture itself and one for each mask."""
         return 1 + self.masks
 
@@ -70,13 +80,15 @@ class Masks(Parameters):
 @method("rise", "Petsiuk et al. 2018, RISE, section 3", Masks, sign="positive")
 def rise(subject: Subject, image: Floats, class_id: int, parameters: Masks) -> Steps:
     """The mean probability of the class over random soft masks that leave a pixel visible, less that over all masks."""
-    at = subject.evaluate(image[None], np.array([class_id]))
+    at = subject.value_and_grad(image[None], np.array([class_id]))
     class_id = int(at.class_ids[0])
     cover = baseline(image, parameters.fill)
     rng = np.random.default_rng(parameters.seed)
     weighted, shown, seen = np.zeros(image.shape[1:]), np.zeros(image.shape[1:]), 0.0
     for i in range(0, parameters.masks, CHUNK):
-        masks = np.stack([random_mask(rng, image.shape[1:], parameters) for _ in range(min(CHUNK, parameters.masks - i))])
+        masks = np.stack(
+            [random_mask(rng, image.shape[1:], parameters) for _ in range(min(CHUNK, parameters.masks - i))]
+        )
         pictures = cover + masks[:, None] * (image - cover)
         probabilities = subject.of(softmax(subject.logits(pictures), axis=1), class_id)
         weighted += np.tensordot(probabilities.astype(np.float64), masks, axes=1)

@@ -56,7 +56,9 @@ def selu(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dx = γ·dy where x > 0, else (y + γ·α)·dy."""
     alpha = node.attributes.get_float("alpha", 1.6732632423543772)
     gamma = node.attributes.get_float("gamma", 1.0507009873554805)
-    return [op.Where(op.Greater(node.inputs[0], 0), op.Mul(dy, gamma), op.Mul(dy, op.Add(node.outputs[0], gamma * alpha)))]
+    return [
+        op.Where(op.Greater(node.inputs[0], 0), op.Mul(dy, gamma), op.Mul(dy, op.Add(node.outputs[0], gamma * alpha)))
+    ]
 
 
 @vjp("Sigmoid")

@@ -9,16 +9,18 @@ from onnx_ir.passes import common as passes
 
 from service.autodiff import registry
 from service.autodiff.lowering import lower
-from service.autodiff.naming import name_sizes
 from service.autodiff.ops import Ops
 from service.autodiff.registry import NO_GRADIENT, RULES, STRAIGHT_THROUGH, Rule
 from service.autodiff.shapes import fixed_dims, same_dims
+from service.autodiff.symbolic_dims import name_sizes
 from service.errors import NotDifferentiable
 
 OPSET_FLOOR = 18
 
 
-def differentiate(model: onnx.ModelProto, of: str, wrt: str | Sequence[str], rules: Mapping[str, Rule] = RULES) -> onnx.ModelProto:
+def differentiate(
+    model: onnx.ModelProto, of: str, wrt: str | Sequence[str], rules: Mapping[str, Rule] = RULES
+) -> onnx.ModelProto:
     """Return ``model`` with the gradient of the value ``of`` with respect to the values ``wrt``.
 
     The result has all inputs and outputs of ``model``, one more input ``d_<of>`` (the cotangent, of the shape of ``of``), and one more
@@ -119,7 +121,9 @@ def _is_differentiable(value: ir.Value) -> bool:
     return value.dtype is None or value.dtype.is_floating_point()
 
 
-def _walk(op: Ops, path: Path, target: ir.Value, seed: ir.Value, rules: Mapping[str, Rule]) -> Mapping[ir.Value, ir.Value]:
+def _walk(
+    op: Ops, path: Path, target: ir.Value, seed: ir.Value, rules: Mapping[str, Rule]
+) -> Mapping[ir.Value, ir.Value]:
     """Sum of the cotangents of each value on the path. Un-broadcasting and accumulation happen here, for all rules."""
     terms: dict[ir.Value, list[ir.Value]] = {target: [seed]}
     sums: dict[ir.Value, ir.Value] = {}

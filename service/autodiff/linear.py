@@ -72,7 +72,9 @@ def einsum(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
         others = [label for j, label in enumerate(labels) if j != i]
         known = set(result).union(*others) if others else set(result)
         if not set(mine) <= known or len(set(mine.replace("...", ""))) != len(mine.replace("...", "")):
-            raise NotDifferentiable(f"Einsum {equation!r} sums or repeats a label of one operand alone (node {node.name!r})")
+            raise NotDifferentiable(
+                f"Einsum {equation!r} sums or repeats a label of one operand alone (node {node.name!r})"
+            )
         rest = [operand(node, j) for j in range(len(labels)) if j != i]
         cotangents.append(op.Einsum(dy, *rest, equation=",".join([result, *others]) + "->" + mine))
     return cotangents

@@ -52,7 +52,9 @@ def layer_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     z, inverse = _standardized(op, x, axes, node.attributes.get_float("epsilon", 1e-5))
     dx = _pull_back(op, op.Mul(dy, scale), z, inverse, axes)
     leading = list(range(axes_of_x - rank(scale)))
-    others = [i + len(leading) for i in range(rank(scale)) if known_dim(scale, i) == 1 and known_dim(x, i + len(leading)) != 1]
+    others = [
+        i + len(leading) for i in range(rank(scale)) if known_dim(scale, i) == 1 and known_dim(x, i + len(leading)) != 1
+    ]
 
     def total(v: ir.Value) -> ir.Value:
         summed = op.ReduceSum(v, op.constant(leading + others), keepdims=1) if leading + others else v

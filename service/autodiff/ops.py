@@ -26,7 +26,9 @@ class Ops:
     def __init__(self, graph: ir.Graph, scope: str = "grad") -> None:
         self._graph = graph
         self._scope = scope
-        self._taken = {v.name for node in graph for v in node.outputs} | {v.name for v in graph.inputs} | set(graph.initializers)
+        self._taken = (
+            {v.name for node in graph for v in node.outputs} | {v.name for v in graph.inputs} | set(graph.initializers)
+        )
         self._constants: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
         self._count = 0
 
@@ -66,7 +68,9 @@ class Ops:
             self._constants[key] = value
         return self._constants[key]
 
-    def _append(self, op_type: str, operands: Sequence[Operand], attributes: dict[str, Any], outputs: int) -> Sequence[ir.Value]:
+    def _append(
+        self, op_type: str, operands: Sequence[Operand], attributes: dict[str, Any], outputs: int
+    ) -> Sequence[ir.Value]:
         like = next((x for x in operands if isinstance(x, ir.Value)), None)
         inputs = [self._operand(x, like) for x in operands]
         node = ir.node(op_type, inputs, attributes, num_outputs=outputs, name=self._fresh(op_type))

@@ -6,10 +6,10 @@ import onnx_ir as ir
 
 from service.autodiff.elementwise import STEEPEST
 from service.autodiff.ops import Ops
-from service.autodiff.phases import Phases, interleaved
-from service.autodiff.picking import EVERY, Picker, PooledAxis
+from service.autodiff.polyphase import Phases, interleaved
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import dtype, known_dim, operand, rank, shape_of, zeros_like
+from service.autodiff.strided_taps import EVERY, Picker, PooledAxis
 from service.autodiff.windows import Window, window
 
 BLOCK = 16  # channels that the blocked layout of a CPU keeps together
@@ -42,7 +42,13 @@ def max_pool(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """
     x, y = operand(node, 0), node.outputs[0]
     channels, win = known_dim(x, 1), window(node, list(node.attributes["kernel_shape"].as_ints()))
-    if rank(x) != 4 or set(win.dilations) != {1} or dtype(x) == ir.DataType.FLOAT16 or channels is None or channels % BLOCK:
+    if (
+        rank(x) != 4
+        or set(win.dilations) != {1}
+        or dtype(x) == ir.DataType.FLOAT16
+        or channels is None
+        or channels % BLOCK
+    ):
         return max_pool_by_indices(op, node, dy)
     padded = _padded(op, node, win, x)
     sizes = [known_dim(x, axis) if padded is x else None for axis in (2, 3)]
@@ -94,7 +100,9 @@ def _padded(op: Ops, node: ir.Node, win: Window, x: ir.Value) -> ir.Value:
             return x
         end = op.constant(more)
     else:
-        reach = op.Add(op.Mul(op.Shape(y, start=2), op.constant(win.strides)), op.constant([k - s - b for k, s, b in axes]))
+        reach = op.Add(
+            op.Mul(op.Shape(y, start=2), op.constant(win.strides)), op.constant([k - s - b for k, s, b in axes])
+        )
         end = op.Max(op.Sub(reach, op.Shape(x, start=2)), op.constant([0]))
     zeros = op.constant([0, 0])
     lowest = op.constant(-STEEPEST, like=x)  # not more in float64, so that the slope does not overflow

@@ -19,7 +19,11 @@ def quantize_linear(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     stood_for = op.DequantizeLinear(node.outputs[0], scale, zero_point, **axis)
     stood_for.dtype = dtype(x)
     # What is only rounded moves by half a step; what is cut off moves farther, or ends at the end of the range.
-    return [mask(op, op.LessOrEqual(op.Abs(op.Sub(x, stood_for)), op.ReduceMax(op.Abs(scale), keepdims=0)), dy), None, None]
+    return [
+        mask(op, op.LessOrEqual(op.Abs(op.Sub(x, stood_for)), op.ReduceMax(op.Abs(scale), keepdims=0)), dy),
+        None,
+        None,
+    ]
 
 
 @vjp("DequantizeLinear")

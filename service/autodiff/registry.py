@@ -70,7 +70,9 @@ NO_GRADIENT = frozenset(
 STRAIGHT_THROUGH = frozenset(["QuantizeLinear"])
 
 
-def vjp(*op_types: str, core_axes: int | None = None, broadcasts: Collection[int] | None = None) -> Callable[[VJP], VJP]:
+def vjp(
+    *op_types: str, core_axes: int | None = None, broadcasts: Collection[int] | None = None
+) -> Callable[[VJP], VJP]:
     """Register the decorated function as the rule of the operators ``op_types`` (default domain)."""
 
     def register(apply: VJP) -> VJP:

@@ -21,11 +21,15 @@ def resize(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     before, after = fixed_dims(x), fixed_dims(node.outputs[0])
     scales = constant_value(node.inputs[2]) if len(node.inputs) > 2 else None
     if before is None or after is None:
-        raise NotDifferentiable(f"Resize of a size that is not fixed has no rule (node {node.name!r}); give the model a fixed image size")
+        raise NotDifferentiable(
+            f"Resize of a size that is not fixed has no rule (node {node.name!r}); give the model a fixed image size"
+        )
     if node.attributes.get_string("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize":
         raise NotDifferentiable(f"Resize by tf_crop_and_resize has no rule (node {node.name!r})")
     listed = node.attributes.get_ints("axes") or range(len(before))
-    by_axis: dict[int, float] = dict(zip(listed, scales.tolist(), strict=True)) if scales is not None and scales.size else {}
+    by_axis: dict[int, float] = (
+        dict(zip(listed, scales.tolist(), strict=True)) if scales is not None and scales.size else {}
+    )
     for axis, (small, large) in enumerate(zip(before, after, strict=True)):
         if small != large:
             weights = op.constant(_weights(node, small, large, by_axis.get(axis)), like=x)  # (small, large)
@@ -46,7 +50,9 @@ def _along(op: Ops, dy: ir.Value, weights: ir.Value, axis: int, axes: int) -> ir
 def _weights(node: ir.Node, small: int, large: int, scale: float | None) -> npt.NDArray[np.float64]:
     """What each of the ``small`` elements adds to each of the ``large`` ones: the rows of a unit matrix, resized."""
     attributes: dict[str, Any] = {
-        name: attribute.value for name, attribute in node.attributes.items() if name not in ("axes", "keep_aspect_ratio_policy")
+        name: attribute.value
+        for name, attribute in node.attributes.items()
+        if name not in ("axes", "keep_aspect_ratio_policy")
     }
     kind, value = ("scales", [1.0, scale]) if scale is not None else ("sizes", [small, large])
     names = ["x", "", kind, ""] if kind == "scales" else ["x", "", "", kind]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from service.autodiff.ops import Ops
-from service.autodiff.phases import Phases, phases_of
+from service.autodiff.polyphase import Phases, phases_of
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import constant_value, dtype, fixed_dims, operand, shape_of, zeros_like
 from service.autodiff.windows import Window, window
@@ -70,7 +70,9 @@ def _flipped(kernel: npt.NDArray[np.floating], group: int) -> npt.NDArray[np.flo
     return np.ascontiguousarray(np.flip(swapped, axis=tuple(range(2, kernel.ndim))))
 
 
-def _sub_pixel(op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], win: Window, group: int, x: ir.Value) -> ir.Value:
+def _sub_pixel(
+    op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], win: Window, group: int, x: ir.Value
+) -> ir.Value:
     """dx[s·q + r] = Σ_t W[s·t + r] · dy[q − t]: for each phase r a convolution over q, the phases interleaved.
 
     Where dy itself is known in phases, dy[p·q + o], it is the sum of those with stride s·p and the kernel moved by s·o.
@@ -82,14 +84,18 @@ def _sub_pixel(op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], win: Win
     stride = s * phases.strides[0]
     ends = [ceil((k - 1) / stride) for k in win.size]  # so many more rows hold what the stride left over
     stacked = [
-        _all_phases(op, part, np.pad(kernel, [(0, 0), (0, 0), (s * offset[0], 0), (s * offset[1], 0)]), stride, ends, group)
+        _all_phases(
+            op, part, np.pad(kernel, [(0, 0), (0, 0), (s * offset[0], 0), (s * offset[1], 0)]), stride, ends, group
+        )
         for offset, part in phases.parts.items()
     ]
     begin = [own + s * before for own, before in zip(win.begin, phases.begin, strict=True)]
     return _crop(op, op.DepthToSpace(op.total(stacked), blocksize=stride, mode="CRD"), begin, x)
 
 
-def _all_phases(op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], s: int, ends: list[int], group: int) -> ir.Value:
+def _all_phases(
+    op: Ops, dy: ir.Value, kernel: npt.NDArray[np.floating], s: int, ends: list[int], group: int
+) -> ir.Value:
     """(N, C·s·s, H, W): the phases of the transposed convolution with stride s, as channels."""
     m, c, *size = kernel.shape
     taps = [ceil(k / s) for k in size]
@@ -121,7 +127,9 @@ def conv_transpose(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     x, w = operand(node, 0), operand(node, 1)
     kernel_shape = _kernel_shape(node, w)
     if "output_shape" in node.attributes or node.attributes.get_string("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
-        raise NotDifferentiable(f"ConvTranspose with output_shape or auto_pad has no rule (node {node.name!r}); write its pads out")
+        raise NotDifferentiable(
+            f"ConvTranspose with output_shape or auto_pad has no rule (node {node.name!r}); write its pads out"
+        )
     win, group = window(node, kernel_shape[2:]), node.attributes.get_int("group", 1)
     dx = op.Conv(dy, w, strides=win.strides, dilations=win.dilations, pads=win.begin + win.end, group=group)
     db = op.ReduceSum(dy, op.constant([0, *range(2, len(kernel_shape))]), keepdims=0)
@@ -134,7 +142,11 @@ def average_pool(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     x = operand(node, 0)
     win = window(node, list(node.attributes["kernel_shape"].as_ints()))
     dims = fixed_dims(x)
-    if dims is not None and not any([*win.begin, *win.end]) and all(k >= d for k, d in zip(win.extent, dims[2:], strict=True)):
+    if (
+        dims is not None
+        and not any([*win.begin, *win.end])
+        and all(k >= d for k, d in zip(win.extent, dims[2:], strict=True))
+    ):
         return [op.Expand(op.Mul(dy, 1 / float(np.prod(dims[2:]))), op.constant(dims))]  # one window over all
     share = _window_share(op, node, win, x)
     planes = op.Concat(op.constant([-1, 1]), op.Shape(dy, start=2), axis=0)

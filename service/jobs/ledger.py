@@ -11,10 +11,10 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from service import tracing
 from service.errors import Gone, InvalidParameter, NotFound, QueueFull
 from service.jobs import scripts
 from service.jobs.record import Job, State
+from service.telemetry import tracing
 
 PREFIX = "convlens:"
 SILENCE_SECONDS = 4  # after which the holder of a job may be taken for dead
@@ -55,14 +55,14 @@ class Ledger:
     """Records of jobs.
 
     redis: a client that decodes responses. bound: most unfinished jobs. retention: seconds for which a finished job is kept.
-    most_attempts: how often a job is begun before it is given up.
+    max_attempts: how often a job is begun before it is given up.
     """
 
-    def __init__(self, redis: Redis, bound: int, retention: float, most_attempts: int) -> None:
+    def __init__(self, redis: Redis, bound: int, retention: float, max_attempts: int) -> None:
         self.redis = redis
         self.bound = bound
         self._retention = retention
-        self._most_attempts = most_attempts
+        self._max_attempts = max_attempts
         self._scripts: dict[str, AsyncScript] = {}
 
     async def _run(self, script: str, *arguments: str | float) -> Any:
@@ -96,12 +96,24 @@ class Ledger:
         answer = json.dumps({"ids": ids, "batch": batch_id or None})
         ttl, digest = max(1, int(self._retention)), hashlib.sha256(request.encode()).hexdigest()
         outcome, said = await self._run(
-            scripts.SUBMIT, time.time(), self.bound, f"{owner or ''}|{key}" if key else "", digest, ttl, answer, batch_id, json.dumps(jobs)
+            scripts.SUBMIT,
+            time.time(),
+            self.bound,
+            f"{owner or ''}|{key}" if key else "",
+            digest,
+            ttl,
+            answer,
+            batch_id,
+            json.dumps(jobs),
         )
         if outcome == "conflict":
-            raise InvalidParameter(f"the Idempotency-Key {key!r} was used for another request; use a new one for a new request")
+            raise InvalidParameter(
+                f"the Idempotency-Key {key!r} was used for another request; use a new one for a new request"
+            )
         if outcome == "full":
-            raise QueueFull(f"{said} jobs are unfinished and the bound is {self.bound}; try again later", retry_after=10)
+            raise QueueFull(
+                f"{said} jobs are unfinished and the bound is {self.bound}; try again later", retry_after=10
+            )
         return Submission(**json.loads(said), again=outcome == "again")
 
     async def get(self, id_: str) -> Job:
@@ -154,7 +166,12 @@ class Ledger:
         """Jobs newest first that fit all the filters, at most ``limit``, of those with a sequence number below ``before``."""
 
         def fits(job: Job) -> bool:
-            return job.owner == owner and state in (None, job.state) and class_id in (None, job.class_id) and kind in (None, job.kind)
+            return (
+                job.owner == owner
+                and state in (None, job.state)
+                and class_id in (None, job.class_id)
+                and kind in (None, job.kind)
+            )
 
         wanted = {"batch": batch, "state": state, "class": class_id, "owner": owner}
         index = next((f"{name}:{value}" for name, value in wanted.items() if value not in (None, "")), "all")
@@ -179,10 +196,17 @@ class Ledger:
         problem = {
             "title": "Worker died",
             "status": 500,
-            "detail": f"the worker died {self._most_attempts} times while it ran this job; it is not tried again",
+            "detail": f"the worker died {self._max_attempts} times while it ran this job; it is not tried again",
         }
         outcome: str = await self._run(
-            scripts.CLAIM, id_, time.time(), lease, self._most_attempts, self._retention, json.dumps(problem), SILENCE_SECONDS
+            scripts.CLAIM,
+            id_,
+            time.time(),
+            lease,
+            self._max_attempts,
+            self._retention,
+            json.dumps(problem),
+            SILENCE_SECONDS,
         )
         return outcome
 
@@ -195,11 +219,23 @@ class Ledger:
         return float(await self._run(scripts.SILENCE, id_))
 
     async def progress(
-        self, id_: str, lease: str, start: int, scores: Sequence[float], fields: Mapping[str, float], preview: int | None
+        self,
+        id_: str,
+        lease: str,
+        start: int,
+        scores: Sequence[float],
+        fields: Mapping[str, float],
+        preview: int | None,
     ) -> str:
         """Write the scores of the steps from ``start`` on; the state of the job, or ``lost`` or ``gone``."""
         outcome: str = await self._run(
-            scripts.PROGRESS, id_, lease, start, json.dumps(list(scores)), json.dumps(fields), "" if preview is None else preview
+            scripts.PROGRESS,
+            id_,
+            lease,
+            start,
+            json.dumps(list(scores)),
+            json.dumps(fields),
+            "" if preview is None else preview,
         )
         return outcome
 
@@ -209,9 +245,9 @@ class Ledger:
         outcome: str = await self._run(scripts.FINISH, id_, time.time(), lease, state, self._retention, encoded)
         return outcome
 
-    async def hand_back(self, id_: str, lease: str) -> str:
+    async def release(self, id_: str, lease: str) -> str:
         """Give up a job in order; the attempt does not count. If it is still the holder's, it goes back into the queue."""
-        outcome: str = await self._run(scripts.HAND_BACK, id_, time.time(), lease)
+        outcome: str = await self._run(scripts.RELEASE, id_, time.time(), lease)
         return outcome
 
     async def cancel(self, id_: str) -> str:
@@ -262,7 +298,9 @@ class Ledger:
 
 
 def _parse(fields: Mapping[str, str]) -> Job:
-    values: dict[str, Any] = {k: v for k, v in fields.items() if ":" not in k and k not in ("lease", "beat") and v != ""}
+    values: dict[str, Any] = {
+        k: v for k, v in fields.items() if ":" not in k and k not in ("lease", "beat") and v != ""
+    }
     for name in ("parameters", "inputs", "artifacts", "result", "problem"):
         if name in values:
             values[name] = json.loads(values[name])

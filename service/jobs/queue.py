@@ -30,7 +30,9 @@ class JobQueue(RedisQueue):
     async def add(self, job_id: str) -> None:
         """Queue a job; nothing happens if it is queued or running already."""
         await self.enqueue(
-            QueueEntry(FUNCTION, {"job_id": job_id}, key=job_id, timeout=0, heartbeat=HEARTBEAT_SECONDS, retries=2**30, ttl=60)
+            QueueEntry(
+                FUNCTION, {"job_id": job_id}, key=job_id, timeout=0, heartbeat=HEARTBEAT_SECONDS, retries=2**30, ttl=60
+            )
         )
 
     async def remove(self, job_id: str) -> None:

@@ -148,7 +148,7 @@ return to
 )
 
 # id, now, lease -> 'ok' | 'lost' | 'gone'. The holder stops in order, so its attempt does not count, even if another has taken it for dead.
-HAND_BACK = (
+RELEASE = (
     _SHARED
     + """
 local id, now, lease = ARGV[2], ARGV[3], ARGV[4]

@@ -24,7 +24,9 @@ class ArtifactStore:
             folder.mkdir(parents=True, exist_ok=True)
             return cls(LocalStore(folder))
         try:
-            return cls(LocalStore(url.removeprefix("file://"), mkdir=True) if url.startswith("file://") else from_url(url))
+            return cls(
+                LocalStore(url.removeprefix("file://"), mkdir=True) if url.startswith("file://") else from_url(url)
+            )
         except (BaseError, ValueError) as error:
             raise QueueError(f"the store {url} cannot be opened: {error}") from error
 
@@ -54,7 +56,9 @@ class ArtifactStore:
     async def delete_all(self, job_id: str) -> None:
         """Delete all artifacts of a job; somebody else may be at it too."""
         try:
-            names = await asyncio.to_thread(lambda: [meta["path"] for page in obstore.list(self._store, f"{job_id}/") for meta in page])
+            names = await asyncio.to_thread(
+                lambda: [meta["path"] for page in obstore.list(self._store, f"{job_id}/") for meta in page]
+            )
         except (BaseError, OSError) as error:
             raise QueueError(f"the store cannot be read: {str(error)[:300]}") from error
         for name in names:

@@ -61,7 +61,9 @@ class EmbeddedValkey:
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             self._server.start(timeout=30)
         except (ValkeyServerError, OSError) as error:
-            raise QueueError(f"the embedded Valkey does not start: {error}; its log is {self._folder / 'valkey.log'}") from error
+            raise QueueError(
+                f"the embedded Valkey does not start: {error}; its log is {self._folder / 'valkey.log'}"
+            ) from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 

@@ -11,12 +11,12 @@ from typing import Any
 from redis.exceptions import RedisError
 from saq import Worker as QueueWorker
 
-from service import tracing
 from service.errors import ConvlensError
 from service.jobs.ledger import Ledger
 from service.jobs.queue import FUNCTION, HEARTBEAT_SECONDS, SWEEP_SECONDS, JobQueue
 from service.jobs.record import Job, State
 from service.jobs.store import ArtifactStore, artifact_name, checkpoint_name, frame_name, image_name, input_name
+from service.telemetry import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +152,9 @@ def _hop(steps: Iterator[Advance], seconds: float) -> Advance | None:
 class Worker:
     """Runs jobs of the queue, ``concurrency`` at a time, and looks after those that other workers left behind."""
 
-    def __init__(self, ledger: Ledger, queue: JobQueue, store: ArtifactStore, runner: Runner, limits: Limits, concurrency: int) -> None:
+    def __init__(
+        self, ledger: Ledger, queue: JobQueue, store: ArtifactStore, runner: Runner, limits: Limits, concurrency: int
+    ) -> None:
         self._ledger = ledger
         self._queue = queue
         self._store = store
@@ -197,15 +199,17 @@ class Worker:
         except Stopped as stopped:
             await self._stop(attempt, job, lease, stopped.outcome)
         except asyncio.CancelledError:
-            await asyncio.shield(self._hand_back(attempt, job, lease))
+            await asyncio.shield(self._release(attempt, job, lease))
             raise
         except RedisError:
             logger.warning("job %s: the queue cannot be reached; the job goes on when it is back", job_id)
-            await self._hand_back_patiently(job, lease)
+            await self._release_patiently(job, lease)
             raise
         except Exception as error:
             logger.exception("job %s failed", job_id)
-            await self._fail(job, lease, str(error) if isinstance(error, ConvlensError) else f"{type(error).__name__}: {error}")
+            await self._fail(
+                job, lease, str(error) if isinstance(error, ConvlensError) else f"{type(error).__name__}: {error}"
+            )
 
     async def _attempt(self, attempt: _Attempt, job: Job, lease: str) -> None:
         checkpoint = await self._store.find(checkpoint_name(job.id))
@@ -216,7 +220,9 @@ class Worker:
         await self._store.put(image_name(job.id), made.image)
         for name, data in made.artifacts.items():
             await self._store.put(artifact_name(job.id, name), data)
-        outcome = await self._ledger.finish(job.id, lease, State.SUCCEEDED, result=made.result, artifacts=list(made.artifacts))
+        outcome = await self._ledger.finish(
+            job.id, lease, State.SUCCEEDED, result=made.result, artifacts=list(made.artifacts)
+        )
         if outcome != State.SUCCEEDED:
             raise Stopped(outcome)
         await self._store.delete(checkpoint_name(job.id))
@@ -229,23 +235,25 @@ class Worker:
             await self._ledger.finish(job.id, lease, State.CANCELLED)
             await self._store.delete(checkpoint_name(job.id))
         elif outcome == "deadline":
-            await self._fail(job, lease, f"it was not done within {self._limits.seconds:g} seconds; ask for fewer iterations")
+            await self._fail(
+                job, lease, f"it was not done within {self._limits.seconds:g} seconds; ask for fewer iterations"
+            )
         elif outcome == "lost":
-            await self._ledger.hand_back(job.id, lease)
+            await self._ledger.release(job.id, lease)
         elif outcome == "gone":
             await self._store.delete_all(job.id)
         logger.info("job %s stopped: %s", job.id, outcome)
 
-    async def _hand_back(self, attempt: _Attempt, job: Job, lease: str) -> None:
+    async def _release(self, attempt: _Attempt, job: Job, lease: str) -> None:
         await attempt.save()
-        await self._ledger.hand_back(job.id, lease)
+        await self._ledger.release(job.id, lease)
         logger.info("job %s is handed back", job.id)
 
-    async def _hand_back_patiently(self, job: Job, lease: str) -> None:
+    async def _release_patiently(self, job: Job, lease: str) -> None:
         """Hand back a job once the queue can be reached again: that it was away is no failure of the job."""
         while True:
             try:
-                await self._ledger.hand_back(job.id, lease)
+                await self._ledger.release(job.id, lease)
             except RedisError:
                 await asyncio.sleep(1)
             else:

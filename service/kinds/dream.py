@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from service import images
 from service.kinds.plan import Inputs, Parameters, Plan, kind, measure_terms, seen, to_pixels
-from service.network import Network
-from service.objectives import Term
+from service.networks.network import Network
+from service.networks.objectives import Term
+from service.pictures import images
 from service.synthesis.ascent import Recipe
 from service.synthesis.optimizers import NormalizedAscent
 from service.synthesis.photographs import Octaves
@@ -19,8 +19,12 @@ def dream(network: Network, class_id: int | None, parameters: Parameters, inputs
     if channel is None:
         measure = measure_terms(network, [Term("energy", parameters["layer"])], [1.0], {})
     else:
-        measure = measure_terms(network, [Term("channel", parameters["layer"])], [1.0], {"0.channel": np.array([channel])})
-    octaves = Octaves(photo.astype(np.float64), parameters["octaves"], parameters["octave_scale"], parameters["steps_per_octave"])
+        measure = measure_terms(
+            network, [Term("channel", parameters["layer"])], [1.0], {"0.channel": np.array([channel])}
+        )
+    octaves = Octaves(
+        photo.astype(np.float64), parameters["octaves"], parameters["octave_scale"], parameters["steps_per_octave"]
+    )
     optimizer = NormalizedAscent(parameters["learning_rate"] / 255, "mean")
     recipe = Recipe(octaves, [Jitter(parameters["max_jitter"])], optimizer, parameters["iterations"])
     original = {"original.png": images.encode_png(to_pixels(photo))}

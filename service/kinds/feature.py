@@ -3,8 +3,8 @@
 import numpy as np
 
 from service.kinds.plan import Inputs, Parameters, Plan, kind, measure_class, measure_terms, seen
-from service.network import Network
-from service.objectives import Term
+from service.networks.network import Network
+from service.networks.objectives import Term
 from service.synthesis.ascent import Recipe
 from service.synthesis.presets import recipe
 
@@ -13,7 +13,9 @@ from service.synthesis.presets import recipe
 def draw_class(network: Network, class_id: int | None, parameters: Parameters, inputs: Inputs) -> Plan:  # noqa: ARG001
     """What the network believes a class looks like (Simonyan et al. 2013, section 2)."""
     assert class_id is not None
-    return Plan(recipe_of(parameters), measure_class(network, class_id), lambda _, picture: seen(network, picture, class_id))
+    return Plan(
+        recipe_of(parameters), measure_class(network, class_id), lambda _, picture: seen(network, picture, class_id)
+    )
 
 
 @kind("neuron")

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from service import images
-from service.images import Pixels
 from service.kinds.plan import Inputs, Parameters, Plan, kind, measure_class, probabilities, seen, to_pixels
-from service.network import Network
+from service.networks.network import Network
+from service.pictures import images
+from service.pictures.images import Pixels
 from service.synthesis.ascent import Recipe, State
 from service.synthesis.optimizers import NormalizedAscent
 from service.synthesis.photographs import NormalizedPhoto

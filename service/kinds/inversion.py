@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from service import images
-from service.images import Pixels
 from service.kinds.plan import Inputs, Parameters, Plan, kind, measure_terms, seen, to_pixels
-from service.network import Network
-from service.objectives import Term
+from service.networks.network import Network
+from service.networks.objectives import Term
+from service.pictures import images
+from service.pictures.images import Pixels
 from service.synthesis.ascent import Recipe, State
 from service.synthesis.optimizers import Adam
 from service.synthesis.parametrization import Pixels as PixelNumbers
@@ -34,7 +34,9 @@ def invert(network: Network, class_id: int | None, parameters: Parameters, input
     def result(state: State, picture: Pixels) -> dict[str, Any]:  # noqa: ARG001
         image = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
         (found,) = network.activations(image[None], [parameters["layer"]], background=True)
-        return seen(network, picture) | {"relative_error": float(((found - target).astype(np.float64) ** 2).sum() / max(norm, 1e-12))}
+        return seen(network, picture) | {
+            "relative_error": float(((found - target).astype(np.float64) ** 2).sum() / max(norm, 1e-12))
+        }
 
     def artifacts(state: State, picture: Pixels) -> Mapping[str, bytes]:  # noqa: ARG001
         return {"original.png": images.encode_png(to_pixels(photo))}

@@ -8,9 +8,9 @@ import numpy as np
 from scipy.special import softmax
 
 from service.attribution import Floats
-from service.images import Pixels
-from service.network import Network
-from service.objectives import Term
+from service.networks.network import Network
+from service.networks.objectives import Term
+from service.pictures.images import Pixels
 from service.synthesis.ascent import Measure, Recipe, State
 
 Parameters = Mapping[str, Any]
@@ -43,7 +43,7 @@ def kind(name: str) -> Callable[[Planner], Planner]:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the network says of one image: see `service.synthesis.ascent.Measured`."""
+    """What the network says of one image: see `synthesis.ascent.Measured`."""
 
     score: float
     gradient: Floats
@@ -56,7 +56,7 @@ def measure_class(network: Network, class_id: int) -> Callable[[Floats], Measure
     wanted = np.array([class_id])
 
     def measure(image: Floats) -> Measurement:
-        at = network.evaluate(image[None], wanted, background=True)
+        at = network.value_and_grad(image[None], wanted, background=True)
         return Measurement(
             score=float(at.scores[0]),
             gradient=at.gradients[0],
@@ -70,7 +70,7 @@ def measure_class(network: Network, class_id: int) -> Callable[[Floats], Measure
 def measure_terms(
     network: Network, terms: Sequence[Term], weights: Sequence[float], feeds: Mapping[str, np.ndarray[Any, Any]]
 ) -> Callable[[Floats], Measurement]:
-    """A function of an image (3, H, W) that measures the weighted terms; ``feeds`` as `service.objectives.weighted_terms` wants them.
+    """A function of an image (3, H, W) that measures the weighted terms; feeds: see `weighted_terms`.
 
     The mean of a channel is below 0 only where it is the one before the Relu.
     """

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from service import images
 from service.attribution import Floats
-from service.images import Pixels
 from service.kinds.plan import Inputs, Parameters, Plan, kind, measure_terms, seen, to_pixels
-from service.network import Network
-from service.objectives import Term
+from service.networks.network import Network
+from service.networks.objectives import Term
+from service.pictures import images
+from service.pictures.images import Pixels
 from service.synthesis.ascent import Recipe, State
 from service.synthesis.optimizers import Adam
 from service.synthesis.photographs import NormalizedPhoto
@@ -41,16 +41,24 @@ def transfer(network: Network, class_id: int | None, parameters: Parameters, inp
     iterations = parameters["iterations"]
     drop = (int(iterations * SETTLE), parameters["learning_rate"] / 30)
     noise = parameters["start"] == "noise"
-    photo = NormalizedPhoto(content.astype(np.float64), clamp=CLAMP, clamp_steps=int(iterations * RELEASE), clip=False, noise=noise)
+    photo = NormalizedPhoto(
+        content.astype(np.float64), clamp=CLAMP, clamp_steps=int(iterations * RELEASE), clip=False, noise=noise
+    )
     recipe = Recipe(photo, [], Adam(parameters["learning_rate"], drop=drop), iterations)
 
     def result(state: State, picture: Pixels) -> dict[str, Any]:
         _, values, _ = network.measure(_image(picture), tuple(terms), np.array([weights], np.float32), feeds)
         losses = -values[0].astype(np.float64) * np.array(weights)
         names = ["content", *(f"style {layer}" for layer in layers), "variation"]
-        return seen(network, picture) | {"loss_at_start": -state.scores[0], "losses": dict(zip(names, losses.tolist(), strict=True))}
+        return seen(network, picture) | {
+            "loss_at_start": -state.scores[0],
+            "losses": dict(zip(names, losses.tolist(), strict=True)),
+        }
 
-    originals = {"original.png": images.encode_png(to_pixels(content)), "style.png": images.encode_png(to_pixels(style))}
+    originals = {
+        "original.png": images.encode_png(to_pixels(content)),
+        "style.png": images.encode_png(to_pixels(style)),
+    }
     return Plan(recipe, measure, result, lambda _state, _picture: originals)
 
 

@@ -39,12 +39,16 @@ def adapt(proto: onnx.ModelProto, manifest: Manifest) -> Adapted:
     image = _image_input(graph, manifest)
     dims = list(image.shape or [])
     if len(dims) != 4:
-        raise ModelError(f"the input {manifest.input!r} has {len(dims)} axes; an image network has four: {manifest.layout}")
+        raise ModelError(
+            f"the input {manifest.input!r} has {len(dims)} axes; an image network has four: {manifest.layout}"
+        )
     channels_last = manifest.layout == "NHWC"
     height, width = (dims[1], dims[2]) if channels_last else (dims[2], dims[3])
     size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
     one_by_one = isinstance(dims[0], int)
-    _prepend(graph, image, manifest, [dims[0] if one_by_one else "N", 3, height if size else "H", width if size else "W"])
+    _prepend(
+        graph, image, manifest, [dims[0] if one_by_one else "N", 3, height if size else "H", width if size else "W"]
+    )
     _expose_logits(graph, manifest)
     graph.sort()
     adapted = onnx.shape_inference.infer_shapes(ir.to_proto(model))
@@ -87,7 +91,9 @@ def _drop_initializers_from_inputs(graph: ir.Graph) -> None:
 def _image_input(graph: ir.Graph, manifest: Manifest) -> ir.Value:
     found = {value.name: value for value in graph.inputs}
     if manifest.input not in found or len(found) != 1:
-        raise ModelError(f"the manifest names the input {manifest.input!r}, the graph has: {', '.join(map(str, found)) or 'none'}")
+        raise ModelError(
+            f"the manifest names the input {manifest.input!r}, the graph has: {', '.join(map(str, found)) or 'none'}"
+        )
     if found[manifest.input].dtype != ir.DataType.FLOAT:
         raise ModelError(f"the input {manifest.input!r} is {found[manifest.input].dtype}; it must be float32")
     return found[manifest.input]

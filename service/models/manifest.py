@@ -39,20 +39,31 @@ class Manifest(_Strict):
     file: Annotated[str, Field(pattern=r"^[^/\\]+\.onnx$", description="The ONNX file, in the folder of the manifest.")]
     source: Annotated[str, Field(description="Where the weights come from.")] = ""
     weights_sha256: Annotated[
-        str | None, Field(pattern=r"^[0-9a-f]{64}$", description="Hash of the weights it was built from; of the ONNX file if absent.")
+        str | None,
+        Field(
+            pattern=r"^[0-9a-f]{64}$", description="Hash of the weights it was built from; of the ONNX file if absent."
+        ),
     ] = None
     input: Annotated[str, Field(description="Graph input: one image, float32, four axes.")] = "image"
     layout: Annotated[Literal["NCHW", "NHWC"], Field(description="Axes of the graph input.")] = "NCHW"
-    size: Annotated[int, Field(ge=8, le=4096, description="Side of the square that the network was trained on, in pixels.")] = 224
+    size: Annotated[
+        int, Field(ge=8, le=4096, description="Side of the square that the network was trained on, in pixels.")
+    ] = 224
     resize: Annotated[int, Field(ge=8, le=4096, description="Short side before a centre crop, in pixels.")] = 256
     preprocessing: Preprocessing = Preprocessing()
-    logits: Annotated[str, Field(description="The value that holds one score per class: (N, classes), before a softmax.")] = "logits"
+    logits: Annotated[
+        str, Field(description="The value that holds one score per class: (N, classes), before a softmax.")
+    ] = "logits"
     logits_before_relu: Annotated[
-        str | None, Field(description="Differentiated instead of a score that is exactly 0, if the network ends in a ReLU.")
+        str | None,
+        Field(description="Differentiated instead of a score that is exactly 0, if the network ends in a ReLU."),
     ] = None
     layers: Annotated[tuple[str, ...], Field(description="Values of interest, from the input to the output.")] = ()
     cam_layer: Annotated[
-        str | None, Field(description="Where class activation maps look by default: the last features; found from the graph if absent.")
+        str | None,
+        Field(
+            description="Where class activation maps look by default: the last features; found from the graph if absent."
+        ),
     ] = None
     labels: Annotated[tuple[str, ...], Field(min_length=2, description="The class names in the order of their ids.")]
 

@@ -23,7 +23,9 @@ def read_onnx(path: Path, max_bytes: int = MAX_BYTES) -> onnx.ModelProto:
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}; 'convlens build' writes the default model") from error
     except DecodeError as error:
-        raise ModelError(f"{path.name} is no valid ONNX file: {error}; 'convlens build' writes the default one anew") from error
+        raise ModelError(
+            f"{path.name} is no valid ONNX file: {error}; 'convlens build' writes the default one anew"
+        ) from error
     _check_contents(proto, path)
     _load_external(proto, path, max_bytes)
     try:

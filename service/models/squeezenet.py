@@ -23,8 +23,12 @@ FIRES = {
     "fire8": (64, 256, 256),
     "fire9": (64, 256, 256),
 }
-PREPROCESSING = Preprocessing(in_graph=True, channels="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0))
-LAYERS = tuple("conv1 relu_conv1 pool1 fire2 fire3 pool3 fire4 fire5 pool5 fire6 fire7 fire8 fire9 conv10 relu_conv10".split())
+PREPROCESSING = Preprocessing(
+    in_graph=True, channels="BGR", scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0, 1.0, 1.0)
+)
+LAYERS = tuple(
+    "conv1 relu_conv1 pool1 fire2 fire3 pool3 fire4 fire5 pool5 fire6 fire7 fire8 fire9 conv10 relu_conv10".split()
+)
 
 
 def manifest() -> Manifest:
@@ -80,10 +84,17 @@ def preprocess(op: Ops, image: ir.Value, preprocessing: Preprocessing) -> ir.Val
     order = ["RGB".index(c) for c in preprocessing.channels]
     kernel = np.eye(3)[order] * (preprocessing.scale / std)[:, None]
     bias = -np.array(preprocessing.mean) / std
-    return op.Conv(image, op.constant(kernel[:, :, None, None], image), op.constant(bias, image), _name=op.free_name("preprocessed"))
+    return op.Conv(
+        image,
+        op.constant(kernel[:, :, None, None], image),
+        op.constant(bias, image),
+        _name=op.free_name("preprocessed"),
+    )
 
 
-def _convolution(op: Ops, x: ir.Value, name: str, weights: Weights, activation: str | None = None, **attributes: list[int]) -> ir.Value:
+def _convolution(
+    op: Ops, x: ir.Value, name: str, weights: Weights, activation: str | None = None, **attributes: list[int]
+) -> ir.Value:
     kernel, bias = weights[name]
     oihw = np.ascontiguousarray(np.transpose(kernel, (3, 2, 0, 1)))
     y = op.Conv(x, oihw, np.asarray(bias, np.float32), _name=name, **attributes)

@@ -14,7 +14,13 @@ class NormalizedPhoto:
     """
 
     def __init__(
-        self, photo: Array, rounded: bool = False, clamp: float | None = None, clamp_steps: int = 0, clip: bool = True, noise: bool = False
+        self,
+        photo: Array,
+        rounded: bool = False,
+        clamp: float | None = None,
+        clamp_steps: int = 0,
+        clip: bool = True,
+        noise: bool = False,
     ) -> None:
         self._photo = photo
         self._rounded = rounded

@@ -10,11 +10,32 @@ from service.synthesis.transforms import Jitter, Wobble
 # Defaults of the parameters that differ between presets.
 DEFAULTS: dict[str, dict[str, Any]] = {
     # Stanford CS231n, assignment "NetworkVisualization", after Simonyan et al. 2013 and Yosinski et al. 2015.
-    "cs231n": {"iterations": 200, "learning_rate": 25.0, "l2_reg": 1e-3, "blur_every": 10, "blur_sigma": 0.5, "max_jitter": 16},
+    "cs231n": {
+        "iterations": 200,
+        "learning_rate": 25.0,
+        "l2_reg": 1e-3,
+        "blur_every": 10,
+        "blur_sigma": 0.5,
+        "max_jitter": 16,
+    },
     # Lucid, after Olah, Mordvintsev & Schubert 2017, "Feature Visualization".
-    "lucid": {"iterations": 512, "learning_rate": 0.05, "l2_reg": 0.0, "blur_every": 0, "blur_sigma": 0.5, "max_jitter": 8},
+    "lucid": {
+        "iterations": 512,
+        "learning_rate": 0.05,
+        "l2_reg": 0.0,
+        "blur_every": 0,
+        "blur_sigma": 0.5,
+        "max_jitter": 8,
+    },
     # Fel et al. 2023, "MAgnitude Constrained Optimization": the phases alone, seen through zooming windows.
-    "maco": {"iterations": 512, "learning_rate": 0.05, "l2_reg": 0.0, "blur_every": 0, "blur_sigma": 0.5, "max_jitter": 48},
+    "maco": {
+        "iterations": 512,
+        "learning_rate": 0.05,
+        "l2_reg": 0.0,
+        "blur_every": 0,
+        "blur_sigma": 0.5,
+        "max_jitter": 48,
+    },
 }
 
 

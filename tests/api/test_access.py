@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.api.keys import Keys, digest, new_key
-from service.cli import main
+from service.cli.main import main
 from service.client import Client
 from service.errors import InvalidParameter, Unauthorized
 from service.settings import Settings
@@ -31,13 +31,23 @@ def keys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def api(settings: Settings, keys_file: Path) -> Iterator[httpx.Client]:
-    changes = {"api_keys_file": keys_file, "worker": True, "cors_origins": "https://lab.example", "rate_limit": "500/minute"}
+    changes = {
+        "api_keys_file": keys_file,
+        "worker": True,
+        "cors_origins": "https://lab.example",
+        "rate_limit": "500/minute",
+    }
     with serving(settings.model_copy(update=changes)) as client:
         yield client
 
 
 def test_without_a_key_nothing_but_health_and_the_page(api: httpx.Client, cat: bytes) -> None:
-    for response in (api.post("/saliency", files={"image": cat}), api.get("/visualize"), api.get("/metrics"), api.get("/models")):
+    for response in (
+        api.post("/saliency", files={"image": cat}),
+        api.get("/visualize"),
+        api.get("/metrics"),
+        api.get("/models"),
+    ):
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == "Bearer"
         assert "Authorization: Bearer KEY" in response.json()["detail"]
@@ -60,7 +70,10 @@ def test_jobs_are_seen_by_the_key_that_made_them(api: httpx.Client) -> None:
     assert api.delete(links["self"], headers=as_(BOB)).status_code == 404
     assert api.get(f"/visualize/batches/{batch['id']}", headers=as_(BOB)).status_code == 404
     assert api.get("/visualize", headers=as_(BOB)).json()["data"] == []
-    assert {j["id"] for j in api.get("/visualize", headers=as_(ALICE)).json()["data"]} == {job["id"], *(j["id"] for j in batch["data"])}
+    assert {j["id"] for j in api.get("/visualize", headers=as_(ALICE)).json()["data"]} == {
+        job["id"],
+        *(j["id"] for j in batch["data"]),
+    }
     assert api.get(f"{links['self']}?wait=60", headers=as_(ALICE)).json()["state"] == "succeeded"
 
 
@@ -93,9 +106,16 @@ def test_keys_are_changed_without_a_restart(api: httpx.Client, keys_file: Path) 
 
 
 def test_other_origins(api: httpx.Client) -> None:
-    asked = {"Origin": "https://lab.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    asked = {
+        "Origin": "https://lab.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
     assert api.options("/saliency", headers=asked).headers["access-control-allow-origin"] == "https://lab.example"
-    assert "access-control-allow-origin" not in api.options("/saliency", headers={**asked, "Origin": "https://else.example"}).headers
+    assert (
+        "access-control-allow-origin"
+        not in api.options("/saliency", headers={**asked, "Origin": "https://else.example"}).headers
+    )
 
 
 def test_a_rate_limit_by_address(fresh: Settings) -> None:

@@ -7,8 +7,8 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from service.images import decode, fit
-from service.network import Network
+from service.networks.network import Network
+from service.pictures.images import decode, fit
 
 
 def post(client: httpx.Client, photograph: bytes, accept: str, query: str = "") -> httpx.Response:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from service.client import Client, ServiceError
-from service.network import Network
+from service.networks.network import Network
 from service.settings import Settings
 from tests.conftest import serving
 
@@ -114,13 +114,17 @@ def test_a_channel_that_is_dead_on_grey_is_woken(jobs: Client) -> None:
 
 def test_a_saliency_map_as_a_job_is_that_of_the_request(jobs: Client, api: httpx.Client, cat: bytes) -> None:
     query = {"method": "rise", "masks": 40, "class_id": 281, "other_class_id": 282, "colormap": "viridis"}
-    response = api.post("/saliency", params={**query, "mode": "job"}, files={"image": cat}, headers={"Accept": "image/png"})
+    response = api.post(
+        "/saliency", params={**query, "mode": "job"}, files={"image": cat}, headers={"Accept": "image/png"}
+    )
     assert response.status_code == 202
     job = jobs.wait(response.json()["id"])
     assert (job.state, job.kind, job.class_id, job.step) == ("succeeded", "saliency", 281, job.steps)
     assert response.headers["location"] == job.links.self
     now = api.post("/saliency", params=query, files={"image": cat}, headers={"Accept": "application/x-npy"})
-    np.testing.assert_allclose(np.load(io.BytesIO(jobs.artifact(job.id, "map.npy"))), np.load(io.BytesIO(now.content)), atol=1e-6)
+    np.testing.assert_allclose(
+        np.load(io.BytesIO(jobs.artifact(job.id, "map.npy"))), np.load(io.BytesIO(now.content)), atol=1e-6
+    )
     picture = api.post("/saliency", params=query, files={"image": cat}, headers={"Accept": "image/png"})
     assert np.abs(pixels(jobs.image(job.id)).astype(int) - pixels(picture.content)).max() <= 1
 
@@ -133,7 +137,9 @@ def test_saliency_of_several_classes_as_a_batch(jobs: Client, api: httpx.Client,
 
 
 def test_the_same_seed_gives_the_same_picture(jobs: Client, cat: bytes) -> None:
-    made = [jobs.image(done(jobs, "deepdream", {"image": cat}, size=64, octaves=2, steps_per_octave=3).id) for _ in range(2)]
+    made = [
+        jobs.image(done(jobs, "deepdream", {"image": cat}, size=64, octaves=2, steps_per_octave=3).id) for _ in range(2)
+    ]
     assert made[0] == made[1]
 
 
@@ -156,7 +162,12 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
     ("deepdream", {"layer": "x"}, {"image"}, "no layer 'x'"),
     ("deepdream", {"size": 9999}, {"image"}, "size: Input should be less than or equal to 1024"),
     ("style", {}, {"image"}, "needs a picture in the form field 'style_image'"),
-    ("style", {"style_layers": "fire2,fire3", "style_weights": "1"}, {"image", "style_image"}, "2 names and style_weights 1 numbers"),
+    (
+        "style",
+        {"style_layers": "fire2,fire3", "style_weights": "1"},
+        {"image", "style_image"},
+        "2 names and style_weights 1 numbers",
+    ),
     ("style", {"style_layers": "fire2,x", "style_weights": "1,2"}, {"image", "style_image"}, "no layer 'x'"),
     ("poem", {}, set(), "'class', 'neuron', 'fooling', 'inversion', 'deepdream', 'style'"),
     ("class", {"class_id": 1}, {"image"}, "takes no picture"),
@@ -168,7 +179,11 @@ def test_what_is_wrong_is_told_at_once(
     api: httpx.Client, cat: bytes, kind: str, parameters: dict[str, Any], files: set[str], message: str
 ) -> None:
     body = {"kind": kind, **parameters}
-    response = api.post("/visualize", data=body, files=dict.fromkeys(files, cat)) if files else api.post("/visualize", json=body)
+    response = (
+        api.post("/visualize", data=body, files=dict.fromkeys(files, cat))
+        if files
+        else api.post("/visualize", json=body)
+    )
     assert response.status_code == 422
     assert message in response.json()["detail"]
 

@@ -11,7 +11,14 @@ from tests.conftest import serving
 
 def test_models(client: httpx.Client) -> None:
     assert client.get("/models").json() == [
-        {"name": "squeezenet1_1", "title": "SqueezeNet 1.1, ImageNet", "classes": 1000, "default": True, "served": True, "problem": None}
+        {
+            "name": "squeezenet1_1",
+            "title": "SqueezeNet 1.1, ImageNet",
+            "classes": 1000,
+            "default": True,
+            "served": True,
+            "problem": None,
+        }
     ]
     details = client.get("/models/squeezenet1_1").json()
     assert details["layers"][0] == "conv1"
@@ -21,7 +28,14 @@ def test_models(client: httpx.Client) -> None:
 
 def test_layers(client: httpx.Client) -> None:
     layers = {layer["name"]: layer for layer in client.get("/models/squeezenet1_1/layers").json()}
-    assert layers["fire9"] == {"name": "fire9", "operator": "Concat", "channels": 512, "size": [13, 13], "listed": True, "default": True}
+    assert layers["fire9"] == {
+        "name": "fire9",
+        "operator": "Concat",
+        "channels": 512,
+        "size": [13, 13],
+        "listed": True,
+        "default": True,
+    }
     assert layers["fire2/squeeze1x1"]["listed"] is False
     assert list(layers).index("conv1") < list(layers).index("fire9") < list(layers).index("relu_conv10")
     assert client.get("/models/nonsense/layers").status_code == 404
@@ -67,7 +81,9 @@ def test_openapi_describes_bodies_parameters_and_problems(client: httpx.Client) 
     document = client.get("/openapi.json").json()
     operation = document["paths"]["/saliency"]["post"]
     assert {"multipart/form-data", "image/*"} == set(operation["requestBody"]["content"])
-    assert {"image", "class_id"} <= set(operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"])
+    assert {"image", "class_id"} <= set(
+        operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    )
     assert {"application/json", "image/png", "application/x-npy"} == set(operation["responses"]["200"]["content"])
     assert "application/problem+json" in operation["responses"]["4XX"]["content"]
     assert all(p.get("description") for p in operation["parameters"])

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.api.observation import REQUEST_ID
-from service.logs import configuration
+from service.telemetry.logs import configuration
 from tests.conftest import Server
 
 
@@ -48,7 +48,9 @@ def test_paths_of_jobs_are_one_series(client: httpx.Client) -> None:
 
 def test_ids_of_requests(client: httpx.Client) -> None:
     assert client.get("/healthz", headers={"X-Request-ID": "mine-1"}).headers["x-request-id"] == "mine-1"
-    made = [client.get("/healthz", headers={"X-Request-ID": sent}).headers["x-request-id"] for sent in ("", "x" * 65, "a b")]
+    made = [
+        client.get("/healthz", headers={"X-Request-ID": sent}).headers["x-request-id"] for sent in ("", "x" * 65, "a b")
+    ]
     assert all(re.fullmatch("[0-9a-f]{16}", id_) for id_ in made)
 
 

@@ -116,13 +116,15 @@ def test_pictures_hold_one_image(client: httpx.Client, cat: bytes) -> None:
     assert "holds one image, 2 were sent" in problem(response, 422)
 
 
-def test_an_unexpected_failure_is_a_problem_of_its_own_request(fresh: Settings, cat: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_failure_is_a_problem_of_its_own_request(
+    fresh: Settings, cat: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("a secret of the inside")
 
     with serving(fresh) as client:
         with monkeypatch.context() as patch:
-            patch.setattr("service.images.normalize", broken)
+            patch.setattr("service.pictures.images.normalize", broken)
             detail = problem(client.post("/saliency", files={"image": cat}), 500)
         assert "secret" not in detail
         assert client.post("/saliency", files={"image": cat}).status_code == 200
@@ -165,4 +167,6 @@ def test_a_body_that_does_not_arrive_is_given_up(strict: httpx.Client) -> None:
         yield b"x"
 
     with suppress(httpx.WriteError):  # the server may close the connection before the client writes on
-        assert "within 1 seconds" in problem(strict.post("/saliency", content=stalled(), headers={"Content-Type": "image/png"}), 408)
+        assert "within 1 seconds" in problem(
+            strict.post("/saliency", content=stalled(), headers={"Content-Type": "image/png"}), 408
+        )

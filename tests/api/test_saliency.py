@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.network import Network
+from service.networks.network import Network
 
 
 def picture(data: bytes) -> np.ndarray[Any, Any]:
@@ -150,7 +150,10 @@ def test_a_parameter_of_another_method_is_refused(client: httpx.Client, cat: byt
 
 
 def test_a_layer_that_does_not_exist_is_answered_with_those_that_do(client: httpx.Client, cat: bytes) -> None:
-    for response in (post(client, cat, method="grad_cam", layer="fire99"), client.post("/activations?layer=fire99", files={"image": cat})):
+    for response in (
+        post(client, cat, method="grad_cam", layer="fire99"),
+        client.post("/activations?layer=fire99", files={"image": cat}),
+    ):
         assert response.status_code == 422
         assert "it has: " in response.json()["detail"]
         assert "fire9" in response.json()["detail"]
@@ -159,7 +162,12 @@ def test_a_layer_that_does_not_exist_is_answered_with_those_that_do(client: http
 def test_several_classes_in_one_request(client: httpx.Client, cat: bytes, coffee: bytes) -> None:
     assert [one["class_id"] for one in explained(post(client, cat, class_id=[281, 285]))] == [281, 285]
     form = client.post("/saliency", files=[("image", cat), ("image", coffee)], data={"class_id": "281, 967"})
-    assert [(one["image"], one["explained"]["class_id"]) for one in form.json()["data"]] == [(0, 281), (0, 967), (1, 281), (1, 967)]
+    assert [(one["image"], one["explained"]["class_id"]) for one in form.json()["data"]] == [
+        (0, 281),
+        (0, 967),
+        (1, 281),
+        (1, 967),
+    ]
     single = picture(post(client, cat, "image/png").content)
     both = post(client, cat, "image/png", class_id=[281, 285])
     assert picture(both.content).shape == (single.shape[0], 2 * single.shape[1], 3)
@@ -177,12 +185,16 @@ def test_a_contrast(client: httpx.Client, cat: bytes) -> None:
 
 def test_the_sign_of_what_is_shown(client: httpx.Client, cat: bytes) -> None:
     shown = {
-        sign: post(client, cat, "image/png", method="gradient_x_input", output="heatmap", sign=sign, colormap="gray") for sign in SIGNS
+        sign: post(client, cat, "image/png", method="gradient_x_input", output="heatmap", sign=sign, colormap="gray")
+        for sign in SIGNS
     }
     positive, negative, absolute = (picture(shown[sign].content)[..., 0] > 0 for sign in SIGNS)
     assert not (positive & negative).any()
     assert (positive | negative)[absolute].mean() > 0.99
-    assert shown["absolute"].content == post(client, cat, "image/png", method="gradient_x_input", output="heatmap", colormap="gray").content
+    assert (
+        shown["absolute"].content
+        == post(client, cat, "image/png", method="gradient_x_input", output="heatmap", colormap="gray").content
+    )
 
 
 def test_what_takes_long_is_told_to_become_a_job(client: httpx.Client, cat: bytes) -> None:

@@ -22,7 +22,15 @@ PHOTOGRAPHS = {"/saliency", "/classify", "/activations", "/evaluate", "/visualiz
 def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("schema")
     (folder / "keys").write_text(f"tests {digest(KEY)}\n")
-    server = Server("--models-dir", str(models_dir), "--data-dir", str(folder), "--no-worker", "--api-keys-file", str(folder / "keys"))
+    server = Server(
+        "--models-dir",
+        str(models_dir),
+        "--data-dir",
+        str(folder),
+        "--no-worker",
+        "--api-keys-file",
+        str(folder / "keys"),
+    )
     yield server
     server.stop()
 

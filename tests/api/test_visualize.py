@@ -56,9 +56,17 @@ def test_a_job_from_its_submission_to_its_picture(api: httpx.Client) -> None:
     job = finished(api, job["id"])
     assert job["state"] == "succeeded"
     assert set(job["times"]) == {"queued", "running", "succeeded"}
-    assert (job["step"], job["steps"], len(job["trace"]), job["attempts"], job["class_name"]) == (12, 12, 12, 1, "tarantula")
+    assert (job["step"], job["steps"], len(job["trace"]), job["attempts"], job["class_name"]) == (
+        12,
+        12,
+        12,
+        1,
+        "tarantula",
+    )
     assert job["score"] == job["trace"][-1]
-    assert {"predicted_class_id", "predicted_name", "predicted_probability", "probability", "rank"} <= set(job["result"])
+    assert {"predicted_class_id", "predicted_name", "predicted_probability", "probability", "rank"} <= set(
+        job["result"]
+    )
     image = api.get(job["links"]["image"])
     assert image.headers["content-type"] == "image/png"
     assert Image.open(io.BytesIO(image.content)).size == (64, 64)
@@ -79,7 +87,9 @@ def test_a_seed_gives_the_same_picture_again(api: httpx.Client) -> None:
     assert pictures[0] == pictures[1] != pictures[2]
 
 
-@pytest.mark.parametrize("options", [{"preset": "lucid"}, {"start": "normal"}, {"max_jitter": 0, "blur_every": 0, "l2_reg": 0}])
+@pytest.mark.parametrize(
+    "options", [{"preset": "lucid"}, {"start": "normal"}, {"max_jitter": 0, "blur_every": 0, "l2_reg": 0}]
+)
 def test_presets_and_starts(api: httpx.Client, options: dict[str, Any]) -> None:
     job = submit(api, **SMALL, **options)
     assert finished(api, job["id"])["state"] == "succeeded"
@@ -130,7 +140,9 @@ def test_unknown_things(api: httpx.Client) -> None:
 
 def test_idempotency(api: httpx.Client) -> None:
     def post(key: str, **body: Any) -> httpx.Response:
-        return api.post("/visualize", json={"class_id": 5, "size": 64, "iterations": 1, **body}, headers={"Idempotency-Key": key})
+        return api.post(
+            "/visualize", json={"class_id": 5, "size": 64, "iterations": 1, **body}, headers={"Idempotency-Key": key}
+        )
 
     first, second = post("k1"), post("k1")
     assert first.json()["id"] == second.json()["id"]
@@ -235,7 +247,7 @@ def test_failing_expired_and_late_jobs(fresh: Settings, monkeypatch: pytest.Monk
         assert late["state"] == "failed"
         assert "not done within 0.4 seconds" in late["problem"]["detail"]
         with monkeypatch.context() as patch:
-            patch.setattr("service.visualize.begin", lambda *_: 1 / 0)
+            patch.setattr("service.kinds.run.begin", lambda *_: 1 / 0)
             failed = finished(api, submit(api, **SMALL)["id"])
         assert failed["state"] == "failed"
         assert "ZeroDivisionError" in failed["problem"]["detail"]

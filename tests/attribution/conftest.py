@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from service.attribution import Evaluation
+from service.attribution import ValueAndGrad
 
 
 class Toy:
@@ -49,13 +49,15 @@ class Toy:
                 out[:, i : i + dz.shape[0], j : j + dz.shape[1]] += kernel[:, i, j][:, None, None] * dz
         return out
 
-    def evaluate(self, images: Any, class_ids: Any, rules: str = "exact", layer: str | None = None) -> Evaluation:
+    def value_and_grad(
+        self, images: Any, class_ids: Any, rules: str = "exact", layer: str | None = None
+    ) -> ValueAndGrad:
         logits = self.logits(images)
         chosen = np.where(class_ids < 0, logits.argmax(axis=1), class_ids)
         at = images if layer is None else np.stack([self.maps(i) for i in images]).astype(np.float32)
         each = [self.heads[c] if layer else self.gradient(i, c, rules) for i, c in zip(images, chosen, strict=True)]
         scores = logits[np.arange(len(images)), chosen]
-        return Evaluation(logits, chosen, scores, np.zeros(len(images), bool), at, np.stack(each).astype(np.float32))
+        return ValueAndGrad(logits, chosen, scores, np.zeros(len(images), bool), at, np.stack(each).astype(np.float32))
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from service.attribution import METHODS
-from service.images import decode, fit
 from service.models.weights import squeezenet_weights
-from service.network import Network
-from service.saliency import View
+from service.networks.network import Network
+from service.pictures.images import decode, fit
+from service.saliency.explain import View
 
 torch = pytest.importorskip("torch", reason="optional: pip install --group bench")
 captum = pytest.importorskip("captum.attr", reason="optional: pip install --group bench")
@@ -50,7 +50,19 @@ def theirs() -> Any:
 
     fires = {i: Fire(f"fire{i}") for i in range(2, 10)}
     features = nn.Sequential(
-        Caffe(), conv("conv1", 2), pool(), fires[2], fires[3], pool(), fires[4], fires[5], pool(), fires[6], fires[7], fires[8], fires[9]
+        Caffe(),
+        conv("conv1", 2),
+        pool(),
+        fires[2],
+        fires[3],
+        pool(),
+        fires[4],
+        fires[5],
+        pool(),
+        fires[6],
+        fires[7],
+        fires[8],
+        fires[9],
     )
     return nn.Sequential(features, conv("conv10"), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
 
@@ -79,7 +91,9 @@ def test_gradient_x_input(network: Network, theirs: Any, image: Any) -> None:
 
 def test_integrated_gradients(network: Network, theirs: Any, image: Any) -> None:
     attribute = captum.IntegratedGradients(theirs).attribute
-    expected = attribute(torch.tensor(image[None]), torch.zeros(1, 3, 224, 224), CLASS, n_steps=20, method="riemann_middle")
+    expected = attribute(
+        torch.tensor(image[None]), torch.zeros(1, 3, 224, 224), CLASS, n_steps=20, method="riemann_middle"
+    )
     found = ours(network, image, "integrated_gradients", steps=20, baseline="black")
     assert error(found, expected[0].sum(0).detach().numpy()) < 1e-2
 
@@ -94,7 +108,9 @@ def test_relu_variants(network: Network, theirs: Any, image: Any, name: str, pee
 def test_grad_cam(network: Network, theirs: Any, image: Any) -> None:
     layer = theirs[0][12]
     cam = captum.LayerGradCam(theirs, layer).attribute(torch.tensor(image[None]), target=CLASS, relu_attributions=True)
-    expected = torch.nn.functional.interpolate(cam, (224, 224), mode="bilinear", align_corners=False)[0, 0].detach().numpy()
+    expected = (
+        torch.nn.functional.interpolate(cam, (224, 224), mode="bilinear", align_corners=False)[0, 0].detach().numpy()
+    )
     assert error(ours(network, image, "grad_cam", layer="fire9"), expected) < 1e-4
 
 

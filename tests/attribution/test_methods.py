@@ -50,7 +50,12 @@ def test_relu_variants(toy: Toy, image: Any, name: str) -> None:
 
 def noisy_gradients(toy: Toy, image: Any, samples: int, noise: float, seed: int) -> Any:
     rng = np.random.default_rng(seed)
-    return np.stack([toy.gradient(image + rng.normal(scale=noise, size=image.shape).astype(np.float32), CLASS) for _ in range(samples)])
+    return np.stack(
+        [
+            toy.gradient(image + rng.normal(scale=noise, size=image.shape).astype(np.float32), CLASS)
+            for _ in range(samples)
+        ]
+    )
 
 
 def test_smoothgrad(toy: Toy, image: Any) -> None:
@@ -148,7 +153,7 @@ def test_occlusion(toy: Toy, image: Any, window: int, stride: int, fill: str) ->
     toy.images_seen = 0
     found = run(toy, image, "occlusion", window=window, stride=stride, fill=fill)
     close(found.map, total / np.maximum(count, 1))
-    assert toy.images_seen == METHODS["occlusion"].parameters(window=window, stride=stride).evaluations(12, 14)
+    assert toy.images_seen == METHODS["occlusion"].parameters(window=window, stride=stride).runs_needed(12, 14)
 
 
 def test_rise(toy: Toy, image: Any) -> None:
@@ -176,7 +181,7 @@ def test_every_method_finds_the_predicted_class_and_tells_its_effort(toy: Toy, i
     assert found.at.class_ids[0] == toy.logits64(image).argmax()
     assert found.map.shape == (12, 14)
     assert found.map.dtype == np.float32
-    assert toy.images_seen <= parameters.evaluations(12, 14) + 1
+    assert toy.images_seen <= parameters.runs_needed(12, 14) + 1
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -118,8 +118,15 @@ CASES: list[Case] = [
     _conv("valid", 'auto_pad="VALID", strides=[2,2]', (1, 2, 6, 7), (3, 2, 3, 3)),
     _conv("one-dimensional", "strides=[2], pads=[1,1]", (2, 3, 8), (4, 3, 3)),
     _conv("three-dimensional", "pads=[0,1,1,0,1,1]", (1, 2, 3, 4, 5), (3, 2, 2, 3, 3)),
-    Case("Conv-fan-out", "a = Conv(x, w) b = Conv(x, v) y = Mul(a, b)", {"x": (1, 2, 4, 5)}, {"w": (3, 2, 2, 2), "v": (3, 2, 2, 2)}),
-    Case("Conv-computed-kernel", "k = Add(w, w) y = Conv<strides=[2,2]>(x, k)", {"x": (1, 2, 6, 5)}, {"w": (3, 2, 3, 3)}),
+    Case(
+        "Conv-fan-out",
+        "a = Conv(x, w) b = Conv(x, v) y = Mul(a, b)",
+        {"x": (1, 2, 4, 5)},
+        {"w": (3, 2, 2, 2), "v": (3, 2, 2, 2)},
+    ),
+    Case(
+        "Conv-computed-kernel", "k = Add(w, w) y = Conv<strides=[2,2]>(x, k)", {"x": (1, 2, 6, 5)}, {"w": (3, 2, 3, 3)}
+    ),
     *[
         Case(f"Conv-kernel-{name}", f"y = Conv<{attributes}>(x, w, b)", {"w": w, "b": (w[0],)}, {"x": x})
         for name, attributes, x, w in [
@@ -132,7 +139,11 @@ CASES: list[Case] = [
     # In whole blocks of channels, where comparisons are used.
     Case("MaxPool-blocks", "y = MaxPool<kernel_shape=[3,3], strides=[2,2]>(x)", {"x": (2, 16, 7, 8)}),
     Case("MaxPool-blocks-disjoint", "y = MaxPool<kernel_shape=[2,2], strides=[2,2]>(x)", {"x": (1, 32, 6, 7)}),
-    Case("MaxPool-blocks-padded", "y = MaxPool<kernel_shape=[3,2], strides=[2,1], pads=[1,0,1,1]>(x)", {"x": (1, 16, 7, 6)}),
+    Case(
+        "MaxPool-blocks-padded",
+        "y = MaxPool<kernel_shape=[3,2], strides=[2,1], pads=[1,0,1,1]>(x)",
+        {"x": (1, 16, 7, 6)},
+    ),
     Case("MaxPool-dilated", "y = MaxPool<kernel_shape=[2,2], dilations=[2,2]>(x)", {"x": (1, 2, 6, 7)}),
     *_pool("AveragePool"),
     Case(
@@ -196,7 +207,12 @@ CASES: list[Case] = [
     Case("Sum", "y = Sum(a, b, a)", {"a": (2, 3), "b": (3,)}),
     Case("Mean", "y = Mean(a, b, a)", {"a": (2, 3), "b": (3,)}),
     Case("Max-three", "y = Max(a, b, c)", {"a": (2, 3), "b": (3,), "c": (2, 1)}),
-    Case("Where", "y = Where(c, a, b)", {"a": (2, 3), "b": (3,)}, {"c": np.array([[True, False, True], [False, True, True]])}),
+    Case(
+        "Where",
+        "y = Where(c, a, b)",
+        {"a": (2, 3), "b": (3,)},
+        {"c": np.array([[True, False, True], [False, True, True]])},
+    ),
     Case("Expand", "y = Expand(x, s)", {"x": (2, 1, 3)}, {"s": ints(4, 2, 5, 1)}),
     *_reduce("ReduceSum"),
     *_reduce("ReduceMean"),
@@ -209,10 +225,16 @@ CASES: list[Case] = [
     Case("CumSum", "y = CumSum(x, a)", {"x": (3, 4)}, {"a": np.array(1, np.int64)}),
     Case("CumSum-reverse", "y = CumSum<exclusive=1, reverse=1>(x, a)", {"x": (3, 4)}, {"a": np.array(-2, np.int64)}),
     Case("LayerNormalization", "y = LayerNormalization<epsilon=0.01>(x, s, b)", {"x": (2, 3, 4), "s": (4,), "b": (4,)}),
-    Case("LayerNormalization-axis", "y = LayerNormalization<axis=1>(x, s, b)", {"x": (2, 3, 4), "s": (3, 4), "b": (3, 4)}),
+    Case(
+        "LayerNormalization-axis", "y = LayerNormalization<axis=1>(x, s, b)", {"x": (2, 3, 4), "s": (3, 4), "b": (3, 4)}
+    ),
     Case("LayerNormalization-broadcast", "y = LayerNormalization<axis=1>(x, s)", {"x": (2, 3, 4), "s": (3, 1)}),
     Case("RMSNormalization", "y = RMSNormalization<epsilon=0.01>(x, s)", {"x": (2, 3, 4), "s": (4,)}, opset=23),
-    Case("InstanceNormalization", "y = InstanceNormalization<epsilon=0.01>(x, s, b)", {"x": (2, 3, 4, 5), "s": (3,), "b": (3,)}),
+    Case(
+        "InstanceNormalization",
+        "y = InstanceNormalization<epsilon=0.01>(x, s, b)",
+        {"x": (2, 3, 4, 5), "s": (3,), "b": (3,)},
+    ),
     Case(
         "GroupNormalization",
         "a = GroupNormalization<num_groups=2, stash_type=11>(x, s, b) y = Reshape(a, z)",
@@ -228,7 +250,9 @@ CASES: list[Case] = [
     Case("LogSoftmax", "y = LogSoftmax<axis=1>(x)", {"x": (2, 3, 4)}),
     Case("Concat", "y = Concat<axis=1>(a, b, a)", {"a": (2, 3, 2), "b": (2, 1, 2)}),
     Case("Concat-one", "y = Concat<axis=0>(a)", {"a": (2, 3)}),
-    Case("Split", "a, b = Split<axis=1>(x, s) c = Relu(a) y = Concat<axis=1>(b, c, b)", {"x": (2, 5)}, {"s": ints(2, 3)}),
+    Case(
+        "Split", "a, b = Split<axis=1>(x, s) c = Relu(a) y = Concat<axis=1>(b, c, b)", {"x": (2, 5)}, {"s": ints(2, 3)}
+    ),
     Case("Split-one-unused", "a, b, c = Split<axis=-1, num_outputs=3>(x) y = Mul(b, b)", {"x": (2, 6)}),
     Case("Slice", "y = Slice(x, b, e, a)", {"x": (4, 5, 6)}, {"b": ints(1, -4), "e": ints(3, 9999), "a": ints(0, 2)}),
     Case(
@@ -244,9 +268,17 @@ CASES: list[Case] = [
     Case("Pad-edge", 'y = Pad<mode="edge">(x, p)', {"x": (3, 4)}, {"p": ints(0, 2, 1, 1)}),
     Case("Gather", "y = Gather<axis=1>(x, i)", {"x": (2, 5, 3)}, {"i": np.array([[0, 2], [2, -1]], np.int64)}),
     Case("Gather-scalar", "y = Gather(x, i)", {"x": (4, 3)}, {"i": np.array(2, np.int64)}),
-    Case("GatherElements", "y = GatherElements<axis=1>(x, i)", {"x": (2, 5)}, {"i": np.array([[0, 0, 3], [4, 1, -1]], np.int64)}),
     Case(
-        "ScatterElements", "y = ScatterElements<axis=1>(x, i, u)", {"x": (2, 5), "u": (2, 2)}, {"i": np.array([[0, 3], [4, 1]], np.int64)}
+        "GatherElements",
+        "y = GatherElements<axis=1>(x, i)",
+        {"x": (2, 5)},
+        {"i": np.array([[0, 0, 3], [4, 1, -1]], np.int64)},
+    ),
+    Case(
+        "ScatterElements",
+        "y = ScatterElements<axis=1>(x, i, u)",
+        {"x": (2, 5), "u": (2, 2)},
+        {"i": np.array([[0, 3], [4, 1]], np.int64)},
     ),
     Case(
         "ScatterElements-add",
@@ -255,7 +287,12 @@ CASES: list[Case] = [
         {"i": np.array([[0, 0], [4, 1]], np.int64)},
     ),
     Case("ScatterND", "y = ScatterND(x, i, u)", {"x": (4, 3), "u": (2, 3)}, {"i": np.array([[2], [0]], np.int64)}),
-    Case("ScatterND-add", 'y = ScatterND<reduction="add">(x, i, u)', {"x": (4, 3), "u": (2, 3)}, {"i": np.array([[2], [2]], np.int64)}),
+    Case(
+        "ScatterND-add",
+        'y = ScatterND<reduction="add">(x, i, u)',
+        {"x": (4, 3), "u": (2, 3)},
+        {"i": np.array([[2], [2]], np.int64)},
+    ),
     Case("GatherND", "y = GatherND(x, i)", {"x": (4, 3)}, {"i": np.array([[2, 1], [0, 2], [2, 1]], np.int64)}),
     Case("Tile", "y = Tile(x, r)", {"x": (2, 3)}, {"r": ints(2, 3)}),
     Case("Trilu", "y = Trilu(x, k)", {"x": (2, 4, 4)}, {"k": np.array(1, np.int64)}),
@@ -264,16 +301,29 @@ CASES: list[Case] = [
     Case("DepthToSpace-CRD", 'y = DepthToSpace<blocksize=2, mode="CRD">(x)', {"x": (2, 8, 3, 2)}),
     Case("SpaceToDepth", "y = SpaceToDepth<blocksize=2>(x)", {"x": (2, 3, 4, 6)}),
     *[
-        Case(f"Resize-{name}", f"y = Resize<{attributes}>(x, e, s)", {"x": shape}, {"e": np.zeros(0), "s": np.array(scales, np.float32)})
+        Case(
+            f"Resize-{name}",
+            f"y = Resize<{attributes}>(x, e, s)",
+            {"x": shape},
+            {"e": np.zeros(0), "s": np.array(scales, np.float32)},
+        )
         for name, attributes, shape, scales in [
-            ("nearest", 'mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"', (1, 2, 3, 4), (1, 1, 2, 2)),
+            (
+                "nearest",
+                'mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"',
+                (1, 2, 3, 4),
+                (1, 1, 2, 2),
+            ),
             ("linear", 'mode="linear"', (1, 2, 3, 4), (1, 1, 2, 1.5)),
             ("align", 'mode="linear", coordinate_transformation_mode="align_corners"', (2, 2, 5, 4), (1, 1, 2, 0.5)),
             ("cubic", 'mode="cubic"', (1, 2, 4, 5), (1, 1, 2, 2)),
         ]
     ],
     Case(
-        "Resize-sizes", 'y = Resize<mode="linear">(x, e, e, z)', {"x": (1, 2, 3, 4)}, {"e": np.zeros(0, np.float32), "z": ints(1, 2, 7, 5)}
+        "Resize-sizes",
+        'y = Resize<mode="linear">(x, e, e, z)',
+        {"x": (1, 2, 3, 4)},
+        {"e": np.zeros(0, np.float32), "z": ints(1, 2, 7, 5)},
     ),
     *[
         Case(f"ConvTranspose-{name}", f"y = ConvTranspose{attributes}(x, w, b)", {"x": x, "w": w, "b": (outputs,)})
@@ -300,7 +350,11 @@ CASES: list[Case] = [
     Case("MatMul-vector-right", "y = MatMul(a, b)", {"a": (2, 3, 4), "b": (4,)}),
     Case("MatMul-vectors", "y = MatMul(a, b)", {"a": (4,), "b": (4,)}),
     Case("Gemm", "y = Gemm(a, b)", {"a": (3, 4), "b": (4, 2)}),
-    Case("Gemm-transposed", "y = Gemm<transA=1, transB=1, alpha=0.5, beta=2.0>(a, b, c)", {"a": (4, 3), "b": (2, 4), "c": (2,)}),
+    Case(
+        "Gemm-transposed",
+        "y = Gemm<transA=1, transB=1, alpha=0.5, beta=2.0>(a, b, c)",
+        {"a": (4, 3), "b": (2, 4), "c": (2,)},
+    ),
     Case("Gemm-transA", "y = Gemm<transA=1>(a, b, c)", {"a": (4, 3), "b": (4, 2), "c": (3, 1)}),
     Case("Gemm-transB", "y = Gemm<transB=1>(a, b, c)", {"a": (3, 4), "b": (2, 4), "c": (3, 2)}),
     Case(

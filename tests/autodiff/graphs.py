@@ -39,7 +39,9 @@ def graph(
         return f"{kind}[{','.join(dims)}] {name}" if dims else f"{kind} {name}"
 
     arguments = ", ".join(declare(k, v) for k, v in inputs.items())
-    model = parser.parse_model(f'<ir_version: 9, opset_import: ["": {opset}]> g ({arguments}) => ({dtype}[] y) {{ {body} }}')
+    model = parser.parse_model(
+        f'<ir_version: 9, opset_import: ["": {opset}]> g ({arguments}) => ({dtype}[] y) {{ {body} }}'
+    )
     element = {"double": np.float64, "float": np.float32}[dtype]
     for name, array in constants.items():
         array = array.astype(element) if array.dtype == np.float64 else array
@@ -64,7 +66,10 @@ def reference(model: onnx.ModelProto) -> Function:
 
 
 def central_difference(
-    f: Callable[[Mapping[str, Array]], Array], at: Mapping[str, Array], direction: Mapping[str, Array], step: float = 1e-6
+    f: Callable[[Mapping[str, Array]], Array],
+    at: Mapping[str, Array],
+    direction: Mapping[str, Array],
+    step: float = 1e-6,
 ) -> npt.NDArray[np.float64]:
     """(f(at + h·v) − f(at − h·v)) / 2h."""
 

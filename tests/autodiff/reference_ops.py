@@ -39,13 +39,21 @@ class ConvTranspose(OpRun):
     ) -> tuple[Any]:
         (n, c, *size), (_, m, *kernel) = x.shape, w.shape
         axes = range(len(size))
-        strides, dilations, more = strides or [1] * len(size), dilations or [1] * len(size), output_padding or [0] * len(size)
+        strides, dilations, more = (
+            strides or [1] * len(size),
+            dilations or [1] * len(size),
+            output_padding or [0] * len(size),
+        )
         pads = pads or [0] * 2 * len(size)
         full = [(size[a] - 1) * strides[a] + (kernel[a] - 1) * dilations[a] + 1 + more[a] for a in axes]
         y = np.zeros((n, m * group, *full))
         for channel, out, place in product(range(c), range(m), np.ndindex(*size)):
             for k in np.ndindex(*kernel):
-                at = (slice(None), channel // (c // group) * m + out, *(place[a] * strides[a] + k[a] * dilations[a] for a in axes))
+                at = (
+                    slice(None),
+                    channel // (c // group) * m + out,
+                    *(place[a] * strides[a] + k[a] * dilations[a] for a in axes),
+                )
                 y[at] += x[(slice(None), channel, *place)] * w[(channel, out, *k)]
         y = y[(..., *(slice(pads[a], full[a] - pads[len(size) + a]) for a in axes))]
         return ((y if b is None else y + b.reshape(1, -1, *[1] * len(size))).astype(x.dtype),)

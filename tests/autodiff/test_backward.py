@@ -61,7 +61,9 @@ def test_all_operators_without_a_rule_are_named_at_once() -> None:
 
 
 def test_operators_beside_the_path_need_no_rule() -> None:
-    result = differentiate(model("a = Sin(x) s = Shape(a) b = ConstantOfShape(s) c = CastLike(b, x) d = Exp(x) y = Add(c, d)"), "y", "x")
+    result = differentiate(
+        model("a = Sin(x) s = Shape(a) b = ConstantOfShape(s) c = CastLike(b, x) d = Exp(x) y = Add(c, d)"), "y", "x"
+    )
     np.testing.assert_allclose(reference(result)({"x": X, "d_y": np.ones_like(X)})["d_x"], np.exp(X))
 
 
@@ -176,7 +178,9 @@ def test_the_first_of_equal_elements_wins_a_max_pool(
 
 
 BEYOND = "ONNX infers a window that lies beyond the end, which ONNX Runtime does not have"
-POOLS = pytest.mark.parametrize("attributes", ["", "ceil_mode=1", "pads=[1,1,1,1]", "pads=[0,1,1,0], ceil_mode=1", "pads=[1,0,0,2]"])
+POOLS = pytest.mark.parametrize(
+    "attributes", ["", "ceil_mode=1", "pads=[1,1,1,1]", "pads=[0,1,1,0], ceil_mode=1", "pads=[1,0,0,2]"]
+)
 
 
 @SYMBOLIC
@@ -191,7 +195,9 @@ def test_both_forms_of_the_max_pool_agree(
         pytest.skip("more padding than kernel")
     if "ceil" in attributes and size < 3 and not symbolic:
         pytest.skip(BEYOND)
-    body = f"y = MaxPool<{', '.join(filter(None, [f'kernel_shape=[{size},{size}], strides=[{strides}]', attributes]))}>(x)"
+    body = (
+        f"y = MaxPool<{', '.join(filter(None, [f'kernel_shape=[{size},{size}], strides=[{strides}]', attributes]))}>(x)"
+    )
     np.testing.assert_array_equal(run(body, x, RULES, symbolic), run(body, x, BY_INDICES, symbolic))
 
 
@@ -209,7 +215,10 @@ def test_a_convolution_takes_the_phases_of_the_pool_after_it(
     if "ceil" in attributes and strides == "3,3" and not symbolic:
         pytest.skip(BEYOND)
     rng = np.random.default_rng(0)
-    x, w = rng.integers(-3, 4, (2, 3, 23, 26)).astype(float), rng.integers(-2, 3, (BLOCK, 3, kernel, kernel)).astype(float)
+    x, w = (
+        rng.integers(-3, 4, (2, 3, 23, 26)).astype(float),
+        rng.integers(-2, 3, (BLOCK, 3, kernel, kernel)).astype(float),
+    )
     pool = ", ".join(filter(None, [f"kernel_shape=[{size},{size}], strides=[{strides}]", attributes]))
     body = f"c = Conv<{convolution}>(x, w) y = MaxPool<{pool}>(c)"
     found, expected = (run(body, x, rules, symbolic, {"w": w}) for rules in (RULES, BY_INDICES))

@@ -10,7 +10,9 @@ from tests.autodiff.cases import CASES, Case
 from tests.autodiff.graphs import central_difference, graph, reference
 
 NEEDS_FIXED_SIZES = {
-    case.name for case in CASES if case.name.startswith(("Conv-kernel", "Resize", "ConvTranspose", "LayerNormalization-broadcast"))
+    case.name
+    for case in CASES
+    if case.name.startswith(("Conv-kernel", "Resize", "ConvTranspose", "LayerNormalization-broadcast"))
 } | {
     "Conv-same-lower-strided",
     "MaxPool-same-upper",

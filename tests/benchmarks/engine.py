@@ -17,13 +17,13 @@ from captum.attr import Saliency
 
 from service.autodiff import RULES, Rule, differentiate
 from service.autodiff.pooling import max_pool_by_indices
-from service.batcher import Batcher
-from service.engine import Engine, Session
 from service.kinds.plan import measure_class
 from service.models.build import build
 from service.models.weights import squeezenet_weights
-from service.network import Network
-from service.networks import Networks
+from service.networks.catalog import Networks
+from service.networks.network import Network
+from service.runtime.batcher import Batcher
+from service.runtime.engine import Engine, Session
 from service.synthesis.ascent import ascend, begin
 from service.synthesis.presets import DEFAULTS, recipe
 from tests.autodiff.graphs import graph
@@ -49,7 +49,7 @@ def latency(network: Network, plain: Weights, channels_last: Weights) -> None:
         images = np.random.default_rng(0).random((n, 3, 224, 224), np.float32)
         x = torch.tensor(images)
         last = x.contiguous(memory_format=torch.channels_last)
-        ours = {"ours": lambda images=images: network.evaluate(images)}
+        ours = {"ours": lambda images=images: network.value_and_grad(images)}
         theirs = {
             "contiguous": lambda x=x: torch_gradient(plain, x),
             "channels_last": lambda last=last: torch_gradient(channels_last, last),
@@ -57,7 +57,9 @@ def latency(network: Network, plain: Weights, channels_last: Weights) -> None:
         ms = interleaved(ours | theirs, rounds)
         best = min(ms["contiguous"], ms["channels_last"])
         rows.append([n, ms["ours"], ms["contiguous"], ms["channels_last"], best / ms["ours"]])
-    table("Gradient, ms", ["batch", "ours", "PyTorch contiguous", "PyTorch channels_last", "best of PyTorch / ours"], rows)
+    table(
+        "Gradient, ms", ["batch", "ours", "PyTorch contiguous", "PyTorch channels_last", "best of PyTorch / ours"], rows
+    )
 
 
 def compiled(network: Network, plain: Weights) -> None:
@@ -72,7 +74,7 @@ def compiled(network: Network, plain: Weights) -> None:
 
     saliency = Saliency(lambda images: forward(torch, plain, images))
     captum = {"Captum": lambda: saliency.attribute(x, target=285)}
-    ms = interleaved({"ours": lambda: network.evaluate(image), "torch.compile": theirs} | captum, 20)
+    ms = interleaved({"ours": lambda: network.value_and_grad(image), "torch.compile": theirs} | captum, 20)
     rows: list[list[object]] = [[name, ms[name], ms[name] / ms["ours"]] for name in ms]
     table("Gradient at batch 1", ["what", "ms", "of ours"], rows)
 
@@ -82,7 +84,7 @@ def throughput(network: Network, channels_last: Weights) -> None:
     image = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
     x = torch.tensor(image).contiguous(memory_format=torch.channels_last)
 
-    functions = {"ours": lambda: network.evaluate(image), "theirs": lambda: torch_gradient(channels_last, x)}
+    functions = {"ours": lambda: network.value_and_grad(image), "theirs": lambda: torch_gradient(channels_last, x)}
     rows: list[list[object]] = []
     for callers in (1, 2, 16):
         found: dict[str, list[float]] = {name: [] for name in functions}
@@ -115,7 +117,9 @@ def visualization(network: Network, channels_last: Weights) -> None:
             pass
 
     ms = interleaved({"ours": ours, "theirs": theirs}, 3, warm_up=0)
-    rows: list[list[object]] = [["200 steps of cs231n (ours with blur)", ms["ours"] / 1e3, ms["theirs"] / 1e3, ms["theirs"] / ms["ours"]]]
+    rows: list[list[object]] = [
+        ["200 steps of cs231n (ours with blur)", ms["ours"] / 1e3, ms["theirs"] / 1e3, ms["theirs"] / ms["ours"]]
+    ]
     table("Visualization, s", ["what", "ours", "PyTorch channels_last", "ratio"], rows)
 
 
@@ -124,7 +128,7 @@ def growth(network: Network) -> None:
     rows: list[list[object]] = []
     for size in (112, 224, 448):
         image = np.random.default_rng(0).random((1, 3, size, size), np.float32)
-        ms = interleaved({"ours": lambda image=image: network.evaluate(image)}, 15)["ours"]
+        ms = interleaved({"ours": lambda image=image: network.value_and_grad(image)}, 15)["ours"]
         rows.append([size, ms, ms / size**2 * 1e6])
     table("Gradient against the side of the image", ["side", "ms", "ns per pixel"], rows)
 
@@ -134,20 +138,35 @@ def pools() -> None:
     rows: list[list[object]] = []
     for channels, side in ((64, 111), (128, 55), (256, 27)):
         x = np.random.default_rng(0).random((1, 16, side, side), np.float32)
-        constants = {"v": np.random.default_rng(1).normal(size=(channels, 16, 1, 1)), "w": np.ones((16, channels, 1, 1))}
+        constants = {
+            "v": np.random.default_rng(1).normal(size=(channels, 16, 1, 1)),
+            "w": np.ones((16, channels, 1, 1)),
+        }
         body = "a = Conv(x, v) p = MaxPool<kernel_shape=[3,3], strides=[2,2]>(a) b = Conv(p, w) y = ReduceSum<keepdims=0>(b)"
         model = graph(body, {"x": x}, constants, "float")
         by_indices = RULES | {"MaxPool": Rule(max_pool_by_indices)}
-        made = {"forward": model, "indices": differentiate(model, "y", "x", by_indices), "comparisons": differentiate(model, "y", "x")}
+        made = {
+            "forward": model,
+            "indices": differentiate(model, "y", "x", by_indices),
+            "comparisons": differentiate(model, "y", "x"),
+        }
         sessions = {name: Engine("cpu", 1).load(proto) for name, proto in made.items()}
         feeds = {"x": x, "d_y": np.array(1, np.float32)}
 
         def run(name: str, sessions: dict[str, Session] = sessions, feeds: dict[str, Any] = feeds) -> list[Any]:
-            return sessions[name].run(["y"], {"x": feeds["x"]}) if name == "forward" else sessions[name].run(["d_x"], feeds)
+            return (
+                sessions[name].run(["y"], {"x": feeds["x"]})
+                if name == "forward"
+                else sessions[name].run(["d_x"], feeds)
+            )
 
         ms = interleaved({name: partial(run, name) for name in made}, 20)
         rows.append([f"{channels} x {side} x {side}", *ms.values()])
-    table("A max pool over 3 x 3 with stride 2, ms", ["of", "forward only", "with ScatterElements", "by comparisons, in phases"], rows)
+    table(
+        "A max pool over 3 x 3 with stride 2, ms",
+        ["of", "forward only", "with ScatterElements", "by comparisons, in phases"],
+        rows,
+    )
 
 
 def profile(network: Network) -> None:
@@ -156,7 +175,9 @@ def profile(network: Network) -> None:
     options.enable_profiling, options.intra_op_num_threads = True, 1
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
-        session = ort.InferenceSession(network.gradient_model((224, 224)).SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(
+            network.gradient_model((224, 224)).SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
         feeds = {
             "image": np.random.default_rng(0).random((1, 3, 224, 224), np.float32),
             "class_id": np.array([-1]),
@@ -176,7 +197,11 @@ def profile(network: Network) -> None:
         by_kind[kinds[name]] += median(durations)
     total, convolutions = sum(by_kind.values()), by_kind["Conv"]
     largest = sorted(by_kind.items(), key=lambda item: -item[1])[:10]
-    table("Profile of one gradient", ["operator", "ms", "of the convolutions"], [[n, ms, ms / convolutions] for n, ms in largest])
+    table(
+        "Profile of one gradient",
+        ["operator", "ms", "of the convolutions"],
+        [[n, ms, ms / convolutions] for n, ms in largest],
+    )
     print(f"\nall kernels {total:.2f} ms, {total / convolutions:.2f} times the convolutions")
 
 

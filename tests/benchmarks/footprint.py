@@ -35,7 +35,9 @@ def installed(*names: str) -> dict[str, int]:
         except PackageNotFoundError:
             continue  # for another platform
         sizes[name] = sum(
-            size for file in package.files or [] if (path := Path(str(file.locate()))).is_file() and (size := path.stat().st_size)
+            size
+            for file in package.files or []
+            if (path := Path(str(file.locate()))).is_file() and (size := path.stat().st_size)
         )
         needed = [Requirement(line) for line in package.requires or []]
         waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]

@@ -16,10 +16,10 @@ import numpy as np
 from PIL import Image
 
 from service.api.negotiation import JSON, NPY, PNG
-from service.batcher import Batcher
-from service.engine import Engine
 from service.models.build import build
-from service.networks import Networks
+from service.networks.catalog import Networks
+from service.runtime.batcher import Batcher
+from service.runtime.engine import Engine
 from tests.benchmarks.measure import rate, table
 from tests.conftest import PHOTOGRAPHS, Server
 
@@ -106,7 +106,9 @@ def stages(server: Server, photograph: Path, accept: str, output: str) -> dict[s
     with httpx.Client(base_url=server.url) as client:
         for _ in range(30):
             headers = {"Content-Type": "image/jpeg", "Accept": accept}
-            response = client.post("/saliency", params={"output": output}, content=photograph.read_bytes(), headers=headers)
+            response = client.post(
+                "/saliency", params={"output": output}, content=photograph.read_bytes(), headers=headers
+            )
             for name, ms in re.findall(r"(\w+);dur=([\d.]+)", response.headers["server-timing"]):
                 found[name].append(float(ms))
     return {name: median(values) for name, values in found.items()}
@@ -143,7 +145,7 @@ def main() -> None:
                 load(server, photograph, accept, output, 16)
                 found = []
                 for _ in range(ROUNDS):
-                    alone = rate(lambda: network.evaluate(image), 16, REQUESTS)
+                    alone = rate(lambda: network.value_and_grad(image), 16, REQUESTS)
                     found.append([(*load(server, photograph, accept, output, callers), alone) for callers in (1, 16)])
                 for i, callers in enumerate((1, 16)):
                     each = [measured[i] for measured in found]
@@ -152,11 +154,24 @@ def main() -> None:
                     rows.append([size, accept, output, callers, requests, p50, p99, p99 / p50, alone, share])
                 spent = stages(server, photograph, accept, output)
                 costs.append([size, accept, output, *(spent.get(stage, 0.0) for stage in STAGES)])
-        columns = ["JPEG", "answer", "output", "callers", "requests/s", "p50 ms", "p99 ms", "p99 / p50", "engine alone/s", "of the engine"]
+        columns = [
+            "JPEG",
+            "answer",
+            "output",
+            "callers",
+            "requests/s",
+            "p50 ms",
+            "p99 ms",
+            "p99 / p50",
+            "engine alone/s",
+            "of the engine",
+        ]
         table("POST /saliency, the client on the same cores", columns, rows)
         table("Stages of one request, ms", ["JPEG", "answer", "output", *STAGES], costs)
         p50, p99, most = responsiveness(server, files["451 x 300"])
-        print(f"\nGET /healthz while 16 callers ask for overlays: p50 {p50:.1f} ms, p99 {p99:.1f} ms, maximum {most:.1f} ms")
+        print(
+            f"\nGET /healthz while 16 callers ask for overlays: p50 {p50:.1f} ms, p99 {p99:.1f} ms, maximum {most:.1f} ms"
+        )
         server.stop()
         networks.close()
 

@@ -67,14 +67,18 @@ def main() -> None:
                 client.cancel(job.id)
                 client.wait(job.id)
             print("| what | idle | while a job runs | ratio |\n| --- | --- | --- | --- |")
-            print(f"| POST /saliency, median ms | {median(idle):.1f} | {median(busy):.1f} | {median(busy) / median(idle):.2f} |")
+            print(
+                f"| POST /saliency, median ms | {median(idle):.1f} | {median(busy):.1f} | {median(busy) / median(idle):.2f} |"
+            )
             few = milliseconds(lambda: client.submit(76, iterations=4000, preview_every=0), 100)
             for _ in range(9):
                 client.submit([76] * 1000, iterations=4000, preview_every=0)
             room = 10_000 - 100 - 9_000
             many = milliseconds(lambda: client.submit(76, iterations=4000, preview_every=0), room)
             refused = server.client.post("/visualize", json={"class_id": 76}).status_code
-            print(f"| POST /visualize, median ms with 100 and with 9,100 to 10,000 queued | {few:.1f} | {many:.1f} | {many / few:.2f} |")
+            print(
+                f"| POST /visualize, median ms with 100 and with 9,100 to 10,000 queued | {few:.1f} | {many:.1f} | {many / few:.2f} |"
+            )
             for job in client.search(limit=200).data:
                 client.cancel(job.id)
             print(f"\njob 10,001 of a bound of 10,000: {refused}")

@@ -103,7 +103,16 @@ class Fleet:
         self.valkey = EmbeddedValkey(folder)
         self.valkey.start()
         store = f"file://{folder / 'store'}"
-        self._flags = ("--models-dir", str(models_dir), "--queue-url", self.valkey.url, "--store-url", store, "--data-dir", str(folder))
+        self._flags = (
+            "--models-dir",
+            str(models_dir),
+            "--queue-url",
+            self.valkey.url,
+            "--store-url",
+            store,
+            "--data-dir",
+            str(folder),
+        )
         self.workers: list[subprocess.Popen[str]] = []
         self.apis: list[Server] = []
 
@@ -112,7 +121,10 @@ class Fleet:
         return self.apis[-1]
 
     def hire(self, number: int = 1) -> None:
-        hired = [start("worker", *self._flags, "--checkpoint-seconds", "0.3", "--job-concurrency", "1") for _ in range(number)]
+        hired = [
+            start("worker", *self._flags, "--checkpoint-seconds", "0.3", "--job-concurrency", "1")
+            for _ in range(number)
+        ]
         for worker in hired:
             await_line(worker, "worker ready")
         self.workers += hired
@@ -149,7 +161,9 @@ def test_another_worker_takes_over(fleet: Fleet) -> None:
         fleet.hire(1)  # one that has nothing to do: the others finish what they have before they take more
         fleet.kill(fleet.workers[0])
         killed = time.time()
-        while not any(job.attempts == 2 and job.state == "running" for job in map(client.get, [job.id for job in jobs])):
+        while not any(
+            job.attempts == 2 and job.state == "running" for job in map(client.get, [job.id for job in jobs])
+        ):
             assert time.time() - killed < 60
         for job in jobs:
             client.cancel(job.id)

@@ -29,7 +29,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 async def ledger(valkey: EmbeddedValkey) -> AsyncIterator[Ledger]:
     async with connect(valkey.url, decode=True) as redis:
         await redis.flushall()
-        yield Ledger(redis, bound=10, retention=1000, most_attempts=2)
+        yield Ledger(redis, bound=10, retention=1000, max_attempts=2)
 
 
 def draft(class_id: int = 76) -> Draft:
@@ -87,14 +87,16 @@ async def test_one_lease_at_a_time(ledger: Ledger, monkeypatch: pytest.MonkeyPat
     assert "died 2 times" in job.problem["detail"]
 
 
-async def test_a_holder_that_was_taken_for_dead_and_lives_does_not_count(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_holder_that_was_taken_for_dead_and_lives_does_not_count(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (id_,) = await submitted(ledger)
     monkeypatch.setattr(ledgers, "SILENCE_SECONDS", 0)
     for lease, next_lease in ("ab", "bc", "cd", "de"):
         assert await ledger.claim(id_, lease) == "run"
         assert await ledger.claim(id_, next_lease) == "run"
-        assert await ledger.hand_back(id_, lease) == "lost"
-        assert await ledger.hand_back(id_, next_lease) == "ok"
+        assert await ledger.release(id_, lease) == "lost"
+        assert await ledger.release(id_, next_lease) == "ok"
     assert (await ledger.get(id_)).attempts == 0
 
 
@@ -102,7 +104,7 @@ async def test_a_job_that_is_handed_back_has_not_been_tried(ledger: Ledger) -> N
     (id_,) = await submitted(ledger)
     for lease in "abcde":
         assert await ledger.claim(id_, lease) == "run"
-        assert await ledger.hand_back(id_, lease) == "ok"
+        assert await ledger.release(id_, lease) == "ok"
     job = await ledger.get(id_)
     assert (job.state, job.attempts) == (State.QUEUED, 0)
 

@@ -25,7 +25,9 @@ def classifier(
         "w": rng.normal(size=(6, 3, 3, 3)).astype(np.float32) * 0.5,
         "m": rng.normal(size=(CLASSES, 6)).astype(np.float32),
         "b": np.zeros(CLASSES, np.float32),
-        "mean": np.full((1, 3, 1, 1) if layout == "NCHW" else (1, 1, 1, 3), 110 if preprocessing == "bytes" else 0.5, np.float32),
+        "mean": np.full(
+            (1, 3, 1, 1) if layout == "NCHW" else (1, 1, 1, 3), 110 if preprocessing == "bytes" else 0.5, np.float32
+        ),
         "shape": np.array([0, CLASSES, 1, 1] if not flat else [0, CLASSES], np.int64),
     }
     nodes, x = [], "pixels"

@@ -11,13 +11,13 @@ import numpy as np
 import onnx
 import pytest
 
-from service.batcher import Batcher
-from service.engine import Engine
-from service.importing import Choices, add, operators
 from service.models import manifest as manifests
+from service.models.importing import Choices, add, operators
 from service.models.library import Model
-from service.network import Network
-from service.sessions import Sessions
+from service.networks.network import Network
+from service.runtime.batcher import Batcher
+from service.runtime.engine import Engine
+from service.runtime.sessions import Sessions
 
 torch = pytest.importorskip("torch", reason="optional: make networks")
 transformers = pytest.importorskip("transformers", reason="optional: make networks")
@@ -48,8 +48,17 @@ def transformer(family: str) -> Callable[[], Any]:
 
 def vgg() -> Any:
     n = torch.nn
-    parts = [n.Conv2d(3, 16, 3, padding=1), n.ReLU(), n.MaxPool2d(2), n.Conv2d(16, 32, 3, padding=1), n.ReLU(), n.MaxPool2d(2)]
-    return n.Sequential(*parts, n.AdaptiveAvgPool2d(4), n.Flatten(), n.Linear(512, 64), n.ReLU(), n.Dropout(), n.Linear(64, CLASSES))
+    parts = [
+        n.Conv2d(3, 16, 3, padding=1),
+        n.ReLU(),
+        n.MaxPool2d(2),
+        n.Conv2d(16, 32, 3, padding=1),
+        n.ReLU(),
+        n.MaxPool2d(2),
+    ]
+    return n.Sequential(
+        *parts, n.AdaptiveAvgPool2d(4), n.Flatten(), n.Linear(512, 64), n.ReLU(), n.Dropout(), n.Linear(64, CLASSES)
+    )
 
 
 def densenet() -> Any:
@@ -59,7 +68,8 @@ def densenet() -> Any:
         def __init__(self, channels: int) -> None:
             super().__init__()
             self.layers = n.ModuleList(
-                n.Sequential(n.BatchNorm2d(channels + 8 * i), n.ReLU(), n.Conv2d(channels + 8 * i, 8, 3, padding=1)) for i in range(3)
+                n.Sequential(n.BatchNorm2d(channels + 8 * i), n.ReLU(), n.Conv2d(channels + 8 * i, 8, 3, padding=1))
+                for i in range(3)
             )
 
         def forward(self, x: Any) -> Any:
@@ -85,7 +95,14 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "ViT": transformer("ViT"),
     "DeiT": transformer("DeiT"),
     "Swin": of("Swin", image_size=SIZE, patch_size=4, embed_dim=24, depths=[2, 2], num_heads=[2, 4], window_size=4),
-    "LeViT": of("Levit", image_size=SIZE, hidden_sizes=[32, 48, 64], num_attention_heads=[2, 3, 4], depths=[1, 1, 1], key_dim=[8, 8, 8]),
+    "LeViT": of(
+        "Levit",
+        image_size=SIZE,
+        hidden_sizes=[32, 48, 64],
+        num_attention_heads=[2, 3, 4],
+        depths=[1, 1, 1],
+        key_dim=[8, 8, 8],
+    ),
     "PoolFormer": of("PoolFormer", **HIERARCHY),
     "CvT": of("Cvt", embed_dim=[16, 32, 48], num_heads=[1, 2, 3], depth=[1, 2, 3], drop_path_rate=[0.0, 0.0, 0.0]),
     "FocalNet": of("FocalNet", image_size=SIZE, embed_dim=16, **HIERARCHY),
@@ -125,11 +142,15 @@ def made(name: str) -> Any:
 def exported(network: Any, dynamo: bool) -> onnx.ModelProto:
     image = torch.rand(1, 3, SIZE, SIZE)
     if dynamo:
-        program = torch.onnx.export(network, (image,), dynamo=True, input_names=["image"], output_names=["logits"], verbose=False)
+        program = torch.onnx.export(
+            network, (image,), dynamo=True, input_names=["image"], output_names=["logits"], verbose=False
+        )
         proto: onnx.ModelProto = program.model_proto
         return proto
     buffer = io.BytesIO()
-    torch.onnx.export(network, (image,), buffer, dynamo=False, input_names=["image"], output_names=["logits"], opset_version=17)
+    torch.onnx.export(
+        network, (image,), buffer, dynamo=False, input_names=["image"], output_names=["logits"], opset_version=17
+    )
     return onnx.load_from_string(buffer.getvalue())
 
 
@@ -181,7 +202,9 @@ def test_gradients_of_exported_networks(tmp_path: Path, name: str, dynamo: bool)
     onnx.save(proto, tmp_path / "net.onnx")
     place = add(tmp_path / "net.onnx", tmp_path / "models", Choices(mean=(0, 0, 0)))
     manifest, engine = manifests.read(place), Engine("cpu", 1)
-    ours = Network(Model(manifest, place.parent / manifest.file), Batcher(1, 1, 100, 600), Sessions(engine, 2**34), engine)
+    ours = Network(
+        Model(manifest, place.parent / manifest.file), Batcher(1, 1, 100, 600), Sessions(engine, 2**34), engine
+    )
     image = np.random.default_rng(0).random((1, 3, SIZE, SIZE), np.float32)
 
     def autograd() -> Any:
@@ -192,16 +215,18 @@ def test_gradients_of_exported_networks(tmp_path: Path, name: str, dynamo: bool)
         network(x)[0, 3].backward()
         return x.grad.numpy()
 
-    expected, found = autograd(), ours.evaluate(image, np.array([3])).gradients
+    expected, found = autograd(), ours.value_and_grad(image, np.array([3])).gradients
     error = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
-    times = milliseconds(lambda: ours.evaluate(image, np.array([3]))), milliseconds(autograd)
+    times = milliseconds(lambda: ours.value_and_grad(image, np.array([3]))), milliseconds(autograd)
     note = ""
     if error > 1e-3:  # who is right?
         v = np.random.default_rng(1).normal(size=image.shape)
         slope = by_differences(network, image.astype(np.float64), v, 3)
         mine, theirs = float((found * v).sum()), float((expected * v).sum())
         assert abs(mine - slope) < 1e-3 * abs(slope), f"{mine} and {theirs}, central differences {slope}"
-        note = f"; along a random direction central differences give {slope:.4g}, ours {mine:.4g}, autograd {theirs:.4g}"
+        note = (
+            f"; along a random direction central differences give {slope:.4g}, ours {mine:.4g}, autograd {theirs:.4g}"
+        )
     names = ", ".join(sorted(operators(ours.model.proto)))
     rows.append(f"| {name} | {exporter} | {names} | {error:.0e}{note} | {times[0]:.1f} | {times[1]:.1f} |")
     print(name, exporter, f"{error:.1e}", times)

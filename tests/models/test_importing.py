@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.checking import Limits, check, check_in_child, gradient_error, smooth_image, standalone, uncovered
-from service.cli import main
+from service.cli.main import main
 from service.errors import ConvlensError, InvalidParameter, ModelError, NotDifferentiable
-from service.importing import Choices, add, draft
 from service.models.adapt import adapt
+from service.models.importing import Choices, add, draft
 from service.models.manifest import Preprocessing
 from service.models.reading import read_onnx
-from service.saliency import warning_of
+from service.networks.checking import Limits, check, check_in_child, gradient_error, smooth_image, standalone, uncovered
+from service.saliency.explain import warning_of
 from service.settings import Settings
 from tests.conftest import serving
 from tests.models.networks import CLASSES, classifier, write
@@ -41,7 +41,9 @@ FORMS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(f"{k}={v}" for k, v in form.items()) or "plain")
 def test_every_form_becomes_a_network_with_the_right_gradient(tmp_path: Path, form: dict[str, Any]) -> None:
-    place = add(write(classifier(**form), tmp_path / "from"), tmp_path / "models", Choices(size=None if "size" in form else 32))
+    place = add(
+        write(classifier(**form), tmp_path / "from"), tmp_path / "models", Choices(size=None if "size" in form else 32)
+    )
     network = standalone(place)
     manifest = network.model.manifest
     assert (manifest.size, len(manifest.labels), manifest.layout) == (32, CLASSES, form.get("layout", "NCHW"))
@@ -162,8 +164,13 @@ GOOD = classifier(size=8).SerializeToString()
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=8), st.integers(0, len(GOOD)))
-def test_corrupted_files_give_clear_errors(tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], length: int) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=8),
+    st.integers(0, len(GOOD)),
+)
+def test_corrupted_files_give_clear_errors(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]], length: int
+) -> None:
     data = bytearray(GOOD)
     for place, value in changes:
         data[place] = value
@@ -199,7 +206,9 @@ def quantized() -> onnx.ModelProto:
     """With its activation in eight bits."""
     model = classifier(size=32)
     constants = {"scale": np.float32(0.1), "zero": np.int8(-128)}
-    model.graph.initializer.extend(onnx.numpy_helper.from_array(np.array(value), name) for name, value in constants.items())
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(value), name) for name, value in constants.items()
+    )
     pooling = next(node for node in model.graph.node if node.op_type == "GlobalAveragePool")
     around = [
         onnx.helper.make_node("QuantizeLinear", [pooling.input[0], "scale", "zero"], ["q"]),
@@ -221,7 +230,7 @@ def test_a_quantized_network_is_differentiated_straight_through_and_says_so(tmp_
     assert "quantized" in str(warning_of(network, "gradient"))
     assert warning_of(plain, "gradient") is None
     image = smooth_image(32)[None]
-    ours, exact = (n.evaluate(image, np.array([2])).gradients for n in (network, plain))
+    ours, exact = (n.value_and_grad(image, np.array([2])).gradients for n in (network, plain))
     assert np.linalg.norm(ours - exact) < 0.05 * np.linalg.norm(exact)
 
 
@@ -247,7 +256,9 @@ def wait_until_tried_out(client: httpx.Client) -> dict[str, Any]:
             return models
 
 
-def test_a_dropped_file_gets_every_endpoint_and_a_broken_one_harms_nobody(api: httpx.Client, folder: Path, cat: bytes) -> None:
+def test_a_dropped_file_gets_every_endpoint_and_a_broken_one_harms_nobody(
+    api: httpx.Client, folder: Path, cat: bytes
+) -> None:
     add(write(classifier(size=32, batch=1), folder.parent), folder, Choices(name="mine"))
     (folder / "bad.toml").write_text("name = ")
     add(write(classifier(activation="Asin"), folder.parent, "asin.onnx"), folder, Choices())

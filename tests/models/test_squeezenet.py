@@ -9,14 +9,14 @@ from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from service.autodiff import differentiate
-from service.images import decode, fit
+from service.graphs.rewrites import simplify
 from service.models import squeezenet
 from service.models.build import build
 from service.models.manifest import read
 from service.models.weights import squeezenet_weights
-from service.network import Network
-from service.objectives import PREDICTED, class_score
-from service.rewrites import simplify
+from service.networks.network import Network
+from service.networks.objectives import PREDICTED, class_score
+from service.pictures.images import decode, fit
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -60,7 +60,9 @@ def test_a_damaged_file_is_built_anew(tmp_path: Path) -> None:
     assert path.read_bytes() == whole
 
 
-def test_a_build_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "squeezenet1_1.onnx"
     path.write_bytes(b"old")
 
@@ -102,7 +104,9 @@ def in_float64(model: onnx.ModelProto) -> onnx.ModelProto:
     return double
 
 
-def test_the_gradient_agrees_with_central_differences_in_float64(network: Network, proto: onnx.ModelProto, cat: bytes) -> None:
+def test_the_gradient_agrees_with_central_differences_in_float64(
+    network: Network, proto: onnx.ModelProto, cat: bytes
+) -> None:
     image = fit(decode(cat, 10**7), 47, 47, "native").pixels[None, :, :, :53].astype(np.float64)
     double = in_float64(proto)
     forward = ReferenceEvaluator(double)
@@ -119,7 +123,7 @@ def test_the_gradient_agrees_with_central_differences_in_float64(network: Networ
     expected = (score(image + step * v) - score(image - step * v)) / (2 * step)
     assert abs(expected) > 0.1
     assert np.sum(dx * v) == pytest.approx(expected, rel=1e-5)
-    actual = network.evaluate(image.astype(np.float32), np.array([285])).gradients
+    actual = network.value_and_grad(image.astype(np.float32), np.array([285])).gradients
     assert np.abs(actual - dx).max() / np.abs(dx).max() < 1e-4
 
 
@@ -146,10 +150,12 @@ def test_the_gradient_agrees_with_autograd(network: Network, cat: bytes, coffee:
     for data in (cat, coffee):
         for shape in ((224, 224), (227, 225), (193, 301), (225, 231), (301, 193)):
             images = np.stack([cut_out(data, shape)] * 2)
-            at = network.evaluate(images, np.array([PREDICTED, 76]))
+            at = network.value_and_grad(images, np.array([PREDICTED, 76]))
             logits, gradients = autograd(torch, squeezenet_weights(), images, at.class_ids)
             np.testing.assert_allclose(at.logits, logits, rtol=1e-4, atol=1e-4)
-            errors += [float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in zip(at.gradients, gradients, strict=True)]
+            errors += [
+                float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in zip(at.gradients, gradients, strict=True)
+            ]
     print("relative errors:", " ".join(f"{error:.0e}" for error in sorted(errors)))
     assert np.median(errors) < 1e-6
     assert sum(error > 1e-4 for error in errors) <= len(errors) / 4

@@ -35,7 +35,10 @@ def forward(torch: Any, weights: dict[str, Any], image: Any) -> Any:
 def tensors(torch: Any, weights: Weights) -> dict[str, Any]:
     """The weights in PyTorch's layout."""
     return {
-        name: (torch.tensor(np.ascontiguousarray(np.asarray(k).transpose(3, 2, 0, 1))), torch.tensor(np.asarray(b, np.float32)))
+        name: (
+            torch.tensor(np.ascontiguousarray(np.asarray(k).transpose(3, 2, 0, 1))),
+            torch.tensor(np.asarray(b, np.float32)),
+        )
         for name, (k, b) in weights.items()
     }
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from service.kinds.plan import measure_class
-from service.network import Network
+from service.networks.network import Network
 from service.synthesis.ascent import MAX_RESTARTS, Recipe, State, ascend, begin
 from service.synthesis.optimizers import Adam, Ascent
 from service.synthesis.parametrization import MEAN, STD, Fourier, Phases, Pixels
@@ -35,7 +35,13 @@ class Bowl:
         self.calls += 1
         difference = self.target - image
         flat = self.calls <= self.zeros
-        return Bowl.Point(-0.5 * float((difference**2).sum()), difference * (not flat), 1 if self.calls > 5 else 2, 0.5, self.calls == 2)
+        return Bowl.Point(
+            -0.5 * float((difference**2).sum()),
+            difference * (not flat),
+            1 if self.calls > 5 else 2,
+            0.5,
+            self.calls == 2,
+        )
 
     @dataclass
     class Point:
@@ -165,7 +171,7 @@ def test_cs231n_is_the_published_algorithm(network: Network, start: str) -> None
         oy, ox = generator.integers(-16, 17, 2)
         rolled = np.roll(z, (oy, ox), axis=(1, 2))
         rgb = np.clip(rolled * STD + MEAN, 0, 1)
-        gradient = network.evaluate(rgb[None].astype(np.float32), np.array([530])).gradients[0] * STD
+        gradient = network.value_and_grad(rgb[None].astype(np.float32), np.array([530])).gradients[0] * STD
         rolled = rolled + 25 * (gradient - 2 * 1e-3 * rolled)
         z = np.roll(rolled, (-oy, -ox), axis=(1, 2))
         z = np.stack([np.clip(z[c], -MEAN[c] / STD[c], (1 - MEAN[c]) / STD[c]) for c in range(3)])

@@ -2,19 +2,19 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service import images
-from service.activations import Activation, activations, grid
-from service.api.answers import layer_activation, meta, npy
 from service.api.deps import ServicesDep
 from service.api.negotiation import JSON, NPY, PNG, negotiate
 from service.api.parameters import ActivationParameters
 from service.api.problems import BINARY, RESPONSES
+from service.api.responses import layer_activation, meta, npy
 from service.api.schemas import ActivationAnswer
 from service.api.uploads import read_request, request_described
 from service.errors import InvalidParameter
-from service.network import Network
-from service.saliency import enough_for, fit_all, read
-from service.timing import Stopwatch
+from service.networks.network import Network
+from service.pictures import images
+from service.saliency.activations import Activation, activations, grid
+from service.saliency.explain import enough_for, fit_all, read
+from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
 
@@ -37,12 +37,19 @@ async def show_activations(request: Request, services: ServicesDep) -> Response:
     for name in layers:
         network.layer(name)
     if media != JSON and len(layers) > 1:
-        raise InvalidParameter(f"{media} holds one layer, {len(layers)} were asked for; ask for {JSON} or one layer at a time")
+        raise InvalidParameter(
+            f"{media} holds one layer, {len(layers)} were asked for; ask for {JSON} or one layer at a time"
+        )
     return await services.work(lambda: _answer(network, files, layers, parameters, media, services.settings.max_pixels))
 
 
 def _answer(
-    network: Network, files: list[bytes], layers: list[str], parameters: ActivationParameters, media: str, max_pixels: int
+    network: Network,
+    files: list[bytes],
+    layers: list[str],
+    parameters: ActivationParameters,
+    media: str,
+    max_pixels: int,
 ) -> Response:
     watch = Stopwatch()
     (fitted,) = fit_all(network, read(files, max_pixels, enough_for(network), watch), parameters.resize, watch)
@@ -52,7 +59,9 @@ def _answer(
     return Response(_render(network, found, parameters, media, watch), media_type=media, headers=headers)
 
 
-def _render(network: Network, found: list[Activation], parameters: ActivationParameters, media: str, watch: Stopwatch) -> bytes:
+def _render(
+    network: Network, found: list[Activation], parameters: ActivationParameters, media: str, watch: Stopwatch
+) -> bytes:
     if media == NPY:
         return npy(found[0].values)
     if media == PNG:

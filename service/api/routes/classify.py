@@ -2,14 +2,14 @@
 
 from fastapi import APIRouter, Request
 
-from service.api.answers import classified, meta
 from service.api.deps import ServicesDep
 from service.api.parameters import ClassifyParameters
 from service.api.problems import RESPONSES
+from service.api.responses import classified, meta
 from service.api.schemas import ClassifyAnswer
 from service.api.uploads import read_request, request_described
-from service.saliency import classify, enough_for, fit_all, read
-from service.timing import Stopwatch
+from service.saliency.explain import classify, enough_for, fit_all, read
+from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
 

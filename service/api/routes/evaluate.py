@@ -2,19 +2,19 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.answers import evaluation_result, meta
 from service.api.deps import ServicesDep
 from service.api.negotiation import JSON, PNG, negotiate
 from service.api.parameters import EvaluateParameters
 from service.api.problems import BINARY, RESPONSES
+from service.api.responses import evaluation_result, meta
 from service.api.schemas import EvaluateAnswer
 from service.api.uploads import read_request, request_described
 from service.errors import InvalidParameter
-from service.evaluation import evaluate, runs_needed
-from service.network import Network
-from service.saliency import Question, enough_for, fit_all, question_of, read
+from service.networks.network import Network
+from service.saliency.evaluation import evaluate, runs_needed
+from service.saliency.explain import Question, enough_for, fit_all, question_of, read
 from service.settings import Settings
-from service.timing import Stopwatch
+from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
 
@@ -33,12 +33,19 @@ async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     media = negotiate(request, JSON, PNG)
     files, parameters = await read_request(request, EvaluateParameters, 1)
     network = services.network(parameters.model)
-    question = question_of(network, parameters.method, parameters.method_values, parameters.class_id, parameters.other_class_id)
+    question = question_of(
+        network, parameters.method, parameters.method_values, parameters.class_id, parameters.other_class_id
+    )
     return await services.work(lambda: _answer(network, files, question, parameters, media, services.settings))
 
 
 def _answer(
-    network: Network, files: list[bytes], question: Question, parameters: EvaluateParameters, media: str, settings: Settings
+    network: Network,
+    files: list[bytes],
+    question: Question,
+    parameters: EvaluateParameters,
+    media: str,
+    settings: Settings,
 ) -> Response:
     watch = Stopwatch()
     (fitted,) = fit_all(network, read(files, settings.max_pixels, enough_for(network), watch), parameters.resize, watch)
@@ -53,7 +60,7 @@ def _answer(
         found = evaluate(network, fitted.pixels, question, parameters.points, parameters.stages)
     headers = {"Vary": "Accept", "Convlens-Provider": network.provider}
     if media == PNG:
-        from service.plots import evaluation_plot  # loaded when it is first needed: it takes a second
+        from service.saliency.plots import evaluation_plot  # loaded when it is first needed: it takes a second
 
         title = f"{question.method}, {network.model.manifest.labels[found.class_id]}"
         return Response(evaluation_plot(found, title), media_type=PNG, headers=headers)

@@ -21,6 +21,6 @@ def _answer(method: Method) -> MethodAnswer:
         paper=method.paper,
         warning=method.warning,
         sign=method.sign,
-        evaluations=method.parameters().evaluations(224, 224),
+        evaluations=method.parameters().runs_needed(224, 224),
         parameters=method.parameters.model_json_schema().get("properties", {}),
     )

@@ -4,17 +4,19 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from redis.exceptions import RedisError
 
-from service import metrics
 from service.api.deps import ServicesDep
+from service.telemetry import metrics
 
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+@router.get(
+    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+)
 async def show_metrics(services: ServicesDep) -> Response:
     """Counters and histograms in the text format of Prometheus."""
     try:
-        for state, number in (await services.office.ledger.counts()).items():
+        for state, number in (await services.job_service.ledger.counts()).items():
             metrics.JOBS.labels(state).set(number)
     except RedisError:
         metrics.JOBS.clear()  # unknown is not zero

@@ -6,22 +6,32 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 
 from service.api.access import CallerDep
-from service.api.answers import meta, npy, saliency_result, style
 from service.api.deps import Services, ServicesDep
 from service.api.negotiation import JSON, NPY, PNG, negotiate
 from service.api.parameters import SaliencyParameters
 from service.api.problems import BINARY, RESPONSES
+from service.api.responses import meta, npy, saliency_result, style
 from service.api.schemas import SaliencyAnswer
 from service.api.submission import accepted, fingerprint, photograph_of, submitted
 from service.api.uploads import read_request, request_described
 from service.errors import InvalidParameter
-from service.explaining import KIND
-from service.images import Fitted
 from service.jobs.ledger import Draft
-from service.network import Network
-from service.saliency import Explanation, Question, draw_all, enough_for, explain, fit_all, question_of, read, warning_of
+from service.networks.network import Network
+from service.pictures.images import Fitted
+from service.saliency.explain import (
+    Explanation,
+    Question,
+    draw_all,
+    enough_for,
+    explain,
+    fit_all,
+    question_of,
+    read,
+    warning_of,
+)
+from service.saliency.job import KIND
 from service.settings import Settings
-from service.timing import Stopwatch
+from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
 
@@ -39,7 +49,9 @@ async def explain_photographs(
     request: Request,
     services: ServicesDep,
     owner: CallerDep,
-    idempotency_key: Annotated[str | None, Header(max_length=255, description="With `mode=job`, as for `POST /visualize`.")] = None,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=255, description="With `mode=job`, as for `POST /visualize`.")
+    ] = None,
 ) -> Response:
     """A heatmap of the pixels that the score of a class depends on.
 
@@ -56,7 +68,8 @@ async def explain_photographs(
     network = services.network(parameters.model)
     wanted: list[int | None] = [*parameters.class_id] if parameters.class_id else [None]
     questions = [
-        question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id) for class_id in wanted
+        question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id)
+        for class_id in wanted
     ]
     if parameters.mode == "job":
         return await _as_jobs(services, network, files, questions, parameters, idempotency_key, owner)
@@ -92,18 +105,23 @@ async def _as_jobs(
         pictures = [photograph_of(data, network, settings) for data in files]
         side = network.model.manifest.size
         return [
-            Draft(KIND, question.class_id, told, question.parameters.evaluations(side, side), {"image": picture})
+            Draft(KIND, question.class_id, told, question.parameters.runs_needed(side, side), {"image": picture})
             for picture in pictures
             for question in questions
         ]
 
     made = await services.work(drafts)
     body = fingerprint(parameters.model_dump_json(), {str(i): data for i, data in enumerate(files)})
-    return accepted(*await submitted(services, services.office, made, len(made) > 1, key, body, owner))
+    return accepted(*await submitted(services, services.job_service, made, len(made) > 1, key, body, owner))
 
 
 def _answer(
-    network: Network, files: list[bytes], questions: list[Question], parameters: SaliencyParameters, media: str, settings: Settings
+    network: Network,
+    files: list[bytes],
+    questions: list[Question],
+    parameters: SaliencyParameters,
+    media: str,
+    settings: Settings,
 ) -> Response:
     watch = Stopwatch()
     drawn = settings.max_side if parameters.output != "heatmap" else 0
@@ -132,7 +150,7 @@ def _answer(
 def _check_effort(questions: list[Question], fitted: list[Fitted], most: int) -> None:
     """Raise `InvalidParameter` for what would keep others waiting for long."""
     needed = sum(
-        question.parameters.evaluations(*one.pixels.shape[1:]) * (1 if question.other_class_id is None else 2)
+        question.parameters.runs_needed(*one.pixels.shape[1:]) * (1 if question.other_class_id is None else 2)
         for question in questions
         for one in fitted
     )
@@ -156,5 +174,9 @@ def _render(
     if media == PNG:
         return draw_all(explained[0], drawn, watch)
     warning = warning_of(network, parameters.method)
-    data = [saliency_result(network, i, one, warning, drawn, watch) for i, of_image in enumerate(explained) for one in of_image]
+    data = [
+        saliency_result(network, i, one, warning, drawn, watch)
+        for i, of_image in enumerate(explained)
+        for one in of_image
+    ]
     return SaliencyAnswer(meta=meta(network, parameters, watch), data=data).model_dump_json().encode()

@@ -12,11 +12,15 @@ router = APIRouter(prefix="/session", tags=["operation"], responses=RESPONSES)
 
 
 @router.post("", status_code=204)
-async def enter(request: Request, services: ServicesDep, key: Annotated[str, Form(max_length=200, description="An API key.")]) -> Response:
+async def enter(
+    request: Request, services: ServicesDep, key: Annotated[str, Form(max_length=200, description="An API key.")]
+) -> Response:
     """Remember a key for this browser."""
     services.keys.owner(key)
     response = Response(status_code=204)
-    response.set_cookie(COOKIE, key, httponly=True, samesite="strict", secure=request.url.scheme == "https", max_age=30 * 86400)
+    response.set_cookie(
+        COOKIE, key, httponly=True, samesite="strict", secure=request.url.scheme == "https", max_age=30 * 86400
+    )
     return response
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
 from service.api.access import CallerDep
-from service.api.deps import OfficeDep, ServicesDep
+from service.api.deps import JobServiceDep, ServicesDep
 from service.api.job_parameters import ClassParameters, request_body
 from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
 from service.api.problems import BINARY, RESPONSES
@@ -27,11 +27,11 @@ from service.api.submission import (
     visible,
 )
 from service.errors import Conflict, NotFound
-from service.images import animate
 from service.jobs.ledger import Ledger
-from service.jobs.office import Office
 from service.jobs.record import State
+from service.jobs.service import JobService
 from service.jobs.store import artifact_name, frame_name, image_name
+from service.pictures.images import animate
 
 router = APIRouter(prefix="/visualize", tags=["jobs"], responses=RESPONSES)
 
@@ -45,10 +45,11 @@ EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream"
 async def submit(
     request: Request,
     services: ServicesDep,
-    office: OfficeDep,
+    job_service: JobServiceDep,
     owner: CallerDep,
     idempotency_key: Annotated[
-        str | None, Header(max_length=255, description="Send the same key again after a lost answer: no second job is made.")
+        str | None,
+        Header(max_length=255, description="Send the same key again after a lost answer: no second job is made."),
     ] = None,
 ) -> Response:
     """Start a job. The answer says where to look for the picture.
@@ -61,13 +62,13 @@ async def submit(
     drafts = await services.work(lambda: drafts_of(parameters, files, network, services.settings))
     as_batch = isinstance(parameters, ClassParameters) and isinstance(parameters.class_id, list)
     body = fingerprint(parameters.model_dump_json(exclude_unset=True), files)
-    return accepted(*await submitted(services, office, drafts, as_batch, idempotency_key, body, owner))
+    return accepted(*await submitted(services, job_service, drafts, as_batch, idempotency_key, body, owner))
 
 
 @router.get("")
 async def list_jobs(
     services: ServicesDep,
-    office: OfficeDep,
+    job_service: JobServiceDep,
     owner: CallerDep,
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
     class_id: Annotated[int | None, Query(description="Only jobs of this class.")] = None,
@@ -77,32 +78,35 @@ async def list_jobs(
     cursor: Annotated[str, Query(pattern=r"^\d{0,18}$", description="From the answer before.")] = "",
 ) -> JobList:
     """Jobs, newest first."""
-    jobs = await office.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit, kind, owner)
-    return JobList(data=[brief_answer(services, job) for job in jobs], cursor=str(jobs[-1].seq) if len(jobs) == limit else None)
+    jobs = await job_service.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit, kind, owner)
+    return JobList(
+        data=[brief_answer(services, job) for job in jobs], cursor=str(jobs[-1].seq) if len(jobs) == limit else None
+    )
 
 
 @router.get("/batches/{batch}")
-async def show_batch(batch: str, services: ServicesDep, office: OfficeDep, owner: CallerDep) -> BatchAnswer:
+async def show_batch(batch: str, services: ServicesDep, job_service: JobServiceDep, owner: CallerDep) -> BatchAnswer:
     """A batch and its jobs."""
-    return await batch_answer(services, office, batch, owner)
+    return await batch_answer(services, job_service, batch, owner)
 
 
 @router.get("/{id}", response_model=JobAnswer, responses={304: {"description": "Nothing has changed since the ETag."}})
 async def show_job(
     id: str,  # noqa: A002 - the name in the path
     services: ServicesDep,
-    office: OfficeDep,
+    job_service: JobServiceDep,
     owner: CallerDep,
     wait: Annotated[
-        float, Query(ge=0, le=60, description="Wait up to so many seconds for its end, or with `If-None-Match` for a change.")
+        float,
+        Query(ge=0, le=60, description="Wait up to so many seconds for its end, or with `If-None-Match` for a change."),
     ] = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """A job as it stands."""
     deadline = asyncio.get_running_loop().time() + wait
     while True:
-        job = await visible(office, id, owner)
-        answer = (await full_answer(services, office.ledger, job)).model_dump_json().encode()
+        job = await visible(job_service, id, owner)
+        answer = (await full_answer(services, job_service.ledger, job)).model_dump_json().encode()
         etag = f'"{hashlib.sha256(answer).hexdigest()[:24]}"'
         changed = if_none_match is not None and etag != if_none_match
         if job.is_finished or changed or asyncio.get_running_loop().time() >= deadline:
@@ -117,61 +121,63 @@ async def show_job(
 @router.get("/{id}/image", responses=PNG)
 async def show_image(
     id: str,  # noqa: A002
-    office: OfficeDep,
+    job_service: JobServiceDep,
     owner: CallerDep,
     latest: Annotated[bool, Query(description="The newest preview while there is no finished picture.")] = False,
 ) -> Response:
     """The finished picture; of a cancelled job the last one it had."""
-    job = await visible(office, id, owner)
-    image = await office.store.find(image_name(id)) if job.is_finished else None
+    job = await visible(job_service, id, owner)
+    image = await job_service.store.find(image_name(id)) if job.is_finished else None
     if image is None and latest and job.preview is not None:
-        image = await office.store.find(frame_name(id, job.preview))
+        image = await job_service.store.find(frame_name(id, job.preview))
     if image is None:
         hint = "" if latest or job.preview is None else "; latest=1 gives the newest preview"
         raise Conflict(f"the job is {job.state} and has no picture{' yet' if not job.is_finished else ''}{hint}")
     return Response(image, media_type="image/png")
 
 
-@router.get("/{id}/artifacts/{name}", responses={200: {"content": {"application/octet-stream": BINARY, "image/png": BINARY}}})
-async def show_artifact(id: str, name: str, office: OfficeDep, owner: CallerDep) -> Response:  # noqa: A002
+@router.get(
+    "/{id}/artifacts/{name}", responses={200: {"content": {"application/octet-stream": BINARY, "image/png": BINARY}}}
+)
+async def show_artifact(id: str, name: str, job_service: JobServiceDep, owner: CallerDep) -> Response:  # noqa: A002
     """Something that the job made beside its picture."""
-    job = await visible(office, id, owner)
+    job = await visible(job_service, id, owner)
     if name not in job.artifacts:
         raise NotFound(f"the job has no artifact {name!r}; it has: {', '.join(job.artifacts) or 'none'}")
     media = "image/png" if name.endswith(".png") else "application/octet-stream"
-    return Response(await office.store.get(artifact_name(id, name)), media_type=media)
+    return Response(await job_service.store.get(artifact_name(id, name)), media_type=media)
 
 
 @router.get("/{id}/frames/{step}", responses=PNG)
-async def show_frame(id: str, step: int, office: OfficeDep, owner: CallerDep) -> Response:  # noqa: A002
+async def show_frame(id: str, step: int, job_service: JobServiceDep, owner: CallerDep) -> Response:  # noqa: A002
     """The preview after a step."""
-    steps = await _frames(office, id, owner)
+    steps = await _frames(job_service, id, owner)
     if step not in steps:
         raise NotFound(f"there is no preview of step {step}; there are: {', '.join(map(str, steps)) or 'none'}")
-    return Response(await office.store.get(frame_name(id, step)), media_type="image/png")
+    return Response(await job_service.store.get(frame_name(id, step)), media_type="image/png")
 
 
 @router.get("/{id}/animation")
 async def show_animation(
     id: str,  # noqa: A002
     services: ServicesDep,
-    office: OfficeDep,
+    job_service: JobServiceDep,
     owner: CallerDep,
     format: Annotated[Literal["gif", "webp"], Query(description="`webp` is smaller and has all colours.")] = "gif",  # noqa: A002
     milliseconds: Annotated[int, Query(ge=20, le=5000, description="Duration of a preview.")] = 200,
 ) -> Response:
     """The previews so far, one after the other."""
-    steps = await _frames(office, id, owner)
+    steps = await _frames(job_service, id, owner)
     if not steps:
         raise Conflict("the job has no previews to animate")
-    frames = [await office.store.get(frame_name(id, step)) for step in steps]
+    frames = [await job_service.store.get(frame_name(id, step)) for step in steps]
     return Response(await services.work(lambda: animate(frames, format, milliseconds)), media_type=f"image/{format}")
 
 
 @router.get("/{id}/events", responses=EVENTS)
 async def stream_events(
     id: str,  # noqa: A002
-    office: OfficeDep,
+    job_service: JobServiceDep,
     owner: CallerDep,
     last_event_id: Annotated[str, Header(pattern=r"^(\d{1,20}(-\d{1,20})?)?$")] = "",
 ) -> Response:
@@ -179,28 +185,30 @@ async def stream_events(
 
     All that happened is told from the beginning, or from `Last-Event-ID` on.
     """
-    await visible(office, id, owner)
+    await visible(job_service, id, owner)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(office.ledger, id, last_event_id or "0"), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _events(job_service.ledger, id, last_event_id or "0"), media_type="text/event-stream", headers=headers
+    )
 
 
 @router.post("/{id}/cancel")
-async def cancel(id: str, services: ServicesDep, office: OfficeDep, owner: CallerDep) -> JobAnswer:  # noqa: A002
+async def cancel(id: str, services: ServicesDep, job_service: JobServiceDep, owner: CallerDep) -> JobAnswer:  # noqa: A002
     """Stop a job at its next step; its latest picture is kept. A job that is over stays as it is."""
-    await visible(office, id, owner)
-    return await full_answer(services, office.ledger, await office.cancel(id))
+    await visible(job_service, id, owner)
+    return await full_answer(services, job_service.ledger, await job_service.cancel(id))
 
 
 @router.delete("/{id}", status_code=204)
-async def delete(id: str, office: OfficeDep, owner: CallerDep) -> None:  # noqa: A002
+async def delete(id: str, job_service: JobServiceDep, owner: CallerDep) -> None:  # noqa: A002
     """Forget a job and its pictures, whatever its state."""
-    await visible(office, id, owner)
-    await office.delete(id)
+    await visible(job_service, id, owner)
+    await job_service.delete(id)
 
 
-async def _frames(office: Office, id_: str, owner: str | None) -> list[int]:
-    await visible(office, id_, owner)
-    return await office.ledger.frames(id_)
+async def _frames(job_service: JobService, id_: str, owner: str | None) -> list[int]:
+    await visible(job_service, id_, owner)
+    return await job_service.ledger.frames(id_)
 
 
 async def _events(ledger: Ledger, id_: str, after: str) -> AsyncIterator[bytes]:

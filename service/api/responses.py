@@ -1,0 +1,146 @@
+"""From results to the bodies of answers."""
+
+import base64
+import io
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from service import __version__
+from service.api.parameters import ActivationParameters, ClassifyParameters, SaliencyParameters
+from service.api.schemas import (
+    ChannelActivation,
+    Classified,
+    Completeness,
+    CurveAnswer,
+    EvaluationResult,
+    Explained,
+    LayerActivation,
+    Meta,
+    Prediction,
+    RandomizationStage,
+    SaliencyMap,
+    SaliencyResult,
+)
+from service.networks.network import Network
+from service.pictures import images
+from service.pictures.images import Floats
+from service.saliency.activations import Activation, grid
+from service.saliency.evaluation import Evaluated
+from service.saliency.explain import Explanation, Style, draw
+from service.telemetry.timing import Stopwatch
+
+TOP = 5
+
+
+def meta(network: Network, parameters: ClassifyParameters, watch: Stopwatch) -> Meta:
+    """How the answer came about."""
+    model = network.model
+    return Meta(
+        model=model.name,
+        model_sha256=model.sha256,
+        weights_sha256=model.manifest.weights_sha256,
+        provider=network.provider,
+        version=__version__,
+        parameters={**parameters.effective(), "model": model.name},
+        timings_ms={stage: round(ms, 3) for stage, ms in watch.milliseconds.items()},
+    )
+
+
+def classified(network: Network, probabilities: Floats) -> Classified:
+    """The most probable classes, best first."""
+    best = np.argsort(-probabilities, kind="stable")[:TOP]
+    return Classified(predictions=[prediction(network, int(i), probabilities) for i in best])
+
+
+def prediction(network: Network, class_id: int, probabilities: Floats) -> Prediction:
+    """A class with its name and probability."""
+    name = network.model.manifest.labels[class_id]
+    return Prediction(class_id=class_id, name=name, probability=float(probabilities[class_id]))
+
+
+def saliency_result(
+    network: Network, image: int, one: Explanation, warning: str | None, style: Style, watch: Stopwatch
+) -> SaliencyResult:
+    """An explanation as JSON, with the coloured map inside. image: which of the photographs sent."""
+    manifest = network.model.manifest
+    value = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
+    height, width = one.saliency.shape
+    return SaliencyResult(
+        predictions=classified(network, one.probabilities).predictions,
+        image=image,
+        explained=Explained(
+            **prediction(network, one.class_id, one.probabilities).model_dump(),
+            other_class_id=one.other_class_id,
+            score=one.score,
+            value=value,
+            zero_gradient=one.is_empty,
+            notes=one.notes,
+            warning=warning,
+        ),
+        heatmap=SaliencyMap(
+            width=width,
+            height=height,
+            minimum=float(one.saliency.min()),
+            maximum=float(one.saliency.max()),
+            box=one.photograph.in_full(one.fitted.box),
+            png=base64.b64encode(draw(one, style, watch)).decode(),
+        ),
+    )
+
+
+def layer_activation(activation: Activation, parameters: ActivationParameters) -> LayerActivation:
+    """A layer as JSON, with a picture of its feature maps inside."""
+    values = activation.values
+    shown = activation.strongest[: parameters.channels]
+    picture = images.encode_png(grid(activation, parameters.channels, parameters.tile, parameters.colormap))
+    return LayerActivation(
+        layer=activation.layer,
+        channels=len(values),
+        size=(values.shape[1], values.shape[2]),
+        mean=float(values.mean()),
+        active=float((values > 0).mean()),
+        strongest=[
+            ChannelActivation(channel=c, mean=float(values[c].mean()), maximum=float(values[c].max())) for c in shown
+        ],
+        png=base64.b64encode(picture).decode(),
+    )
+
+
+def evaluation_result(network: Network, found: Evaluated) -> EvaluationResult:
+    """An evaluation as JSON."""
+    curves = {
+        name: CurveAnswer(
+            fractions=each.fractions.tolist(),
+            deletion=each.deletion.tolist(),
+            insertion=each.insertion.tolist(),
+            deletion_area=each.deletion_area,
+            insertion_area=each.insertion_area,
+        )
+        for name, each in found.curves.items()
+    }
+    return EvaluationResult(
+        class_id=found.class_id,
+        name=network.model.manifest.labels[found.class_id],
+        curves=curves,
+        completeness=Completeness(map_sum=found.map_sum, score_difference=found.score_difference),
+        randomization=[RandomizationStage(**asdict(stage)) for stage in found.stages],
+        notes=found.notes,
+    )
+
+
+def style(parameters: SaliencyParameters, max_side: int) -> Style:
+    """How the completed parameters want a map drawn."""
+    assert parameters.output is not None
+    assert parameters.smoothing is not None
+    return Style(
+        parameters.output, parameters.colormap, parameters.opacity, parameters.smoothing, max_side, parameters.sign
+    )
+
+
+def npy(array: np.ndarray[Any, Any]) -> bytes:
+    """The array in NumPy's file format."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

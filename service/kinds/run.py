@@ -1,0 +1,98 @@
+"""From a job to its picture: joins networks, kinds, synthesis and images; knows no HTTP."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from service.attribution import Floats
+from service.jobs.record import Job
+from service.jobs.worker import Advance, Conclusion, Run
+from service.kinds import PLANNERS, Inputs
+from service.kinds.plan import to_pixels
+from service.networks.catalog import Networks
+from service.networks.network import Network
+from service.pictures import images
+from service.pictures.images import Pixels
+from service.saliency import job as saliency_job
+from service.synthesis.ascent import State, Step, ascend, begin
+
+
+class Visualization:
+    """The ascent of one job, from its start or from a checkpoint."""
+
+    def __init__(
+        self,
+        network: Network,
+        kind: str,
+        class_id: int | None,
+        parameters: Mapping[str, Any],
+        inputs: Inputs | None = None,
+        checkpoint: bytes | None = None,
+    ) -> None:
+        self._plan = PLANNERS[kind](network, class_id, parameters, inputs or {})
+        self._preview_every = int(parameters["preview_every"])
+        self.state = State.load(checkpoint) if checkpoint else begin(self._plan.recipe, int(parameters["seed"]))
+
+    def steps(self) -> Iterator[Step]:
+        """The steps that are left."""
+        return ascend(self._plan.measure, self._plan.recipe, self.state)
+
+    def is_preview(self, index: int) -> bool:
+        """Whether the step is shown: the first, every ``preview_every``-th and the last; none if that is 0."""
+        every = self._preview_every
+        return every > 0 and (index == 0 or (index + 1) % every == 0 or index + 1 == self._plan.recipe.iterations)
+
+    def picture(self) -> Pixels:
+        """The image as it stands, uint8 (H, W, 3)."""
+        return to_pixels(self._plan.recipe.parametrization.image(self.state.z))
+
+    def conclude(self) -> Conclusion:
+        """The picture, what the network sees in it, and what is made beside it."""
+        picture = self.picture()
+        return Conclusion(
+            images.encode_png(picture),
+            self._plan.result(self.state, picture),
+            self._plan.artifacts(self.state, picture),
+        )
+
+
+def runner(networks: Networks) -> Callable[[Job, bytes | None, Mapping[str, bytes]], Run]:
+    """The function with which a worker runs jobs."""
+
+    def run(job: Job, checkpoint: bytes | None, inputs: Mapping[str, bytes]) -> Run:
+        network = networks[job.parameters["model"]]
+        if job.kind == saliency_job.KIND:
+            return saliency_job.run(network, job, inputs)
+        decoded = {name: _decode(data) for name, data in inputs.items()}
+        visualization = Visualization(network, job.kind, job.class_id, job.parameters, decoded, checkpoint)
+        return Run(_advances(visualization), visualization.state.scores, visualization.conclude)
+
+    return run
+
+
+def _decode(png: bytes) -> Floats:
+    """A stored picture as (3, H, W) in [0, 1]."""
+    pixels = images.decode_own(png)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
+
+
+def _advances(visualization: Visualization) -> Iterator[Advance]:
+    """The steps with what the record keeps of them."""
+    state = visualization.state
+    for step in visualization.steps():
+        fields: dict[str, float | None] = {
+            "step": state.step,
+            "score": step.measured.score,
+            "rank": step.measured.rank,
+            "steps_before_relu": state.steps_before_relu,
+            "restarts": state.restarts,
+            "first_at_rank_1": state.first_at_rank_1,
+        }
+        yield Advance(
+            index=step.index,
+            fields={name: value for name, value in fields.items() if value is not None},
+            preview=visualization.is_preview(step.index),
+            image=lambda: images.encode_png(visualization.picture()),
+            checkpoint=state.save,
+        )

@@ -1,0 +1,1 @@
+"""A model that is ready to run, what can be differentiated of it, and all models of a service."""

@@ -1,0 +1,105 @@
+"""All networks that the service offers, and which of the files in the models folder are of no use."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from service.errors import ModelError, Unready
+from service.models.library import Library, Model
+from service.networks.network import Network
+from service.runtime.batcher import Batcher
+from service.runtime.engine import Engine
+from service.runtime.sessions import Sessions
+
+Check = Callable[[Path], str | None]  # of the manifest of a model: why it cannot be served
+
+
+class Networks:
+    """The networks of a models folder on one engine, by model name.
+
+    check: tries out a model before it is served for the first time. trusted: the model that is served without.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        engine: Engine,
+        batcher: Batcher,
+        session_bytes: int,
+        trusted: str,
+        check: Check | None = None,
+    ) -> None:
+        self._folder = folder
+        self.engine = engine
+        self._batcher = batcher
+        self._sessions = Sessions(engine, session_bytes)
+        self._trusted = trusted
+        self._check = check
+        self._lock = Lock()
+        self._networks: dict[str, Network] = {}
+        self._unchecked: set[str] = set()
+        self._stamps: dict[str, tuple[object, ...]] = {}
+        self.problems: dict[str, str] = {}
+        self._take(Library(folder))
+
+    @property
+    def library(self) -> Library:
+        """The models folder as it was last read."""
+        return self._library
+
+    def __getitem__(self, name: str) -> Network:
+        """The network of that name.
+
+        Raises `NotFound` with the names that there are, `ModelError` when its file is of no use, `Unready` while it is being tried out.
+        """
+        if (problem := self.problems.get(name)) is not None:
+            raise ModelError(f"the model {name!r} is not served: {problem}")
+        model = self._library[name]
+        if model.name in self._unchecked:
+            raise Unready(f"the model {name!r} is being tried out; try again in a moment")
+        return self._networks[model.name]
+
+    def is_served(self, name: str) -> bool:
+        """Whether the model can be used now."""
+        return name in self._networks and name not in self._unchecked and name not in self.problems
+
+    def check_all(self) -> None:
+        """Try out the models that have not been yet, one after the other."""
+        for name in sorted(self._unchecked):
+            problem = self._check(self._folder / self._library.manifests[name]) if self._check is not None else None
+            with self._lock:
+                self._unchecked.discard(name)
+                if problem is not None:
+                    self.problems[name] = problem
+
+    def reload(self) -> None:
+        """Read the models folder again. Models whose files have not changed keep their sessions. Raises `ModelError` if there is none."""
+        self._take(Library(self._folder))
+
+    def _take(self, library: Library) -> None:
+        with self._lock:
+            self._library = library
+            stamps = {model.name: _stamp(model) for model in library}
+            same = {name for name, stamp in stamps.items() if self._stamps.get(name) == stamp}
+            for name in set(self._networks) - same:
+                self._networks.pop(name).unload()
+            for model in library:
+                if model.name not in same:
+                    self._networks[model.name] = Network(model, self._batcher, self._sessions, self.engine)
+            new = set(stamps) - same
+            self._unchecked = (self._unchecked & same) | ((new - {self._trusted}) if self._check is not None else set())
+            self.problems = {name: why for name, why in self.problems.items() if name in same} | library.broken
+            self._stamps = stamps
+
+    def close(self) -> None:
+        """Finish what is under way."""
+        self._batcher.close()
+
+
+def _stamp(model: Model) -> tuple[object, ...]:
+    """What changes when the files of a model do."""
+    try:
+        stat = model.path.stat()
+    except OSError:
+        return (model.manifest, None)
+    return (model.manifest, stat.st_mtime_ns, stat.st_size)

@@ -1,0 +1,209 @@
+"""A model that is ready to run: scores of classes, layers, objectives, and their gradients."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import onnx
+
+from service.attribution import Floats, Ints, ValueAndGrad
+from service.attribution.method import Rules
+from service.autodiff import RULES, STRAIGHT_THROUGH, Rule, differentiate
+from service.autodiff.pooling import max_pool_by_indices
+from service.autodiff.relu_variants import DECONVNET, GUIDED
+from service.errors import InvalidParameter
+from service.graphs.nchwc import for_blocks
+from service.graphs.rewrites import simplify, with_image_shape, with_outputs
+from service.models.layers import Layer, image_layers
+from service.models.library import Model
+from service.networks.objectives import PREDICTED, Term, class_score, weighted_terms
+from service.runtime.batcher import Batcher
+from service.runtime.engine import Array, Engine, Session, in_float16
+from service.runtime.sessions import Sessions
+
+_VARIANTS: dict[Rules, Mapping[str, Rule]] = {"exact": {}, "guided": GUIDED, "deconvnet": DECONVNET}
+
+
+class Network:
+    """One model on one engine. Its sessions are made when they are first needed, and shared in memory with those of other networks."""
+
+    def __init__(self, model: Model, batcher: Batcher, sessions: Sessions, engine: Engine) -> None:
+        self.model = model
+        self._engine = engine
+        self._batcher = batcher
+        self._sessions = sessions
+
+    @property
+    def provider(self) -> str:
+        """Name of the execution provider."""
+        return self._engine.provider
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.model.manifest.labels)
+
+    @cached_property
+    def is_quantized(self) -> bool:
+        """Whether gradients pass roundings as if they were not there."""
+        return any(node.op_type in STRAIGHT_THROUGH for node in self.model.proto.graph.node)
+
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        """The layers that can be looked at, from the image to the scores."""
+        return image_layers(self.model.proto, self.model.manifest)
+
+    @cached_property
+    def listed_layers(self) -> tuple[str, ...]:
+        """The layers of interest: those of the manifest, or some from the image to the scores."""
+        names = list(self.layers)
+        return self.model.manifest.layers or tuple(names[:: max(1, len(names) // 16)])
+
+    @property
+    def cam_layer(self) -> str:
+        """The last layer that holds features of places: where class activation maps look by default."""
+        return self.model.manifest.cam_layer or next(reversed(self.layers))
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name. Raises `InvalidParameter` with the names that there are."""
+        if name not in self.layers:
+            raise InvalidParameter(f"{self.model.name} has no layer {name!r}; it has: {', '.join(self.layers)}")
+        return self.layers[name]
+
+    def classify(self, images: Floats, background: bool = False) -> Floats:
+        """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
+        session = self._sessions.get((self, "forward"), lambda: self.model.proto)
+        (logits,) = self._run(session, [self.model.manifest.logits], {self.model.manifest.input: images}, background)
+        return logits
+
+    def activations(self, images: Floats, layers: Sequence[str], background: bool = False) -> list[Floats]:
+        """What the layers hold, each (N, C, h, w), at images (N, 3, H, W) in [0, 1]. Raises `InvalidParameter` for an unknown layer."""
+        names = tuple(self.layer(name).name for name in layers)
+        # One session for all the layers of the manifest; others get their own.
+        listed = self.listed_layers
+        outputs = listed if set(names) <= set(listed) else names
+        session = self._sessions.get((self, "layers", outputs), lambda: with_outputs(self.model.proto, outputs))
+        return self._run(session, names, {self.model.manifest.input: images}, background)
+
+    def value_and_grad(
+        self,
+        images: Floats,
+        class_ids: Ints | None = None,
+        rules: Rules = "exact",
+        layer: str | None = None,
+        background: bool = False,
+    ) -> ValueAndGrad:
+        """Scores and gradients of the classes (N,), of the predicted ones by default, at images (N, 3, H, W) in [0, 1].
+
+        rules: how the gradient passes a Relu. layer: with respect to which the gradient is taken, instead of the images.
+        background: whether this may wait for requests that somebody waits for. Raises `InvalidParameter` for an unknown layer.
+        """
+        manifest = self.model.manifest
+        if class_ids is None:
+            class_ids = np.full(len(images), PREDICTED, np.int64)
+        if layer is not None:
+            self.layer(layer)
+        wrt, size = layer or manifest.input, self._usual(images)
+        session = self._sessions.get((self, "class", rules, wrt, size), lambda: self.gradient_model(size, rules, wrt))
+        outputs = [manifest.logits, "chosen", "score", f"d_{wrt}", *([layer] if layer else [])]
+        feeds: dict[str, Array] = {
+            manifest.input: images,
+            "class_id": class_ids,
+            "d_score": np.ones(len(images), np.float32),
+        }
+        logits, chosen, scores, gradients, *inner = self._run(session, outputs, feeds, background)
+        before_relu = (scores <= 0) & (manifest.logits_before_relu is not None)
+        return ValueAndGrad(logits, chosen, scores, before_relu, inner[0] if inner else images, gradients)
+
+    def measure(
+        self,
+        images: Floats,
+        terms: tuple[Term, ...],
+        weights: Floats,
+        feeds: Mapping[str, Array],
+        background: bool = True,
+    ) -> tuple[Floats, Floats, Floats]:
+        """Score (N,), terms (N, terms) and gradient (N, 3, H, W) of weighted terms; see `networks.objectives.weighted_terms`."""
+        manifest = self.model.manifest
+        for term in terms:
+            if term.layer != manifest.input:
+                self.layer(term.layer)
+        size = self._usual(images)
+        session = self._sessions.get((self, "terms", terms, size), lambda: self.objective_model(terms, size))
+        all_feeds = {manifest.input: images, "weights": weights, "d_score": np.ones(len(images), np.float32), **feeds}
+        score, values, gradients = self._run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds, background)
+        return score, values, gradients
+
+    def gradient_model(
+        self, size: tuple[int, int] | None = None, rules: Rules = "exact", wrt: str | None = None
+    ) -> onnx.ModelProto:
+        """The graph of `value_and_grad`: the network, the score of one class, and its gradient; for images of one size (H, W) or of any."""
+        manifest = self.model.manifest
+        # Moving a Relu behind a pool changes nothing of the derivative, but it does of its variants.
+        layers = [] if wrt in (None, manifest.input) else [str(wrt)]
+        proto = self._prepared(size, layers, rewrite=rules == "exact")
+        scored = class_score(proto, manifest, one_channel=not layers)
+        if self._engine.precision == "float16" and not layers:  # objectives may have squares that float16 cannot hold
+            scored = in_float16(scored)
+        return self._differentiate(scored, wrt or manifest.input, _VARIANTS[rules])
+
+    def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> onnx.ModelProto:
+        """The graph of `measure`: the network, the weighted terms, and the gradient of their sum."""
+        image = self.model.manifest.input
+        proto = self._prepared(size, [term.layer for term in terms if term.layer != image], rewrite=True)
+        return self._differentiate(weighted_terms(proto, terms), image, {})
+
+    def with_weights(self, proto: onnx.ModelProto) -> "Network":
+        """The same network with other weights, on the same engine."""
+        model = Model.of(self.model.manifest, replace(self.model.adapted, proto=proto))
+        return Network(model, self._batcher, Sessions(self._engine, max_bytes=0), self._engine)
+
+    def unload(self) -> None:
+        """Let go of all sessions."""
+        self._sessions.drop(self)
+
+    def warm_up(self) -> None:
+        """Make the sessions and run them, so that the first request is not the slow one and all lanes have got their memory."""
+        blank = np.zeros((1, 3, self.model.manifest.size, self.model.manifest.size), np.float32)
+        for images in (blank, blank.repeat(16, axis=0)):  # a run that is alone, and runs side by side
+            self.classify(images)
+            self.value_and_grad(images)
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise `InvalidParameter` when the network does not take pictures of that size."""
+        only = self.model.adapted.image_size
+        if only is not None and only != (height, width):
+            raise InvalidParameter(
+                f"{self.model.name} takes pictures of {only[1]} x {only[0]} only, not {width} x {height}; "
+                "use resize=squash or crop, and no other size"
+            )
+
+    @property
+    def _rows(self) -> int | None:
+        """The number of images in every run, if it is always the same."""
+        return 1 if self.model.adapted.one_by_one or self._batcher.max_batch == 1 else None
+
+    def _run(
+        self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array], background: bool
+    ) -> list[Array]:
+        self.check_size(*feeds[self.model.manifest.input].shape[2:])
+        return self._batcher.run(session, outputs, feeds, background, most=self._rows)
+
+    def _usual(self, images: Floats) -> tuple[int, int] | None:
+        """The size of the images, if it is that of the manifest; all other sizes share a session."""
+        side = self.model.manifest.size
+        return (side, side) if images.shape[2:] == (side, side) else None
+
+    def _prepared(self, size: tuple[int, int] | None, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:
+        proto = with_outputs(self.model.proto, keep) if keep else self.model.proto
+        if rewrite:
+            proto = simplify(proto)
+        return proto if size is None else with_image_shape(proto, self.model.manifest.input, (self._rows, None, *size))
+
+    def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Mapping[str, Rule]) -> onnx.ModelProto:
+        if self.provider == "cpu":
+            model, rules = for_blocks(model), RULES
+        else:
+            rules = RULES | {"MaxPool": Rule(max_pool_by_indices)}
+        return differentiate(model, of="score", wrt=wrt, rules=rules | dict(variant))

@@ -1,0 +1,206 @@
+"""Objectives: nodes appended to a network that name one scalar per image, ready to be differentiated with it.
+
+`class_score` is the score of a class. A `Term` is something about one layer, or about the image; `weighted_terms` sums several of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx_ir as ir
+
+from service.autodiff import Ops
+from service.autodiff.shapes import constant_value
+from service.models.manifest import Manifest
+
+PREDICTED = -1  # as a class id: the class with the highest score
+
+
+def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = True) -> onnx.ModelProto:
+    """Append the score of one class per image.
+
+    one_channel: whether a convolutional head may be computed once more for the class alone, so that the gradient passes through one channel
+    instead of all; it then does not pass through the layers of the head.
+
+    New input ``class_id``: int64 (N,), `PREDICTED` for the highest score. New outputs: ``chosen``: int64 (N,), the class ids after that,
+    and ``score``: float32 (N,). A network that ends in a ReLU can give a class the score 0 with a zero gradient; then the score is taken
+    before that ReLU, if the manifest names the value.
+    """
+    copy = ir.from_proto(model)
+    graph = copy.graph
+    values = {v.name: v for node in graph for v in node.outputs}
+    shape = graph.inputs[0].shape
+    batch = ir.Shape(shape.dims[:1]) if shape is not None else ir.Shape(["N"])
+    class_id = ir.val("class_id", ir.DataType.INT64, batch)
+    graph.inputs.append(class_id)
+
+    op = Ops(graph, scope="objective")
+    logits, axis = values[manifest.logits], op.constant([1])
+    wanted = op.Unsqueeze(class_id, axis)
+    chosen = op.Where(op.Less(wanted, 0), op.ArgMax(logits, axis=1, keepdims=1), wanted)
+    names = [name for name in (manifest.logits, manifest.logits_before_relu) if name is not None]
+    pick = _Picker(op, chosen, one_channel)
+    scores = [pick(values[name]) for name in names]
+    score = op.Where(op.Greater(scores[0], 0), *scores) if len(scores) == 2 else scores[0]
+    for name, value in (("chosen", chosen), ("score", score)):
+        output = op.Squeeze(value, axis, _name=name)
+        output.shape = batch
+        graph.outputs.append(output)
+    return ir.to_proto(copy)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One part of an objective. Its value is what is to grow, so losses are negative.
+
+    ``channel``: the mean of a channel of the layer; input ``<i>.channel`` int64 (N,). Where that is 0 behind a Relu, and with it the
+    gradient, it is the mean before the Relu.
+    ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
+    ``content``: −Σ (F − T)², input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style Transfer", equation 1).
+    ``style``: −Σ (G − A)², with the Gram matrix G = F·Fᵀ / (C·H·W); input ``<i>.target`` (N, C, C) (equations 3 and 4).
+    ``variation``: −Σ of the squared differences of neighbours, of the image (N, 3, H, W) (Johnson et al. 2016, section 3.2).
+    """
+
+    kind: Literal["channel", "energy", "content", "style", "variation"]
+    layer: str
+
+
+def weighted_terms(model: onnx.ModelProto, terms: Sequence[Term]) -> onnx.ModelProto:
+    """Append a weighted sum of terms.
+
+    New inputs: ``weights``, float32 (N, terms), and those of the terms, where ``<i>`` is the place of the term. New outputs: ``terms``,
+    float32 (N, terms), and ``score``, float32 (N,).
+    """
+    copy = ir.from_proto(model)
+    graph = copy.graph
+    values = {v.name: v for v in graph.inputs} | {v.name: v for node in graph for v in node.outputs}
+    shape = graph.inputs[0].shape
+    batch = shape[0] if shape is not None else "N"
+    op = Ops(graph, scope="objective")
+    columns = [
+        op.Unsqueeze(_term(op, graph, i, term, values[term.layer], batch), op.constant([1]))
+        for i, term in enumerate(terms)
+    ]
+    table = op.Concat(*columns, axis=1, _name="terms")
+    weights = ir.val("weights", ir.DataType.FLOAT, ir.Shape([batch, len(terms)]))
+    graph.inputs.append(weights)
+    score = op.ReduceSum(op.Mul(weights, table), op.constant([1]), keepdims=0, _name="score")
+    table.shape, score.shape = ir.Shape([batch, len(terms)]), ir.Shape([batch])
+    graph.outputs.extend([table, score])
+    return ir.to_proto(copy)
+
+
+def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any) -> ir.Value:
+    """The value (N,) of a term of the value ``x``: (N, C, H, W)."""
+    places = op.constant([1, 2, 3])
+    if term.kind == "variation":
+        return op.Neg(op.Add(_squared_differences(op, x, axis=2), _squared_differences(op, x, axis=3)))
+    if term.kind == "energy":
+        return op.Mul(op.ReduceMean(op.Mul(x, x), places, keepdims=0), 0.5)
+    if term.kind == "channel":
+        channel = op.Unsqueeze(_input(graph, f"{i}.channel", ir.DataType.INT64, [batch]), op.constant([1]))
+        values = [_channel_mean(op, each, channel) for each in (x, _before_relu(op, x)) if each is not None]
+        return op.Where(op.Greater(values[0], 0), *values) if len(values) == 2 else values[0]
+    dims = x.shape.dims if x.shape is not None else ("N", None, None, None)
+    if term.kind == "content":
+        target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], f"{i}.height", f"{i}.width"])
+        difference = op.Sub(x, target)
+    else:
+        target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], dims[1]])
+        difference = op.Unsqueeze(op.Sub(gram(op, x), target), op.constant([3]))
+    return op.Neg(op.ReduceSum(op.Mul(difference, difference), places, keepdims=0))
+
+
+def _channel_mean(op: Ops, x: ir.Value, channel: ir.Value) -> ir.Value:
+    """The mean (N,) of the chosen channel (N, 1)."""
+    means = op.ReduceMean(x, op.constant([2, 3]), keepdims=0)
+    return op.Squeeze(op.GatherElements(means, channel, axis=1), op.constant([1]))
+
+
+def _before_relu(op: Ops, x: ir.Value) -> ir.Value | None:
+    """What a Relu made the value of, or several that were joined; None if it is not made by them."""
+    node = x.producer()
+    if node is not None and node.op_type == "Relu":
+        return node.inputs[0]
+    if node is None or node.op_type != "Concat":
+        return None
+    parts = [_before_relu(op, part) for part in node.inputs if part is not None]
+    return op.Concat(*parts, axis=node.attributes.get_int("axis")) if all(part is not None for part in parts) else None
+
+
+def _input(
+    graph: ir.Graph, name: str, dtype: ir.DataType, dims: Sequence[int | str | ir.SymbolicDim | None]
+) -> ir.Value:
+    value = ir.val(name, dtype, ir.Shape(dims))
+    graph.inputs.append(value)
+    return value
+
+
+def gram(op: Ops, x: ir.Value) -> ir.Value:
+    """The Gram matrix (N, C, C) of (N, C, H, W), divided by C·H·W."""
+    columns = op.Reshape(x, op.constant([0, 0, -1]))
+    size = op.CastLike(op.Size(op.Gather(columns, op.constant(0), axis=0)), x)
+    return op.Div(op.MatMul(columns, op.Transpose(columns, perm=[0, 2, 1])), size)
+
+
+def _squared_differences(op: Ops, x: ir.Value, axis: int) -> ir.Value:
+    """The sum (N,) of the squared differences of neighbours along the axis."""
+    end, axes = op.constant([np.iinfo(np.int64).max]), op.constant([axis])
+    after = op.Slice(x, op.constant([1]), end, axes)
+    before = op.Slice(x, op.constant([0]), op.constant([-1]), axes)
+    difference = op.Sub(after, before)
+    return op.ReduceSum(op.Mul(difference, difference), op.constant([1, 2, 3]), keepdims=0)
+
+
+class _Picker:
+    """Picks the logit of the chosen class (N, 1) from logits (N, classes) that may share a head."""
+
+    def __init__(self, op: Ops, chosen: ir.Value, one_channel: bool) -> None:
+        self._op = op
+        self._chosen = chosen
+        self._one_channel = one_channel
+        self._channels: dict[ir.Node, ir.Value] = {}
+
+    def __call__(self, logits: ir.Value) -> ir.Value:
+        head = _convolutional_head(logits) if self._one_channel else None
+        if head is None:
+            return self._op.GatherElements(logits, self._chosen, axis=1)
+        convolution, kernel, relu = head
+        if convolution not in self._channels:
+            self._channels[convolution] = self._channel(convolution, kernel)
+        channel = self._channels[convolution]
+        return self._op.ReduceMean(self._op.Relu(channel) if relu else channel, self._op.constant([2]), keepdims=0)
+
+    def _channel(self, convolution: ir.Node, kernel: npt.NDArray[np.floating]) -> ir.Value:
+        """The channel (N, 1, H·W) of the chosen class before the average."""
+        op, features, bias = self._op, convolution.inputs[0], convolution.inputs[2]
+        rows = op.constant(kernel[:, :, 0, 0])
+        weights = op.Gather(rows, self._chosen)  # (N, 1, C)
+        columns = op.Reshape(features, op.constant([0, kernel.shape[1], -1]))
+        return op.Add(op.MatMul(weights, columns), op.Unsqueeze(op.Gather(bias, self._chosen), op.constant([2])))
+
+
+def _convolutional_head(logits: ir.Value) -> tuple[ir.Node, npt.NDArray[np.floating], bool] | None:
+    """The 1x1 convolution before ``Flatten(GlobalAveragePool([Relu](…)))``, its kernel, and whether there is the Relu."""
+    pool = _producer(logits.producer(), "Flatten", "Reshape", "Squeeze")
+    node = _producer(pool, "GlobalAveragePool")
+    relu = node is not None and node.op_type == "Relu"
+    if relu:
+        node = _producer(node, "Relu")
+    if node is None or node.op_type != "Conv" or len(node.inputs) < 3:
+        return None
+    kernel = constant_value(node.inputs[1])
+    plain = set(node.attributes.get_ints("strides", [1])) == {1} and not any(node.attributes.get_ints("pads", [0]))
+    if kernel is None or kernel.shape[2:] != (1, 1) or node.attributes.get_int("group", 1) != 1 or not plain:
+        return None
+    return node, kernel, relu
+
+
+def _producer(node: ir.Node | None, *op_types: str) -> ir.Node | None:
+    """What makes the input of the node, if the node is of one of the types."""
+    if node is None or node.op_type not in op_types or node.inputs[0] is None:
+        return None
+    return node.inputs[0].producer()

@@ -1,0 +1,1 @@
+"""Running graphs: ONNX Runtime's sessions, and the lanes that share the processor between them."""

@@ -1,0 +1,195 @@
+"""Sharing the processor: runs of the same graph are merged, interactive ones go first, and each finds the best use of the cores.
+
+On a CPU one image a run is fastest (a batch leaves the cache), and several single-threaded runs side by side do more than one run on all
+cores; a run that is alone gets all cores. On a GPU waiting runs are merged. Nothing ever waits for others to come: a lane that is free
+takes what is there.
+"""
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Condition, Thread
+
+import numpy as np
+
+from service.errors import EngineError, Overloaded
+from service.runtime.engine import Array, Session
+from service.telemetry import metrics
+
+INTERACTIVE_SHARE = 3  # interactive runs in a row while a background run waits
+
+
+@dataclass
+class _Task:
+    """Rows of one caller: feeds with a common first axis."""
+
+    session: Session
+    outputs: tuple[str, ...]
+    feeds: Mapping[str, Array]
+    deadline: float
+    most: int
+    background: bool
+    since: float = field(default_factory=time.monotonic)
+    result: "Future[list[Array]]" = field(default_factory=Future)
+
+    @property
+    def kind(self) -> str:
+        """What the metrics call it."""
+        return "background" if self.background else "interactive"
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.feeds.values())))
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Tasks of the same key can be one run."""
+        return (
+            id(self.session),
+            self.outputs,
+            *((name, a.shape[1:], a.dtype.str) for name, a in sorted(self.feeds.items())),
+        )
+
+
+_Outcome = list[Array] | BaseException
+
+
+class Batcher:
+    """Runs graphs on a number of lanes.
+
+    lanes: runs side by side. max_batch: most rows of one run. max_queue: most waiting interactive rows; more are refused.
+    seconds: for which a run may wait for a lane.
+    """
+
+    def __init__(self, lanes: int, max_batch: int, max_queue: int, seconds: float) -> None:
+        self.max_batch = max_batch
+        self._max_queue = max_queue
+        self._seconds = seconds
+        self._interactive: deque[_Task] = deque()
+        self._background: deque[_Task] = deque()
+        self._in_a_row = 0
+        self._busy = 0
+        self._closed = False
+        self._changed = Condition()
+        self._lanes = [Thread(target=self._lane, name=f"lane-{i}", daemon=True) for i in range(lanes)]
+        for lane in self._lanes:
+            lane.start()
+
+    def run(
+        self,
+        session: Session,
+        outputs: Sequence[str],
+        feeds: Mapping[str, Array],
+        background: bool = False,
+        most: int | None = None,
+    ) -> list[Array]:
+        """The outputs for feeds whose rows are independent of one another; blocks until they are there.
+
+        background: whether it may wait for interactive runs. most: rows that the graph takes at once, if it is bound.
+        Raises `Overloaded`, or `EngineError` when the runtime fails.
+        """
+        tasks = self._split(session, tuple(outputs), feeds, min(most or self.max_batch, self.max_batch), background)
+        with self._changed:
+            queue = self._background if background else self._interactive
+            if self._closed or (not background and len(queue) + len(tasks) > self._max_queue):
+                raise Overloaded(f"{len(queue)} runs are waiting; try again in a moment", retry_after=1)
+            queue.extend(tasks)
+            self._changed.notify(len(tasks))
+        parts = [task.result.result() for task in tasks]
+        return parts[0] if len(parts) == 1 else [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+    def close(self) -> None:
+        """Finish what is under way and refuse what waits."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for lane in self._lanes:
+            lane.join()
+        for task in [*self._interactive, *self._background]:
+            task.result.set_exception(Overloaded("the service is shutting down", retry_after=5))
+
+    def _split(
+        self, session: Session, outputs: tuple[str, ...], feeds: Mapping[str, Array], most: int, background: bool
+    ) -> list[_Task]:
+        """Tasks of at most ``most`` rows."""
+        deadline, rows = time.monotonic() + self._seconds, len(next(iter(feeds.values())))
+        if rows <= most:
+            return [_Task(session, outputs, feeds, deadline, most, background)]
+        cut = [{name: a[i : i + most] for name, a in feeds.items()} for i in range(0, rows, most)]
+        return [_Task(session, outputs, part, deadline, most, background) for part in cut]
+
+    def _lane(self) -> None:
+        while True:
+            with self._changed:
+                while not (self._interactive or self._background or self._closed):
+                    self._changed.wait()
+                if self._closed:
+                    return
+                tasks = self._take()
+                self._busy += 1
+                alone = self._busy == 1 and not (self._interactive or self._background)
+            tasks = [task for task in tasks if task.result.set_running_or_notify_cancel()]
+            outcomes: list[tuple[_Task, _Outcome]]
+            try:
+                outcomes = _run_merged(tasks, alone)
+            except BaseException as error:  # noqa: BLE001 - a lane must live, and a caller must not wait for ever
+                outcomes = [(task, error) for task in tasks]
+            with self._changed:  # before the callers go on, so that their next runs find this lane free
+                self._busy -= 1
+            for task, outcome in outcomes:
+                if isinstance(outcome, BaseException):
+                    task.result.set_exception(outcome)
+                else:
+                    task.result.set_result(outcome)
+
+    def _take(self) -> list[_Task]:
+        """The next task, and those that can share its run."""
+        turn = self._background and (not self._interactive or self._in_a_row >= INTERACTIVE_SHARE)
+        self._in_a_row = 0 if turn or not self._background else self._in_a_row + 1
+        first = (self._background if turn else self._interactive).popleft()
+        taken, rows, key = [first], first.rows, first.key
+        if rows < first.most:
+            for queue in (self._interactive, self._background):
+                for task in [t for t in queue if t.key == key]:
+                    if rows + task.rows <= first.most:
+                        queue.remove(task)
+                        taken.append(task)
+                        rows += task.rows
+        metrics.WAITING.labels("interactive").set(len(self._interactive))
+        metrics.WAITING.labels("background").set(len(self._background))
+        return taken
+
+
+def _run_merged(tasks: Sequence[_Task], alone: bool) -> list[tuple[_Task, _Outcome]]:
+    """What came out for each task of one run for all. Should it fail, each is run by itself, so that only the guilty one fails."""
+    now = time.monotonic()
+    late = [task for task in tasks if now > task.deadline]
+    refused: list[tuple[_Task, _Outcome]] = [
+        (task, Overloaded("the run waited too long for its turn; try again", retry_after=1)) for task in late
+    ]
+    tasks = [task for task in tasks if now <= task.deadline]
+    if not tasks:
+        return refused
+    first = tasks[0]
+    metrics.BATCH_SIZE.observe(sum(task.rows for task in tasks))
+    for task in tasks:
+        metrics.RUNS.labels(task.kind).inc(task.rows)
+        metrics.WAIT_SECONDS.labels(task.kind).observe(now - task.since)
+    try:
+        feeds = (
+            {name: np.concatenate([t.feeds[name] for t in tasks]) for name in first.feeds}
+            if len(tasks) > 1
+            else first.feeds
+        )
+        with metrics.RUN_SECONDS.time():
+            results = first.session.run(first.outputs, feeds, all_cores=alone)
+    except EngineError as error:
+        if len(tasks) == 1:
+            return [*refused, (first, error)]
+        return refused + [outcome for task in tasks for outcome in _run_merged([task], alone)]
+    starts = np.cumsum([0, *(task.rows for task in tasks)])
+    return refused + [
+        (task, [a[start : start + task.rows] for a in results]) for task, start in zip(tasks, starts, strict=False)
+    ]

@@ -1,0 +1,160 @@
+"""Running ONNX graphs. Only this module and `service.runtime.buffers` import onnxruntime."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx_ir as ir
+import onnxruntime as ort
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from service.errors import EngineError
+from service.runtime.buffers import BoundRuns
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+Precision = Literal["float32", "float16"]
+
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+}
+_SHORT = {long: short for short, long in _PROVIDERS.items()}
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Session:
+    """One graph, ready to run; safe to use from several threads at once.
+
+    On a CPU there are two of it: one that runs on all cores, for a run that is alone, and one on a single core, for runs side by side.
+    Their results are the same, bit for bit.
+    """
+
+    def __init__(self, wide: ort.InferenceSession | BoundRuns, narrow: ort.InferenceSession | BoundRuns) -> None:
+        self._wide = wide
+        self._narrow = narrow
+
+    def run(self, outputs: Sequence[str], feeds: Mapping[str, Array], all_cores: bool = True) -> list[Array]:
+        """The named outputs for the named inputs. Raises `EngineError` when the runtime fails."""
+        session = self._wide if all_cores else self._narrow
+        try:
+            result: list[Array] = session.run(list(outputs), dict(feeds))
+        except Exception as error:  # the runtime raises a dozen types that share no base
+            raise EngineError(f"the network could not be run: {error}") from error
+        return result
+
+
+class Engine:
+    """Makes sessions on the first execution provider that works.
+
+    providers: names in order of preference (``cuda``, ``cpu``), or ``auto`` for CUDA where it starts, else the CPU.
+    threads: of a run on the CPU that is alone; 0 for one per core. precision: of the scores of classes and their gradients.
+    cuda_graphs: whether runs on CUDA are recorded and replayed.
+    """
+
+    def __init__(
+        self, providers: str = "auto", threads: int = 0, precision: Precision = "float32", cuda_graphs: bool = False
+    ) -> None:
+        _share_memory()
+        self._threads = (
+            threads or cores()
+        )  # not the runtime's own 0: that pins threads to cores, on which others may be just then
+        self._providers = _usable(providers)
+        self.provider = _SHORT[self._providers[0]]
+        self.precision = precision
+        self._cuda_graphs = cuda_graphs and self.provider == "cuda"
+
+    def load(self, model: onnx.ModelProto) -> Session:
+        """A session for the model. Raises `EngineError` when the runtime refuses it."""
+        data = model.SerializeToString()
+        if self._cuda_graphs and (recorded := self._recorded(data)):
+            return Session(recorded, recorded)
+        try:
+            wide = ort.InferenceSession(data, _options(self._threads), providers=self._providers)
+            single = self.provider != "cpu" or self._threads == 1
+            narrow = wide if single else ort.InferenceSession(data, _options(1), providers=self._providers)
+        except Exception as error:
+            raise EngineError(f"the runtime refuses the model: {error}") from error
+        return Session(wide, narrow)
+
+    def _recorded(self, model: bytes) -> BoundRuns | None:
+        """Runs that CUDA replays; None where the runtime cannot record the graph, since it has open sizes or nodes on the CPU."""
+        cuda = (_PROVIDERS["cuda"], {"enable_cuda_graph": "1"})
+        try:
+            return BoundRuns(ort.InferenceSession(model, _options(1), providers=[cuda]), "cuda")
+        except Exception:
+            logger.info("the runtime cannot record this graph; it is run without", exc_info=True)
+            return None
+
+
+def in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph computing in float16; inputs and outputs keep their types."""
+    half = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=True)
+    del half.graph.value_info[:]  # they tell the types of before
+    ordered = ir.from_proto(half)
+    ordered.graph.sort()
+    proto: onnx.ModelProto = ir.to_proto(ordered)
+    return proto
+
+
+@cache
+def _share_memory() -> None:
+    """One arena for all sessions of the process, which grows by what is asked for: each having its own takes more, and grows for longer."""
+    same_as_requested = 1
+    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg(0, same_as_requested, -1, -1))
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    # Threads that spin start sooner, but take the cores from runs side by side.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads != 1 else "0")
+    return options
+
+
+def _usable(providers: str) -> list[str]:
+    """The runtime's names of the providers asked for, the ones that do not start left out of ``auto``."""
+    installed = ort.get_available_providers()
+    if providers == "auto":
+        cuda = _PROVIDERS["cuda"]
+        return [cuda, _PROVIDERS["cpu"]] if cuda in installed and _starts(cuda) else [_PROVIDERS["cpu"]]
+    names = [name.strip().lower() for name in providers.split(",")]
+    for name in names:
+        if name not in _PROVIDERS:
+            raise EngineError(f"unknown execution provider {name!r}; known are auto, {', '.join(_PROVIDERS)}")
+        if _PROVIDERS[name] not in installed or not _starts(_PROVIDERS[name]):
+            raise EngineError(
+                f"the execution provider {name!r} does not start here; install the extra 'gpu' or use 'auto'"
+            )
+    return [_PROVIDERS[name] for name in names]
+
+
+def _starts(provider: str) -> bool:
+    """Whether a session really comes up on the provider: an installed one may lack its libraries or its device."""
+    if provider == _PROVIDERS["cuda"] and hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    tiny = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 18]> tiny (float[1] x) => (float[1] y) { y = Neg(x) }'
+    )
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = ort.InferenceSession(tiny.SerializeToString(), options, providers=[provider])
+        session.run(None, {"x": np.ones(1, np.float32)})
+    except Exception:  # noqa: BLE001 - whatever it is, the provider is of no use
+        return False
+    return bool(session.get_providers()[0] == provider)

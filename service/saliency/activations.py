@@ -1,0 +1,46 @@
+"""What the layers of a network hold for a photograph, as numbers and as grids of feature maps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.attribution import Floats
+from service.networks.network import Network
+from service.pictures import images
+from service.pictures.images import Colormap, Pixels
+
+GAP = 1  # pixels between two maps
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What one layer holds. values: float32 (channels, h, w). strongest: the channels in the order of their means, highest first."""
+
+    layer: str
+    values: Floats
+    strongest: list[int]
+
+
+def activations(network: Network, image: Floats, layers: Sequence[str]) -> list[Activation]:
+    """The named layers at an image (3, H, W) in [0, 1]. Raises `InvalidParameter` for a layer that does not exist."""
+    found = network.activations(image[None], layers)
+    order = [np.argsort(-values[0].mean(axis=(1, 2)), kind="stable").tolist() for values in found]
+    return [
+        Activation(name, values[0], strongest) for name, values, strongest in zip(layers, found, order, strict=True)
+    ]
+
+
+def grid(activation: Activation, most: int, tile: int, colormap: Colormap) -> Pixels:
+    """The strongest feature maps, at most so many, as squares of ``tile`` pixels, row by row; the brightest of all is white hot."""
+    shown = activation.strongest[:most]
+    top = max(float(activation.values[shown].max()), 1e-12)
+    columns = int(np.ceil(np.sqrt(len(shown))))
+    rows = -(-len(shown) // columns)
+    side = tile + GAP
+    canvas = np.zeros((rows * side - GAP, columns * side - GAP, 3), np.uint8)
+    for i, channel in enumerate(shown):
+        y, x = i // columns * side, i % columns * side
+        heat = (activation.values[channel] / top).clip(0, 1)
+        canvas[y : y + tile, x : x + tile] = images.enlarge(images.heatmap(heat, colormap), tile, tile)
+    return canvas

@@ -1,0 +1,182 @@
+"""How much a saliency map can be trusted: deletion, insertion, completeness, and what is left of it when the weights are random."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from scipy.ndimage import sobel
+from scipy.special import softmax
+from scipy.stats import spearmanr
+
+from service.attribution import METHODS, Attribution, Floats
+from service.attribution.baselines import baseline
+from service.attribution.method import CHUNK
+from service.networks.network import Network
+from service.networks.objectives import PREDICTED
+from service.saliency.explain import Question, View
+
+SMALLEST_WEIGHTS = 32  # tensors with fewer numbers are preprocessing
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Probability of the class while pixels are taken away, or put back, from the hottest on (Petsiuk et al. 2018, RISE, section 4.1).
+
+    fractions: of the pixels, (points,). deletion, insertion: (points,). The areas: small is good for deletion, large for insertion.
+    """
+
+    fractions: Floats
+    deletion: Floats
+    insertion: Floats
+
+    @property
+    def deletion_area(self) -> float:
+        """Under the deletion curve."""
+        return float(np.trapezoid(self.deletion, self.fractions))
+
+    @property
+    def insertion_area(self) -> float:
+        """Under the insertion curve."""
+        return float(np.trapezoid(self.insertion, self.fractions))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the randomization.
+
+    layers: how many of the last ones are random. first: name of the first of these. similarity: rank correlation with the original map.
+    """
+
+    layers: int
+    first: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What was found. curves: of the method, and of ``random`` and ``edges`` in comparison. notes: of the method."""
+
+    class_id: int
+    curves: dict[str, Curves]
+    map_sum: float
+    score_difference: float
+    stages: list[Stage]
+    notes: dict[str, float]
+
+
+def evaluate(network: Network, image: Floats, question: Question, points: int, stages: int) -> Evaluated:
+    """Evaluate the method of the question on an image (3, H, W) in [0, 1]."""
+    attribution = _attribute(network, image, question)
+    view = View(network, question.other_class_id, background=False)
+    class_id = int(attribution.at.class_ids[0])
+    shown = np.abs(attribution.map) if METHODS[question.method].sign == "absolute" else attribution.map
+    maps = {
+        question.method: shown,
+        "random": np.random.default_rng(0).random(shown.shape).astype(np.float32),
+        "edges": edges(image),
+    }
+    black = view.of(view.logits(np.zeros_like(image)[None]), class_id)[0]
+    whole = view.of(attribution.at.logits, class_id)[0]
+    return Evaluated(
+        class_id=class_id,
+        curves={name: curves(network, image, heat, class_id, points) for name, heat in maps.items()},
+        map_sum=float(attribution.map.sum()),
+        score_difference=float(whole - black),
+        stages=randomization(network, image, question, class_id, attribution.map, stages),
+        notes=attribution.notes,
+    )
+
+
+def runs_needed(question: Question, height: int, width: int, points: int, stages: int) -> int:
+    """How many runs of the network that takes; making the sessions of a stage costs as much as about 50 of them."""
+    each = question.parameters.runs_needed(height, width)
+    return each + 3 * 2 * (points + 1) + stages * (each + 50) + 1
+
+
+def edges(image: Floats) -> Floats:
+    """The strength of the edges (H, W): a baseline that knows nothing of the network."""
+    grey = image.mean(axis=0)
+    strength: Floats = np.hypot(sobel(grey, 0), sobel(grey, 1))
+    return strength
+
+
+def curves(network: Network, image: Floats, heat: Floats, class_id: int, points: int) -> Curves:
+    """Deletion to black, insertion into the blurred image."""
+    order = np.argsort(-heat, axis=None, kind="stable")
+    counts = np.linspace(0, heat.size, points + 1).round().astype(int)
+    rank = np.empty(heat.shape, np.int64)
+    rank.flat[order] = np.arange(heat.size)
+    removed = _probabilities(network, (np.where(rank < n, np.float32(0), image) for n in counts), class_id)
+    blurred = baseline(image, "blur")
+    added = _probabilities(network, (np.where(rank < n, image, blurred) for n in counts), class_id)
+    return Curves((counts / heat.size).astype(np.float32), removed, added)
+
+
+def _probabilities(network: Network, pictures: Iterator[Floats], class_id: int) -> Floats:
+    """The probability of the class for each picture."""
+    found: list[Floats] = []
+    chunk: list[Floats] = []
+    for picture in pictures:
+        chunk.append(picture)
+        if len(chunk) == CHUNK:
+            found.append(softmax(network.classify(np.stack(chunk)), axis=1)[:, class_id])
+            chunk = []
+    if chunk:
+        found.append(softmax(network.classify(np.stack(chunk)), axis=1)[:, class_id])
+    return np.concatenate(found)
+
+
+def randomization(
+    network: Network, image: Floats, question: Question, class_id: int, original: Floats, stages: int
+) -> list[Stage]:
+    """The similarity of the map to the one of a network whose last layers are random, more and more of them.
+
+    Adebayo et al. 2018, "Sanity Checks for Saliency Maps", section 3: cascading randomization, Spearman's rank correlation of absolute
+    values. A map that stays as it is does not depend on what the network has learned.
+    """
+    names = weighted_nodes(network.model.proto)
+    found = []
+    for k in range(1, stages + 1):
+        layers = max(1, round(len(names) * k / stages))
+        random = network.with_weights(randomized(network.model.proto, names[-layers:]))
+        asked = Question(question.method, question.parameters, class_id, question.other_class_id)
+        other = _attribute(random, image, asked).map
+        similarity = (
+            float(spearmanr(np.abs(original), np.abs(other), axis=None).statistic)
+            if other.any() and original.any()
+            else 0.0
+        )
+        found.append(Stage(layers, names[-layers], similarity))
+    return found
+
+
+def weighted_nodes(proto: onnx.ModelProto) -> list[str]:
+    """The outputs of the nodes that have learned weights, from the first to the last."""
+    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in proto.graph.initializer}
+    return [
+        node.output[0]
+        for node in proto.graph.node
+        if any(sizes.get(name, 0) >= SMALLEST_WEIGHTS for name in node.input)
+    ]
+
+
+def randomized(proto: onnx.ModelProto, outputs: list[str], seed: int = 0) -> onnx.ModelProto:
+    """The model with random weights in the nodes of these outputs, as large as the learned ones in mean and deviation."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    chosen = {name for node in copy.graph.node if node.output[0] in outputs for name in node.input}
+    rng = np.random.default_rng(seed)
+    for tensor in copy.graph.initializer:
+        if tensor.name in chosen and tensor.data_type == onnx.TensorProto.FLOAT:
+            values = numpy_helper.to_array(tensor)
+            drawn = rng.normal(values.mean(), values.std(), values.shape).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(drawn, tensor.name))
+    return copy
+
+
+def _attribute(network: Network, image: Floats, question: Question) -> Attribution:
+    view = View(network, question.other_class_id, background=False)
+    class_id = PREDICTED if question.class_id is None else question.class_id
+    return METHODS[question.method].run(view, image, class_id, question.parameters)

@@ -1,0 +1,248 @@
+"""From photographs to saliency maps: decode, fit, attribute. Joins images, networks and attribution; knows no HTTP."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import softmax
+
+from service.attribution import METHODS, Attribution, Ints, Parameters, ValueAndGrad
+from service.attribution.method import Rules, Sign
+from service.errors import InvalidParameter
+from service.networks.network import Network
+from service.networks.objectives import PREDICTED
+from service.pictures import images
+from service.pictures.images import Colormap, Fitted, Floats, Photograph, Pixels, Resize
+from service.telemetry.timing import Stopwatch
+
+Output = Literal["overlay", "heatmap", "panel"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One photograph, what the network makes of it, and the map of the pixels that the score depends on.
+
+    photograph: as decoded. fitted: what the network saw of it. saliency: float32 (h, w), not normalized, signed where the method is.
+    probabilities: (classes,). score: of class_id, the differentiated value, taken before the final ReLU if ``before_relu``.
+    other_class_id: the class whose score was taken off. notes: what else the method has to say.
+    """
+
+    photograph: Photograph
+    fitted: Fitted
+    saliency: Floats
+    sign: Sign
+    probabilities: Floats
+    class_id: int
+    other_class_id: int | None
+    score: float
+    before_relu: bool
+    notes: dict[str, float]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the map is zero everywhere and says nothing."""
+        return not self.saliency.any()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be explained and how. class_id: the predicted class if None. other_class_id: whose score is taken off."""
+
+    method: str
+    parameters: Parameters
+    class_id: int | None = None
+    other_class_id: int | None = None
+
+
+class View:
+    """A network as the methods see it: of one class, or of one in contrast to another."""
+
+    def __init__(self, network: Network, other_class_id: int | None, background: bool) -> None:
+        self._network = network
+        self._other = other_class_id
+        self._background = background
+        self.cam_layer = network.cam_layer
+
+    def value_and_grad(
+        self, images: Floats, class_ids: Ints, rules: Rules = "exact", layer: str | None = None
+    ) -> ValueAndGrad:
+        """Scores and gradients, less those of the other class: the gradient of a difference is the difference of the gradients."""
+        at = self._network.value_and_grad(images, class_ids, rules, layer, self._background)
+        if self._other is None:
+            return at
+        other = self._network.value_and_grad(images, np.full(len(images), self._other), rules, layer, self._background)
+        return ValueAndGrad(
+            at.logits,
+            at.class_ids,
+            at.scores - other.scores,
+            at.before_relu | other.before_relu,
+            at.at,
+            at.gradients - other.gradients,
+        )
+
+    def logits(self, images: Floats) -> Floats:
+        """The scores alone."""
+        return self._network.classify(images, self._background)
+
+    def of(self, values: Floats, class_id: int) -> Floats:
+        """The column of the class, less that of the other."""
+        return values[:, class_id] - (0 if self._other is None else values[:, self._other])
+
+
+def read(files: Sequence[bytes], max_pixels: int, enough: int, watch: Stopwatch) -> list[Photograph]:
+    """Decode the files in turn, no larger than needed where that is cheaper; see `service.pictures.images.decode`."""
+    with watch.stage("decode"):
+        return [images.decode(data, max_pixels, enough) for data in files]
+
+
+def enough_for(network: Network, max_side: int = 0) -> int:
+    """The short side that a photograph needs: twice what the network sees, so that scaling it down is still smooth, and what is drawn."""
+    return max(2 * network.model.manifest.resize, max_side)
+
+
+def fit_all(network: Network, photographs: Sequence[Photograph], resize: Resize, watch: Stopwatch) -> list[Fitted]:
+    """Scale each photograph for the network."""
+    manifest = network.model.manifest
+    with watch.stage("resize"):
+        return [images.fit(photograph, manifest.size, manifest.resize, resize) for photograph in photographs]
+
+
+def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> list[Floats]:
+    """The class probabilities (classes,) of each picture."""
+    with watch.stage("run"):
+        return [softmax(network.classify(one.pixels[None]), axis=1)[0] for one in fitted]
+
+
+def explain(
+    network: Network, photograph: Photograph, fitted: Fitted, question: Question, watch: Stopwatch
+) -> Explanation:
+    """Attribute the score of the class, of the picture's predicted one by default, to its pixels."""
+    with watch.stage("run"):
+        return last(explain_stepwise(network, photograph, fitted, question, background=False))
+
+
+def explain_stepwise(
+    network: Network, photograph: Photograph, fitted: Fitted, question: Question, background: bool
+) -> Iterator[float | Explanation]:
+    """The same step by step: the fractions that are done, and at the end the explanation."""
+    view = View(network, question.other_class_id, background)
+    class_id = PREDICTED if question.class_id is None else question.class_id
+    method = METHODS[question.method]
+    attribution = yield from method.function(view, fitted.pixels, class_id, question.parameters)
+    yield _explanation(photograph, fitted, question, method.sign, attribution)
+
+
+def last(steps: Iterator[float | Explanation]) -> Explanation:
+    """The explanation at the end of the steps."""
+    for step in steps:
+        if isinstance(step, Explanation):
+            return step
+    raise AssertionError("the steps of an explanation end with it")
+
+
+def question_of(
+    network: Network, method: str, values: dict[str, Any], class_id: int | None, other_class_id: int | None
+) -> Question:
+    """The question that parameters ask. Raises `InvalidParameter` for classes and layers that the network does not have."""
+    check_class(network, class_id)
+    check_class(network, other_class_id, "other_class_id")
+    parameters = METHODS[method].parameters.model_validate(values)
+    if (layer := values.get("layer")) is not None:
+        network.layer(layer)
+    return Question(method, parameters, class_id, other_class_id)
+
+
+def warning_of(network: Network, method: str) -> str | None:
+    """What to beware of when reading a map of the method of this network."""
+    quantized = (
+        "The network is quantized; its gradient passes the rounding as if it were not there."
+        if network.is_quantized
+        else None
+    )
+    return " ".join(filter(None, [METHODS[method].warning, quantized])) or None
+
+
+def check_class(network: Network, class_id: int | None, name: str = "class_id") -> None:
+    """Raise `InvalidParameter` when the network has no class of that id."""
+    if class_id is not None and not 0 <= class_id < network.classes:
+        raise InvalidParameter(
+            f"{name} must be from 0 to {network.classes - 1} for {network.model.name}; it is {class_id}"
+        )
+
+
+def _explanation(
+    photograph: Photograph, fitted: Fitted, question: Question, sign: Sign, attribution: Attribution
+) -> Explanation:
+    at = attribution.at
+    return Explanation(
+        photograph=photograph,
+        fitted=fitted,
+        saliency=attribution.map,
+        sign=sign,
+        probabilities=softmax(at.logits, axis=1)[0],
+        class_id=int(at.class_ids[0]),
+        other_class_id=question.other_class_id,
+        score=float(at.scores[0]),
+        before_relu=bool(at.before_relu[0]),
+        notes=attribution.notes,
+    )
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a map is drawn.
+
+    sign: which of its values, None for those that the method means. smoothing: sigma of a Gaussian, in pixels of the map. max_side: of an
+    overlay, in pixels.
+    """
+
+    output: Output
+    colormap: Colormap
+    opacity: float
+    smoothing: float
+    max_side: int
+    sign: Sign | None = None
+
+
+def draw(explanation: Explanation, style: Style, watch: Stopwatch) -> bytes:
+    """The PNG: ``overlay``, ``heatmap``, or as ``panel`` the photograph, the map and the overlay side by side."""
+    with watch.stage("colour"):
+        heat = images.normalize(_signed(explanation, style.sign), style.smoothing)
+        picture = None if style.output == "heatmap" else _over_photograph(explanation, heat, style)
+    with watch.stage("encode"):
+        return images.encode_heatmap(heat, style.colormap) if picture is None else images.encode_png(picture)
+
+
+def draw_all(explanations: Sequence[Explanation], style: Style, watch: Stopwatch) -> bytes:
+    """The pictures of one photograph for several classes in one PNG, side by side; a panel below the other."""
+    if len(explanations) == 1:
+        return draw(explanations[0], style, watch)
+    with watch.stage("colour"):
+        pictures = []
+        for one in explanations:
+            heat = images.normalize(_signed(one, style.sign), style.smoothing)
+            pictures.append(
+                images.heatmap(heat, style.colormap)
+                if style.output == "heatmap"
+                else _over_photograph(one, heat, style)
+            )
+        picture = images.below(*pictures) if style.output == "panel" else images.beside(*pictures)
+    with watch.stage("encode"):
+        return images.encode_png(picture)
+
+
+def _signed(explanation: Explanation, sign: Sign | None) -> Floats:
+    values = explanation.saliency
+    sign = sign or explanation.sign
+    if sign == "absolute":
+        return np.abs(values)
+    return (values if sign == "positive" else -values).clip(min=0)
+
+
+def _over_photograph(explanation: Explanation, heat: Floats, style: Style) -> Pixels:
+    seen = images.cut(explanation.photograph, explanation.fitted.box, style.max_side)
+    overlay = images.overlay(seen, heat, style.colormap, style.opacity)
+    if style.output == "overlay":
+        return overlay
+    return images.beside(seen, images.scale_to(images.heatmap(heat, style.colormap), like=seen), overlay)

@@ -1,0 +1,93 @@
+"""Sessions and the choice of the execution provider."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+from service.errors import EngineError
+from service.networks.network import Network
+from service.pictures.images import decode, fit
+from service.runtime import engine
+from service.runtime.batcher import Batcher
+from service.runtime.buffers import BoundRuns
+from service.runtime.engine import Engine
+from service.runtime.sessions import Sessions
+
+DOUBLE = onnx.parser.parse_model(
+    '<ir_version: 8, opset_import: ["": 18]> g (float[N] x) => (float[N] y) { y = Add(x, x) }'
+)
+
+
+def test_a_session_runs() -> None:
+    (y,) = Engine("cpu").load(DOUBLE).run(["y"], {"x": np.arange(3, dtype=np.float32)})
+    np.testing.assert_array_equal(y, [0, 2, 4])
+
+
+def test_auto_takes_what_starts() -> None:
+    assert Engine("auto").provider == ("cuda" if "CUDAExecutionProvider" in ort.get_available_providers() else "cpu")
+
+
+def test_auto_passes_over_a_provider_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(engine, "_starts", lambda provider: provider != "CUDAExecutionProvider")
+    assert Engine("auto").provider == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("providers", "message"), [("tpu", "unknown execution provider 'tpu'"), ("cpu,tpu", "unknown")]
+)
+def test_an_unknown_provider_is_named(providers: str, message: str) -> None:
+    with pytest.raises(EngineError, match=message):
+        Engine(providers)
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="CUDA is here")
+def test_a_provider_that_was_asked_for_must_start() -> None:
+    with pytest.raises(EngineError, match="'cuda' does not start here"):
+        Engine("cuda")
+
+
+def test_a_model_that_the_runtime_refuses_is_an_error() -> None:
+    wrong = onnx.ModelProto()
+    wrong.CopyFrom(DOUBLE)
+    wrong.graph.node[0].op_type = "Nonsense"
+    with pytest.raises(EngineError, match="refuses the model"):
+        Engine("cpu").load(wrong)
+
+
+def test_runs_in_bound_buffers_are_the_same_runs() -> None:
+    """On memory of the CPU; on CUDA the same code has its buffers there."""
+    bound = BoundRuns(ort.InferenceSession(DOUBLE.SerializeToString(), providers=["CPUExecutionProvider"]), "cpu")
+    inputs = [np.arange(size, dtype=np.float32) + i for i, size in enumerate([3, 5, 3, 3, 5, 1] * 20)]
+    with ThreadPoolExecutor(8) as pool:
+        outputs = list(pool.map(lambda x: bound.run(["y"], {"x": x})[0], inputs))
+    for x, y in zip(inputs, outputs, strict=True):
+        np.testing.assert_array_equal(y, 2 * x)
+
+
+def test_bound_buffers_hold_a_gradient(network: Network, cat: bytes) -> None:
+    image = fit(decode(cat, 10**7), 224, 256, "squash").pixels[None]
+    session = ort.InferenceSession(
+        network.gradient_model((224, 224)).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    feeds = {"image": image, "class_id": np.array([-1]), "d_score": np.ones(1, np.float32)}
+    outputs = ["logits", "chosen", "score", "d_image"]
+    for expected, found in zip(session.run(outputs, feeds), BoundRuns(session, "cpu").run(outputs, feeds), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_gradient_in_float16_is_nearly_the_same(network: Network, cat: bytes) -> None:
+    """Not quite: some Relus and pools decide otherwise. On a CPU only the storage is float16, on a GPU the sums may be too."""
+    halving = Engine("cpu", 1, "float16")
+    half = Network(network.model, Batcher(1, 1, 10, 60), Sessions(halving, 2**30), halving)
+    image = fit(decode(cat, 10**7), 224, 256, "squash").pixels[None]
+    exact, rough = network.value_and_grad(image), half.value_and_grad(image)
+    assert rough.gradients.dtype == np.float32
+    assert exact.class_ids == rough.class_ids
+    np.testing.assert_allclose(rough.scores, exact.scores, rtol=2e-3)
+    assert not np.array_equal(rough.gradients, exact.gradients)
+    maps = [np.abs(at.gradients[0]).max(axis=0).ravel() for at in (exact, rough)]
+    assert np.corrcoef(maps)[0, 1] > 0.98

@@ -1,0 +1,132 @@
+"""Makes docs/gallery.md: every method and every kind of job on photographs that scikit-image ships, through the API. Run: make gallery."""
+
+import io
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+
+from service.client import Client
+from tests.conftest import PHOTOGRAPHS, Server
+
+DOCS = Path(__file__).parents[2] / "docs"
+FOLDER = DOCS / "images" / "gallery"
+NAMES = {
+    "cat": "chelsea.png",
+    "coffee": "coffee.png",
+    "rocket": "rocket.jpg",
+    "stars": "hubble_deep_field.jpg",
+    "tissue": "ihc.png",
+}
+DATA = {name: (PHOTOGRAPHS / file).read_bytes() for name, file in NAMES.items()}
+
+JOBS: list[tuple[str, str, list[str], dict[str, Any]]] = [
+    ("class, `cs231n`", "class", [], {"class_id": 76}),
+    ("class, `lucid`", "class", [], {"class_id": 76, "preset": "lucid"}),
+    ("class, `maco`", "class", [], {"class_id": 76, "preset": "maco"}),
+    (
+        "neuron: channel 17 of fire4",
+        "neuron",
+        [],
+        {"layer": "fire4", "channel": 17, "preset": "lucid", "iterations": 200},
+    ),
+    (
+        "neuron: channel 100 of fire8",
+        "neuron",
+        [],
+        {"layer": "fire8", "channel": 100, "preset": "lucid", "iterations": 300},
+    ),
+    ("fooling: a sports car", "fooling", ["cat"], {"class_id": 817}),
+    ("inversion of pool1", "inversion", ["cat"], {"layer": "pool1"}),
+    ("inversion of fire5", "inversion", ["cat"], {"layer": "fire5"}),
+    ("inversion of fire8, smoother", "inversion", ["cat"], {"layer": "fire8", "variation": 10}),
+    ("deepdream of fire7", "deepdream", ["rocket"], {}),
+    ("deepdream of fire4", "deepdream", ["cat"], {"layer": "fire4"}),
+    ("style: stars", "style", ["cat", "stars"], {"size": 300}),
+    ("style: tissue", "style", ["cat", "tissue"], {"size": 300, "content_weight": 0.1}),
+    ("style: coffee", "style", ["rocket", "coffee"], {"size": 300, "content_weight": 0.1}),
+]
+
+
+def save(png: bytes, name: str, width: int = 420) -> str:
+    """A small JPEG of the picture; its place as the page names it."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.thumbnail((width, width))
+    image.save(FOLDER / f"{name}.jpg", quality=85)
+    return f"images/gallery/{name}.jpg"
+
+
+def methods(http: httpx.Client) -> list[str]:
+    """A row per method."""
+    rows = ["| method | Egyptian cat | espresso | seconds |", "| --- | --- | --- | --- |"]
+    for method in http.get("/methods").json():
+        places, seconds = [], []
+        for photograph in ("cat", "coffee"):
+            headers, files = {"Accept": "image/png"}, {"image": DATA[photograph]}
+            http.post("/saliency", params={"method": method["name"]}, files=files, headers=headers)  # makes the session
+            started = time.perf_counter()
+            response = http.post("/saliency", params={"method": method["name"]}, files=files, headers=headers)
+            seconds.append(time.perf_counter() - started)
+            places.append(save(response.raise_for_status().content, f"{method['name']}-{photograph}", 300))
+        cells = " | ".join(f"![{method['name']}]({place})" for place in places)
+        rows.append(f"| `{method['name']}`<br>{method['paper'].split(', ')[0]} | {cells} | {max(seconds):.2f} |")
+        print(method["name"], f"{max(seconds):.2f} s")
+    return rows
+
+
+def jobs(client: Client) -> list[str]:
+    """A row per job."""
+    rows = ["| job | picture | seconds |", "| --- | --- | --- |"]
+    for i, (title, kind, pictures, parameters) in enumerate(JOBS):
+        images = dict(zip(("image", "style_image"), (DATA[name] for name in pictures), strict=False))
+        job = client.wait(client.start(kind, images, seed=0, preview_every=0, **parameters).id)
+        assert job.state == "succeeded", job.problem
+        seconds = job.times["succeeded"] - job.times["running"]  # type: ignore[index]
+        png = client.artifact(job.id, "panel.png") if kind == "fooling" else client.image(job.id)
+        place = save(png, f"job-{i:02}-{kind}", 900 if kind == "fooling" else 420)
+        rows.append(f"| {title} | ![{title}]({place}) | {seconds:.1f} |")
+        print(title, f"{seconds:.1f} s", job.result)
+    return rows
+
+
+def others(http: httpx.Client) -> list[str]:
+    """Activations and an evaluation."""
+    files, headers = {"image": DATA["cat"]}, {"Accept": "image/png"}
+    grid = http.post("/activations?layer=fire3&channels=36", files=files, headers=headers).raise_for_status().content
+    plot = http.post("/evaluate?method=grad_cam", files=files, headers=headers).raise_for_status().content
+    return [
+        f"`POST /activations`, the 36 strongest of 128 feature maps of fire3:\n\n![fire3]({save(grid, 'activations')})",
+        f"\n`POST /evaluate`, Grad-CAM put to the test:\n\n![evaluation]({save(plot, 'evaluation', 1000)})",
+    ]
+
+
+def main() -> None:
+    """Write the page."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.jpg"):
+        old.unlink()
+    with tempfile.TemporaryDirectory() as data:
+        server = Server("--data-dir", data, "--threads", "0")
+        while server.client.get("/readyz").status_code != 200:
+            time.sleep(0.05)
+        with Client(server.url) as client:
+            page = [
+                "# Gallery",
+                "\nMade by `make gallery` through the API, on two CPU cores, from photographs that scikit-image ships. SqueezeNet 1.1.\n",
+                "## Saliency\n",
+                *methods(server.client),
+                "\n## Jobs\n",
+                *jobs(client),
+                "\nFooling: the original (Egyptian cat), the fooling image (sports car), their difference, ten times their difference.\n",
+                "## Layers and evaluation\n",
+                *others(server.client),
+            ]
+        server.stop()
+    (DOCS / "gallery.md").write_text("\n".join(page) + "\n")
+
+
+if __name__ == "__main__":
+    main()
