@@ -102,7 +102,7 @@ def _prepared(data: bytes, parameters: FromPhotograph, network: Network, setting
 
 
 def photograph_of(data: bytes, network: Network, settings: Settings) -> bytes:
-    """The photograph of a saliency job, as a PNG to be stored, no larger than what the picture will show."""
+    """The photograph of a saliency job, as a PNG to be stored, no larger than drawing needs."""
     photograph = images.decode(data, settings.max_pixels, enough_for(network, settings.max_side))
     return images.encode_png(images.cut(photograph, photograph.box, 2 * settings.max_side))
 
@@ -131,9 +131,8 @@ async def submitted(
     job = await job_service.ledger.get(submission.ids[0])
     if submission.again:
         return place, await full_answer(services, job_service.ledger, job)
-    return place, job_answer(
-        job, class_name(services, job), [], [], await job_service.ledger.position(job)
-    )  # it has not begun
+    position = await job_service.ledger.position(job)
+    return place, job_answer(job, class_name(services, job), [], [], position)  # it has no steps yet
 
 
 def accepted(place: str, answer: JobAnswer | BatchAnswer) -> Response:
@@ -143,7 +142,7 @@ def accepted(place: str, answer: JobAnswer | BatchAnswer) -> Response:
 
 
 async def visible(job_service: JobService, id_: str, owner: str | None) -> Job:
-    """The record of a job that the caller may see. A job of somebody else is answered like one that does not exist."""
+    """The record of a job that the caller may see. Those of others are answered like missing ones."""
     job = await job_service.ledger.get(id_)
     if job.owner != owner:
         raise NotFound(f"there is no job {id_!r}")

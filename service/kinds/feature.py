@@ -22,7 +22,8 @@ class FromNoise(JobParameters):
     start: Annotated[
         Start,
         Field(
-            description="Random start of `cs231n`: uniform pixels, or normalized pixels of a standard normal distribution."
+            description="Random start of `cs231n`: uniform pixels, "
+            "or normalized pixels of a standard normal distribution."
         ),
     ] = "uniform"
     iterations: Annotated[int | None, Field(ge=1, le=4096, description=f"Steps: {defaults_of('iterations')}.")] = None

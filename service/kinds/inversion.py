@@ -43,8 +43,8 @@ class InversionParameters(FromPhotograph):
 def invert(network: Network, parameters: InversionParameters, inputs: Inputs) -> Plan:
     """From noise, find a picture whose activations in a layer are those of the photograph.
 
-    Mahendran & Vedaldi 2015, "Understanding Deep Image Representations by Inverting Them", section 3. The score is minus
-    the relative squared error of the activations, minus the weighted total variation per pixel.
+    Mahendran & Vedaldi 2015, "Understanding Deep Image Representations by Inverting Them", section 3. The score is
+    minus the relative squared error of the activations, minus the weighted total variation per pixel.
     """
     photo = inputs["image"]
     (target,) = network.activations(photo[None], [parameters.layer], background=True)

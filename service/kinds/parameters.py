@@ -77,15 +77,19 @@ class JobParameters(BaseModel):
         return self.model_copy(update={"model": model, "seed": seed})
 
     def to_record(self) -> dict[str, JsonValue]:
-        """Completed parameters as the record of a job keeps them, without the kind and the class, which have their place.
+        """Completed parameters as the record of a job keeps them.
 
-        All kinds tell the number of their steps as ``iterations``, even where that is not a parameter.
+        Kind and class are left out, since the record has fields for them. The number of steps is always included as
+        ``iterations``, even for kinds that have no such parameter.
         """
         return {**self.model_dump(mode="json", exclude={"kind", "class_id"}), "iterations": self.steps}
 
     @classmethod
     def from_record(cls, kind: str, class_id: int | None, stored: Mapping[str, JsonValue]) -> Self:
-        """Completed parameters from the record of a job: the inverse of `to_record`. Raises pydantic's `ValidationError`."""
+        """Completed parameters from the record of a job: the inverse of `to_record`.
+
+        Raises pydantic's `ValidationError`.
+        """
         values = {**stored, "kind": kind, "class_id": class_id}
         return cls.model_validate({name: value for name, value in values.items() if name in cls.model_fields})
 
@@ -98,6 +102,7 @@ class FromPhotograph(JobParameters):
     resize: Annotated[
         Resize,
         Field(
-            description="`native`: aspect ratio kept. `squash`: the whole picture to a square. `crop`: the central square."
+            description="`native`: aspect ratio kept. `squash`: the whole picture to a square. "
+            "`crop`: the central square."
         ),
     ] = "native"

@@ -92,8 +92,8 @@ class _Spectrum:
         self._size = size
         frequencies = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
         self._weights = size / np.maximum(frequencies, 1 / size) / 4  # Lucid's scale: by 1/f, and the image by 1/4
-        # Each column of a half spectrum stands for two columns of the whole one, except the first and, if the size is even,
-        # the last.
+        # Each column of a half spectrum stands for two columns of the whole one, except the first
+        # and, if the size is even, the last.
         self._multiplicity = np.full(size // 2 + 1, 2.0)
         self._multiplicity[0] = 1
         if size % 2 == 0:
@@ -113,9 +113,9 @@ class _Spectrum:
 class Phases(_Spectrum):
     """Only the phases of a spectrum whose magnitudes are those of natural images, 1/f.
 
-    The numbers are angles, (3, H, W // 2 + 1). Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks with
-    MAgnitude Constrained Optimization", section 3. The paper measures the magnitudes on ImageNet; here they follow the
-    power law that such measurements show.
+    The numbers are angles, (3, H, W // 2 + 1). Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks
+    with MAgnitude Constrained Optimization", section 3. The paper measures the magnitudes on ImageNet; here they follow
+    the power law that such measurements show.
     """
 
     CONTRAST = 1.5  # standard deviation of the image before the sigmoid
@@ -148,8 +148,8 @@ class Phases(_Spectrum):
 class Fourier(_Spectrum):
     """A spectrum weighted by frequency as in natural images, in decorrelated colours, through a sigmoid.
 
-    The numbers are the real and the imaginary parts of the spectrum, (2, 3, H, W // 2 + 1). Olah, Mordvintsev & Schubert
-    2017, "Feature Visualization", section "Preconditioning and Parameterization".
+    The numbers are the real and the imaginary parts of the spectrum, (2, 3, H, W // 2 + 1). Olah, Mordvintsev &
+    Schubert 2017, "Feature Visualization", section "Preconditioning and Parameterization".
     """
 
     def __init__(self, size: int, deviation: float = 0.01) -> None:

@@ -1,6 +1,7 @@
 """Parametrizations, transforms, optimizers and the ascent against independent formulations and published algorithms."""
 
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -191,6 +192,10 @@ def test_the_tarantula_reaches_rank_1(network: Network) -> None:
     list(ascend(measure_class(network, 76), made, state))
     assert state.first_at_rank_1 is not None
     assert state.scores[-1] > 40
+
+
+def test_every_name_of_a_preset_is_in_the_table() -> None:
+    assert get_args(PresetName) == tuple(PRESETS)
 
 
 @pytest.mark.parametrize(
