@@ -59,7 +59,8 @@ class JobAnswer(BaseModel):
     steps_before_relu: Annotated[
         int,
         Field(
-            description="Steps whose score was exactly 0, with a zero gradient; there the value before the last ReLU was climbed."
+            description="Steps whose score was exactly 0, with a zero gradient; "
+            "there the value before the last ReLU was climbed."
         ),
     ]
     restarts: Annotated[int, Field(description="How often a start with a zero gradient was drawn again.")]

@@ -2,11 +2,21 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    create_model,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from service.attribution import METHODS
 from service.attribution.method import Sign
+from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Resize
 from service.saliency.explain import Output
 
@@ -38,14 +48,6 @@ class ClassifyParameters(BaseModel):
     def effective(self) -> dict[str, Any]:
         """All parameters that matter, as answers tell them."""
         return self.model_dump(mode="json")
-
-
-def split_commas(value: Any) -> Any:
-    """Forms and command lines write lists with commas."""
-    parts = [value] if isinstance(value, str) else value
-    if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
-        return [item.strip() for part in parts for item in part.split(",")]
-    return parts
 
 
 def _method_fields() -> dict[str, Any]:
@@ -88,7 +90,7 @@ class MethodParameters(_WithMethodFields):
         return self
 
     @property
-    def method_values(self) -> dict[str, Any]:
+    def method_values(self) -> dict[str, JsonValue]:
         """The parameters of the method that are given."""
         return {name: value for name in METHOD_FIELDS if (value := getattr(self, name)) is not None}
 

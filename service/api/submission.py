@@ -12,13 +12,16 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from service.api.deps import Services
-from service.api.job_parameters import FromNoise, FromPhotograph, JobParameters, parse
+from service.api.job_parameters import PICTURES, parse
 from service.api.job_schemas import BatchAnswer, JobAnswer, job_answer
 from service.api.uploads import is_form, read_named
 from service.errors import InvalidParameter, NotFound
 from service.jobs.ledger import Draft, Ledger
 from service.jobs.record import Job
 from service.jobs.service import JobService
+from service.kinds import JobParameters
+from service.kinds.feature import FromNoise
+from service.kinds.parameters import FromPhotograph
 from service.kinds.plan import to_pixels
 from service.networks.network import Network
 from service.pictures import images
@@ -28,12 +31,12 @@ from service.settings import Settings
 RETRY_AFTER = {"Retry-After": "1"}
 
 
-async def read_request(request: Request) -> tuple[JobParameters, dict[str, bytes]]:
+async def read_job_request(request: Request) -> tuple[JobParameters, dict[str, bytes]]:
     """The parameters of a job and the pictures that came with it, from JSON or from a form."""
     values: Any
     files: dict[str, bytes] = {}
     if is_form(request):
-        form = await read_named(request, ("image", "style_image"))
+        form = await read_named(request, PICTURES)
         values, files = dict(form.fields), form.files
     else:
         try:
@@ -47,7 +50,7 @@ async def read_request(request: Request) -> tuple[JobParameters, dict[str, bytes
     try:
         parameters = parse(values)
     except ValidationError as error:
-        # The first part of a place is the kind.
+        # The first part of each location is the kind, which is no parameter of the request.
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"][1:])} for e in error.errors()]) from error
     _check_files(parameters, files)
     return parameters, files
@@ -57,7 +60,8 @@ def _check_files(parameters: JobParameters, files: dict[str, bytes]) -> None:
     for name in parameters.images:
         if name not in files:
             raise InvalidParameter(
-                f"a job of the kind {parameters.kind} needs a picture in the form field {name!r} (curl -F {name}=@cat.png)"
+                f"a job of the kind {parameters.kind} needs a picture in the form field {name!r} "
+                f"(curl -F {name}=@cat.png)"
             )
     for name in files:
         if name not in parameters.images:
@@ -65,23 +69,26 @@ def _check_files(parameters: JobParameters, files: dict[str, bytes]) -> None:
 
 
 def drafts_of(parameters: JobParameters, files: dict[str, bytes], network: Network, settings: Settings) -> list[Draft]:
-    """The jobs that a request asks for. Raises what can be known at once to be wrong with them."""
+    """The jobs that a request asks for. Raises whatever can be known at once to be wrong with them."""
+    _check_network(parameters, network)
+    inputs = {}
+    if isinstance(parameters, FromPhotograph):
+        inputs = {name: _prepared(data, parameters, network, settings) for name, data in files.items()}
+    stored = parameters.completed(network.model.name).to_record()
+    return [Draft(parameters.kind, class_id, stored, parameters.steps, inputs) for class_id in parameters.class_ids]
+
+
+def _check_network(parameters: JobParameters, network: Network) -> None:
+    """Raise an `InvalidParameter` for classes, layers, channels or sizes that the network does not have."""
     for class_id in parameters.class_ids:
         check_class(network, class_id)
     for name in parameters.layers:
         network.layer(name)
     if isinstance(parameters, FromNoise):
         network.check_size(parameters.size, parameters.size)
-    complete = parameters.completed(network.model.name)
-    channel, layer = complete.get("channel"), complete.get("layer")
-    if channel is not None and layer is not None and channel >= network.layer(layer).channels:
-        raise InvalidParameter(
-            f"channel must be from 0 to {network.layer(layer).channels - 1} for {layer}; it is {channel}"
-        )
-    inputs = {}
-    if isinstance(parameters, FromPhotograph):
-        inputs = {name: _prepared(data, parameters, network, settings) for name, data in files.items()}
-    return [Draft(parameters.kind, class_id, complete, parameters.steps, inputs) for class_id in parameters.class_ids]
+    for layer, channel in parameters.channels:
+        if channel >= (channels := network.layer(layer).channels):
+            raise InvalidParameter(f"channel must be from 0 to {channels - 1} for {layer}; it is {channel}")
 
 
 def _prepared(data: bytes, parameters: FromPhotograph, network: Network, settings: Settings) -> bytes:
@@ -95,7 +102,7 @@ def _prepared(data: bytes, parameters: FromPhotograph, network: Network, setting
 
 
 def photograph_of(data: bytes, network: Network, settings: Settings) -> bytes:
-    """The photograph of a saliency job, as a PNG to be stored: no larger than what will be drawn."""
+    """The photograph of a saliency job, as a PNG to be stored, no larger than drawing needs."""
     photograph = images.decode(data, settings.max_pixels, enough_for(network, settings.max_side))
     return images.encode_png(images.cut(photograph, photograph.box, 2 * settings.max_side))
 
@@ -114,7 +121,7 @@ async def submitted(
     body: str,
     owner: str | None,
 ) -> tuple[str, JobAnswer | BatchAnswer]:
-    """Submit; the place of the job or batch, and the answer."""
+    """Submit jobs; returns the path of the job or batch, and the answer."""
     submission = await job_service.submit(drafts, as_batch, key, body, owner)
     if submission.batch:
         return f"/visualize/batches/{submission.batch}", await batch_answer(
@@ -124,9 +131,8 @@ async def submitted(
     job = await job_service.ledger.get(submission.ids[0])
     if submission.again:
         return place, await full_answer(services, job_service.ledger, job)
-    return place, job_answer(
-        job, class_name(services, job), [], [], await job_service.ledger.position(job)
-    )  # it has not begun
+    position = await job_service.ledger.position(job)
+    return place, job_answer(job, class_name(services, job), [], [], position)  # it has no steps yet
 
 
 def accepted(place: str, answer: JobAnswer | BatchAnswer) -> Response:
@@ -136,7 +142,7 @@ def accepted(place: str, answer: JobAnswer | BatchAnswer) -> Response:
 
 
 async def visible(job_service: JobService, id_: str, owner: str | None) -> Job:
-    """The record of a job that the caller may see: of another's it is told no more than of one that does not exist."""
+    """The record of a job that the caller may see. Those of others are answered like missing ones."""
     job = await job_service.ledger.get(id_)
     if job.owner != owner:
         raise NotFound(f"there is no job {id_!r}")
@@ -169,5 +175,5 @@ def class_name(services: Services, job: Job) -> str | None:
     """The name of the class of a job, if it has one and the model is still there."""
     if job.class_id is not None:
         with suppress(NotFound, IndexError):
-            return services.network(job.parameters["model"]).model.manifest.labels[job.class_id]
+            return services.network(job.model).model.manifest.labels[job.class_id]
     return None

@@ -1,16 +1,17 @@
-"""Drawing a class from the command line: in this process, or on a server."""
+"""Drawing a class from the command line: in this process or on a server."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import JsonValue
 from tqdm import tqdm
 
-from service.api.job_parameters import parse
 from service.api.job_schemas import JobAnswer
 from service.client import Client
 from service.errors import InvalidParameter
+from service.kinds.feature import ClassParameters, FromNoise
 from service.kinds.run import Visualization
 from service.main import open_networks
 from service.saliency.explain import check_class
@@ -24,32 +25,32 @@ class Drawn:
     png: bytes
     class_name: str
     seed: int
-    result: dict[str, Any]
+    result: dict[str, JsonValue]
 
 
-def local(settings: Settings, class_name: str, parameters: dict[str, Any]) -> Drawn:
+def local(settings: Settings, class_name: str, parameters: FromNoise) -> Drawn:
     """Make the picture in this process."""
     networks = open_networks(settings)
-    network = networks[parameters.get("model") or settings.default_model]
+    network = networks[parameters.model or settings.default_model]
     labels = network.model.manifest.labels
     class_id = chosen_class(class_name, list(enumerate(labels)))
     check_class(network, class_id)
-    complete = parse({"class_id": class_id, **parameters}).completed(network.model.name)
-    visualization = Visualization(network, "class", class_id, complete)
-    with tqdm(total=complete["iterations"], unit="step") as bar:
+    complete = ClassParameters(class_id=class_id, **_given(parameters)).completed(network.model.name)
+    visualization = Visualization(network, complete)
+    with tqdm(total=complete.steps, unit="step") as bar:
         for step in visualization.steps():
             bar.update()
             bar.set_postfix(score=f"{step.measured.score:.1f}", rank=step.measured.rank)
     made = visualization.conclude()
-    return Drawn(made.image, labels[class_id], complete["seed"], made.result)
+    return Drawn(made.image, labels[class_id], visualization.seed, made.result)
 
 
-def remote(server: str, class_name: str, parameters: dict[str, Any]) -> Drawn:
+def remote(server: str, class_name: str, parameters: FromNoise) -> Drawn:
     """Have the picture made by a server, and follow its progress."""
     with Client(server) as client:
-        model = parameters.get("model") or next(m["name"] for m in client.models() if m["default"])
+        model = parameters.model or next(m["name"] for m in client.models() if m["default"])
         found = [(c["class_id"], c["name"]) for c in client.classes(model, "" if class_name.isdigit() else class_name)]
-        job = client.submit(chosen_class(class_name, found), **parameters)
+        job = client.submit(chosen_class(class_name, found), **_given(parameters))
         assert isinstance(job, JobAnswer)
         with tqdm(total=job.steps, unit="step") as bar:
             for event in client.events(job.id):
@@ -65,8 +66,16 @@ def remote(server: str, class_name: str, parameters: dict[str, Any]) -> Drawn:
         return Drawn(client.image(job.id), job.class_name or "", job.parameters["seed"], job.result)
 
 
+def _given(parameters: FromNoise) -> dict[str, Any]:
+    """The parameters that were given, without the defaults."""
+    return parameters.model_dump(exclude_unset=True, exclude={"kind"})
+
+
 def chosen_class(query: str, classes: Sequence[tuple[int, str]]) -> int:
-    """The class of that id, or the only one whose name holds the query, an exact synonym first. Raises `InvalidParameter`."""
+    """The class with that id, or the only one whose name contains the query; a whole synonym comes first.
+
+    Raises `InvalidParameter`.
+    """
     if query.isdigit():
         return int(query)
     matching = [(i, name) for i, name in classes if query.lower() in name.lower()]

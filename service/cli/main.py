@@ -19,6 +19,7 @@ from service.api.keys import digest, new_key
 from service.cli import doctor, drawing, reports
 from service.errors import ConvlensError, InvalidParameter
 from service.jobs.service import open_job_service, worker
+from service.kinds.feature import FromNoise
 from service.kinds.run import runner
 from service.main import create_app, open_networks
 from service.models import importing
@@ -26,6 +27,7 @@ from service.models.build import build
 from service.models.library import Library
 from service.networks import checking
 from service.settings import Settings
+from service.synthesis.presets import PRESETS
 from service.telemetry import logs, tracing
 
 
@@ -67,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     draw = commands.add_parser("visualize", help="draw what the network believes a class looks like")
     draw.add_argument("--class", dest="class_name", required=True, help="id of the class, or part of its name")
     draw.add_argument("--server", help="address of a convlens server; without it the picture is made in this process")
-    draw.add_argument("--preset", choices=["cs231n", "lucid", "maco"], default="cs231n", help="the recipe")
+    draw.add_argument("--preset", choices=list(PRESETS), help="the recipe")
     for name, kind in (("iterations", int), ("learning-rate", float), ("size", int), ("seed", int)):
         draw.add_argument(f"--{name}", type=kind, help="see POST /visualize")
     draw.add_argument("--model", help="name of the model")
@@ -178,7 +180,8 @@ async def _work(settings: Settings) -> None:
 
 def _visualize(settings: Settings, options: argparse.Namespace) -> None:
     names = ("preset", "iterations", "learning_rate", "size", "seed", "model")
-    parameters = {name: value for name in names if (value := getattr(options, name)) is not None}
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    parameters = FromNoise(kind="class", **given)
     draw = partial(drawing.remote, options.server) if options.server else partial(drawing.local, settings)
     drawn = draw(options.class_name, parameters)
     output = options.output or Path(f"{drawn.class_name.partition(',')[0].replace(' ', '_')}.png")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import JsonValue
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
@@ -27,7 +28,7 @@ class Draft:
 
     kind: str
     class_id: int | None
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, JsonValue]
     steps: int
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))

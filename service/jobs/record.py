@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 
 class State(StrEnum):
@@ -42,7 +42,7 @@ class Job(BaseModel):
     batch: str | None = None
     owner: str | None = None
     class_id: int | None = None
-    parameters: dict[str, Any]
+    parameters: dict[str, JsonValue]
     inputs: list[str] = []
     artifacts: list[str] = []
     traceparent: str = ""
@@ -57,8 +57,13 @@ class Job(BaseModel):
     steps_before_relu: int = 0
     restarts: int = 0
     preview: int | None = None
-    result: dict[str, Any] | None = None
+    result: dict[str, JsonValue] | None = None
     problem: dict[str, Any] | None = None
+
+    @property
+    def model(self) -> str:
+        """The name of the model, which jobs of every kind have among their parameters."""
+        return str(self.parameters["model"])
 
     @property
     def is_finished(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import JsonValue
 from redis.exceptions import RedisError
 from saq import Worker as QueueWorker
 
@@ -45,7 +46,7 @@ class Conclusion:
     """What a job made. image: the PNG. result: for its record. artifacts: further files by name."""
 
     image: bytes
-    result: dict[str, Any]
+    result: dict[str, JsonValue]
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
 
 

@@ -1,6 +1,14 @@
-"""The kinds of jobs that draw by gradient ascent: from parameters and pictures to a recipe, a measure and a result."""
+"""The kinds of jobs that draw by gradient ascent, a module for each or for those that differ little.
 
-from service.kinds import dream, feature, fooling, inversion, style  # noqa: F401 - they register themselves
-from service.kinds.plan import PLANNERS, Inputs, Plan
+A kind is a model of its parameters and a planner, which turns these and pictures into a recipe, a measure and a result.
+"""
 
-__all__ = ["PLANNERS", "Inputs", "Plan"]
+# isort: off
+# In the order in which kinds are listed; the modules register them.
+from service.kinds import feature, fooling, inversion, dream, style  # noqa: F401
+
+# isort: on
+from service.kinds.parameters import JobParameters
+from service.kinds.plan import KINDS, Inputs, Kind, Plan, plan
+
+__all__ = ["KINDS", "Inputs", "JobParameters", "Kind", "Plan", "plan"]

@@ -1,8 +1,12 @@
 """More of whatever a layer sees in a photograph."""
 
-import numpy as np
+from typing import Annotated, Literal
 
-from service.kinds.plan import Inputs, Parameters, Plan, kind, measure_terms, seen, to_pixels
+import numpy as np
+from pydantic import Field
+
+from service.kinds.parameters import FromPhotograph, Layer
+from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen, to_pixels
 from service.networks.network import Network
 from service.networks.objectives import Term
 from service.pictures import images
@@ -12,20 +16,53 @@ from service.synthesis.photographs import Octaves
 from service.synthesis.transforms import Jitter
 
 
-@kind("deepdream")
-def dream(network: Network, class_id: int | None, parameters: Parameters, inputs: Inputs) -> Plan:  # noqa: ARG001
-    """The energy of a layer, or of one of its channels, climbed octave by octave (Mordvintsev et al. 2015, "Inceptionism")."""
-    photo, channel = inputs["image"], parameters["channel"]
-    if channel is None:
-        measure = measure_terms(network, [Term("energy", parameters["layer"])], [1.0], {})
-    else:
-        measure = measure_terms(
-            network, [Term("channel", parameters["layer"])], [1.0], {"0.channel": np.array([channel])}
-        )
-    octaves = Octaves(
-        photo.astype(np.float64), parameters["octaves"], parameters["octave_scale"], parameters["steps_per_octave"]
+class DreamParameters(FromPhotograph):
+    """More of whatever a layer sees in a photograph."""
+
+    kind: Literal["deepdream"]
+    layer: Layer = "fire7"
+    channel: Annotated[int | None, Field(ge=0, description="One channel of the layer instead of all.")] = None
+    octaves: Annotated[int, Field(ge=1, le=10, description="Sizes of the picture, the smallest first.")] = 4
+    octave_scale: Annotated[float, Field(gt=1, le=4, description="From one size to the next.")] = 1.4
+    steps_per_octave: Annotated[int, Field(ge=1, le=200, description="Steps at each size.")] = 10
+    learning_rate: Annotated[float, Field(gt=0, le=100, description="Mean change of a pixel at a step, in 255ths.")] = (
+        1.5
     )
-    optimizer = NormalizedAscent(parameters["learning_rate"] / 255, "mean")
-    recipe = Recipe(octaves, [Jitter(parameters["max_jitter"])], optimizer, parameters["iterations"])
+    max_jitter: Annotated[int, Field(ge=0, le=64, description="Largest random shift at a step, in pixels.")] = 32
+    preview_every: Annotated[int, Field(ge=0, le=4096, description="Steps between two previews, 0 for none.")] = 10
+    size: Annotated[int, Field(ge=64, le=1024, description="Short side of the picture, in pixels.")] = 384
+
+    @property
+    def steps(self) -> int:
+        """Those of all octaves."""
+        return self.octaves * self.steps_per_octave
+
+    @property
+    def layers(self) -> list[str]:
+        """The layer that dreams."""
+        return [self.layer]
+
+    @property
+    def channels(self) -> list[tuple[str, int]]:
+        """The channel that dreams, if it is a single one."""
+        return [] if self.channel is None else [(self.layer, self.channel)]
+
+
+@kind(DreamParameters)
+def dream(network: Network, parameters: DreamParameters, inputs: Inputs) -> Plan:
+    """Climb the energy of a layer, or the mean of one of its channels, octave by octave.
+
+    Mordvintsev et al. 2015, "Inceptionism: Going Deeper into Neural Networks".
+    """
+    photo, channel = inputs["image"], parameters.channel
+    if channel is None:
+        measure = measure_terms(network, [Term("energy", parameters.layer)], [1.0], {})
+    else:
+        measure = measure_terms(network, [Term("channel", parameters.layer)], [1.0], {"0.channel": np.array([channel])})
+    octaves = Octaves(
+        photo.astype(np.float64), parameters.octaves, parameters.octave_scale, parameters.steps_per_octave
+    )
+    optimizer = NormalizedAscent(parameters.learning_rate / 255, "mean")
+    recipe = Recipe(octaves, [Jitter(parameters.max_jitter)], optimizer, parameters.steps)
     original = {"original.png": images.encode_png(to_pixels(photo))}
     return Plan(recipe, measure, lambda _, picture: seen(network, picture), lambda _state, _picture: original)

@@ -1,32 +1,138 @@
 """What excites a class or a channel most: pictures from noise."""
 
-import numpy as np
+from dataclasses import asdict, fields, replace
+from typing import Annotated, Literal, Self
 
-from service.kinds.plan import Inputs, Parameters, Plan, kind, measure_class, measure_terms, seen
+import numpy as np
+from pydantic import ConfigDict, Field
+
+from service.kinds.parameters import ClassId, JobParameters, Layer
+from service.kinds.plan import Inputs, Plan, kind, measure_class, measure_terms, seen
 from service.networks.network import Network
 from service.networks.objectives import Term
 from service.synthesis.ascent import Recipe
-from service.synthesis.presets import recipe
+from service.synthesis.parametrization import Start
+from service.synthesis.presets import PRESETS, Hyperparameters, PresetName, defaults_of, summaries
 
 
-@kind("class")
-def draw_class(network: Network, class_id: int | None, parameters: Parameters, inputs: Inputs) -> Plan:  # noqa: ARG001
-    """What the network believes a class looks like (Simonyan et al. 2013, section 2)."""
-    assert class_id is not None
+class FromNoise(JobParameters):
+    """Pictures that begin with noise. Absent values take the defaults of the preset."""
+
+    preset: Annotated[PresetName, Field(description=summaries())] = "cs231n"
+    start: Annotated[
+        Start,
+        Field(
+            description="Random start of `cs231n`: uniform pixels, "
+            "or normalized pixels of a standard normal distribution."
+        ),
+    ] = "uniform"
+    iterations: Annotated[int | None, Field(ge=1, le=4096, description=f"Steps: {defaults_of('iterations')}.")] = None
+    learning_rate: Annotated[float | None, Field(gt=0, le=1000, description=f"{defaults_of('learning_rate')}.")] = None
+    l2_reg: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=1,
+            description=f"Weight of the squared norm that is taken off the score: {defaults_of('l2_reg')}.",
+        ),
+    ] = None
+    blur_every: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=4096,
+            description=f"Steps between two blurs of `cs231n`, 0 for none: {PRESETS['cs231n'].defaults.blur_every}.",
+        ),
+    ] = None
+    blur_sigma: Annotated[
+        float | None, Field(ge=0, le=10, description=f"Of that blur, in pixels: {defaults_of('blur_sigma')}.")
+    ] = None
+    max_jitter: Annotated[
+        int | None,
+        Field(ge=0, le=64, description=f"Largest random shift at a step, in pixels: {defaults_of('max_jitter')}."),
+    ] = None
+    size: Annotated[int, Field(ge=64, le=512, description="Side of the picture, in pixels.")] = 224
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """Those of the preset, replaced by the ones that are given."""
+        names = {field.name for field in fields(Hyperparameters)}
+        return replace(PRESETS[self.preset].defaults, **self.model_dump(include=names, exclude_none=True))
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the preset with these parameters."""
+        return PRESETS[self.preset].recipe(self.hyperparameters, self.size, self.start)
+
+    @property
+    def steps(self) -> int:
+        """As given, or those of the preset."""
+        return self.hyperparameters.iterations
+
+    def completed(self, model: str) -> Self:
+        """With the defaults of the preset."""
+        return super().completed(model).model_copy(update=asdict(self.hyperparameters))
+
+
+class ClassParameters(FromNoise):
+    """What the network believes a class looks like."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"class_id": 76}, {"class_id": [76, 187, 366], "preset": "lucid", "seed": 1}]}
+    )
+    kind: Literal["class"] = "class"
+    class_id: Annotated[
+        ClassId | Annotated[list[ClassId], Field(min_length=1, max_length=1000)],
+        Field(description="The class to draw, or a list of them: one job each, under one batch id."),
+    ]
+
+    @property
+    def class_ids(self) -> list[int]:
+        """The classes, one or several."""
+        return self.class_id if isinstance(self.class_id, list) else [self.class_id]
+
+    @property
+    def is_batch(self) -> bool:
+        """A list of classes is a batch, whatever its length."""
+        return isinstance(self.class_id, list)
+
+
+class NeuronParameters(FromNoise):
+    """What makes the mean of a channel of a layer grow."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "neuron", "layer": "fire6", "channel": 12, "preset": "lucid"}]}
+    )
+    kind: Literal["neuron"]
+    layer: Layer
+    channel: Annotated[int, Field(ge=0, description="Number of the channel, from 0.")]
+
+    @property
+    def layers(self) -> list[str]:
+        """The layer of the channel."""
+        return [self.layer]
+
+    @property
+    def channels(self) -> list[tuple[str, int]]:
+        """The channel that is drawn."""
+        return [(self.layer, self.channel)]
+
+
+@kind(ClassParameters)
+def draw_class(network: Network, parameters: ClassParameters, inputs: Inputs) -> Plan:  # noqa: ARG001
+    """Draw what the network believes a class looks like (Simonyan et al. 2013, section 2)."""
+    (class_id,) = parameters.class_ids
     return Plan(
-        recipe_of(parameters), measure_class(network, class_id), lambda _, picture: seen(network, picture, class_id)
+        parameters.recipe, measure_class(network, class_id), lambda _, picture: seen(network, picture, class_id)
     )
 
 
-@kind("neuron")
-def draw_neuron(network: Network, class_id: int | None, parameters: Parameters, inputs: Inputs) -> Plan:  # noqa: ARG001
-    """What makes the mean of a channel grow (Erhan et al. 2009, "Visualizing Higher-Layer Features", section 3)."""
-    terms = [Term("channel", parameters["layer"])]
-    measure = measure_terms(network, terms, [1.0], {"0.channel": np.array([parameters["channel"]])})
-    return Plan(recipe_of(parameters), measure, lambda _, picture: seen(network, picture))
+@kind(NeuronParameters)
+def draw_neuron(network: Network, parameters: NeuronParameters, inputs: Inputs) -> Plan:  # noqa: ARG001
+    """Draw what makes the mean of a channel grow.
 
-
-def recipe_of(parameters: Parameters) -> Recipe:
-    """The recipe that the complete parameters of a job describe."""
-    names = ("size", "start", "iterations", "learning_rate", "l2_reg", "blur_every", "blur_sigma", "max_jitter")
-    return recipe(parameters["preset"], **{name: parameters[name] for name in names})
+    Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network", section 3.
+    """
+    terms = [Term("channel", parameters.layer)]
+    measure = measure_terms(network, terms, [1.0], {"0.channel": np.array([parameters.channel])})
+    return Plan(parameters.recipe, measure, lambda _, picture: seen(network, picture))

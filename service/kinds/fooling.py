@@ -1,11 +1,13 @@
 """A photograph that the network takes for something else, changed as little as possible."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, JsonValue
 
-from service.kinds.plan import Inputs, Parameters, Plan, kind, measure_class, probabilities, seen, to_pixels
+from service.kinds.parameters import ClassId, FromPhotograph
+from service.kinds.plan import Inputs, Plan, kind, measure_class, probabilities, seen, to_pixels
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.images import Pixels
@@ -14,24 +16,52 @@ from service.synthesis.optimizers import NormalizedAscent
 from service.synthesis.photographs import NormalizedPhoto
 
 
-@kind("fooling")
-def fool(network: Network, class_id: int | None, parameters: Parameters, inputs: Inputs) -> Plan:
-    """Steps of one length up the score of the target, until it is the top class (Szegedy et al. 2013; CS231n, "Fooling Images").
+class FoolingParameters(FromPhotograph):
+    """A photograph that the network takes for something else, changed as little as possible."""
 
-    The network sees the picture in whole 255ths at every step, so that the file fools it too.
+    kind: Literal["fooling"]
+    class_id: Annotated[ClassId, Field(description="What the network shall take the photograph for.")]
+    iterations: Annotated[
+        int, Field(ge=1, le=1000, description="Most steps; it ends as soon as the target is the top class.")
+    ] = 100
+    learning_rate: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=100,
+            description="Length of a step, in normalized pixels; smaller ones change less and take longer.",
+        ),
+    ] = 1.0
+
+    @property
+    def steps(self) -> int:
+        """The largest number that is taken."""
+        return self.iterations
+
+    @property
+    def class_ids(self) -> list[int]:
+        """The target."""
+        return [self.class_id]
+
+
+@kind(FoolingParameters)
+def fool(network: Network, parameters: FoolingParameters, inputs: Inputs) -> Plan:
+    """Climb the score of the target in steps of one length, until it is the top class.
+
+    Szegedy et al. 2013, "Intriguing properties of neural networks"; CS231n, "Fooling Images". At every step the network
+    sees the picture rounded to whole 255ths, so that the file, which can hold no more, fools it too.
     """
-    assert class_id is not None
-    target, photo = class_id, inputs["image"]
+    target, photo = parameters.class_id, inputs["image"]
     original = to_pixels(photo)
     recipe = Recipe(
         NormalizedPhoto(photo.astype(np.float64), rounded=True),
         [],
-        NormalizedAscent(parameters["learning_rate"], "norm"),
-        parameters["iterations"],
+        NormalizedAscent(parameters.learning_rate, "norm"),
+        parameters.iterations,
         stop_at_rank_1=True,
     )
 
-    def result(state: State, picture: Pixels) -> dict[str, Any]:
+    def result(state: State, picture: Pixels) -> dict[str, JsonValue]:
         before = probabilities(network, original)
         first = int(before.argmax())
         change = np.abs(picture.astype(int) - original)
@@ -51,7 +81,7 @@ def fool(network: Network, class_id: int | None, parameters: Parameters, inputs:
 
 
 def comparison(original: Pixels, picture: Pixels) -> Mapping[str, bytes]:
-    """The original, the difference on grey, ten times the difference, and all four side by side."""
+    """PNG files: the original, the difference on grey, ten times the difference, and all four side by side."""
     change = picture.astype(int) - original
     difference, tenfold = ((change * k + 128).clip(0, 255).astype(np.uint8) for k in (1, 10))
     panel = images.beside(original, picture, difference, tenfold)

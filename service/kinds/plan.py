@@ -1,49 +1,71 @@
-"""What a kind of job says: how its picture is made, and what is to be told of it."""
+"""What defines a kind of job: its parameters, how its picture is made, and what its record tells of the result."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 import numpy as np
+from pydantic import JsonValue
 from scipy.special import softmax
 
 from service.attribution import Floats
+from service.kinds.parameters import JobParameters
 from service.networks.network import Network
 from service.networks.objectives import Term
 from service.pictures.images import Pixels
 from service.synthesis.ascent import Measure, Recipe, State
 
-Parameters = Mapping[str, Any]
+P = TypeVar("P", bound=JobParameters)
 Inputs = Mapping[str, Floats]  # pictures (3, H, W) in [0, 1] by name
 
 
 @dataclass(frozen=True)
 class Plan:
-    """result: what the record tells of the finished picture, uint8 (H, W, 3). artifacts: files that are made beside it, by name."""
+    """How the picture of a job is made, and what is told of it.
+
+    Args:
+        recipe: How the image is climbed.
+        measure: The score that is climbed, and its gradient.
+        result: What the record tells of the finished picture, uint8 (H, W, 3).
+        artifacts: Files that are made beside the picture, by name.
+    """
 
     recipe: Recipe
     measure: Measure
-    result: Callable[[State, Pixels], dict[str, Any]]
+    result: Callable[[State, Pixels], dict[str, JsonValue]]
     artifacts: Callable[[State, Pixels], Mapping[str, bytes]] = lambda _state, _picture: {}
 
 
-Planner = Callable[[Network, int | None, Parameters, Inputs], Plan]
-PLANNERS: dict[str, Planner] = {}
+@dataclass(frozen=True)
+class Kind:
+    """A kind of job: the model of its parameters, and the planner that takes them once they are completed."""
+
+    parameters: type[JobParameters]
+    planner: Callable[[Network, Any, Inputs], Plan]
 
 
-def kind(name: str) -> Callable[[Planner], Planner]:
-    """Register the decorated function as the planner of the kind."""
+KINDS: dict[str, Kind] = {}
 
-    def register(planner: Planner) -> Planner:
-        PLANNERS[name] = planner
+
+def kind(parameters: type[P]) -> Callable[[Callable[[Network, P, Inputs], Plan]], Callable[[Network, P, Inputs], Plan]]:
+    """Register the decorated function as the planner of the kind that is named by the ``kind`` of the parameters."""
+    (name,) = get_args(parameters.model_fields["kind"].annotation)
+
+    def register(planner: Callable[[Network, P, Inputs], Plan]) -> Callable[[Network, P, Inputs], Plan]:
+        KINDS[name] = Kind(parameters, planner)
         return planner
 
     return register
 
 
+def plan(network: Network, parameters: JobParameters, inputs: Inputs) -> Plan:
+    """The plan for completed parameters. inputs: the pictures that `parameters.images` names."""
+    return KINDS[parameters.kind].planner(network, parameters, inputs)
+
+
 @dataclass(frozen=True)
 class Measurement:
-    """What the network says of one image: see `synthesis.ascent.Measured`."""
+    """What the network says of one image; see `synthesis.ascent.Measured`."""
 
     score: float
     gradient: Floats
@@ -70,9 +92,15 @@ def measure_class(network: Network, class_id: int) -> Callable[[Floats], Measure
 def measure_terms(
     network: Network, terms: Sequence[Term], weights: Sequence[float], feeds: Mapping[str, np.ndarray[Any, Any]]
 ) -> Callable[[Floats], Measurement]:
-    """A function of an image (3, H, W) that measures the weighted terms; feeds: see `weighted_terms`.
+    """A function of an image (3, H, W) that measures the weighted sum of the terms.
 
-    The mean of a channel is below 0 only where it is the one before the Relu.
+    The mean of a channel is below 0 only where the values before the Relu were taken.
+
+    Args:
+        network: What measures.
+        terms: What the score is made of.
+        weights: One for each term.
+        feeds: Further inputs of the terms by name; see `service.networks.objectives.weighted_terms`.
     """
     of_channel = [term.kind for term in terms] == ["channel"]
     row = np.array([weights], np.float32)
@@ -85,7 +113,7 @@ def measure_terms(
 
 
 def rank_of(class_id: int, scores: Floats) -> int:
-    """The place of the class among all by its score (classes,); 1 is the top."""
+    """The rank of the class among all by their scores (classes,); 1 is the top."""
     return int((scores > scores[class_id]).sum()) + 1
 
 
@@ -96,7 +124,7 @@ def probabilities(network: Network, picture: Pixels) -> Floats:
     return found
 
 
-def seen(network: Network, picture: Pixels, class_id: int | None = None) -> dict[str, Any]:
+def seen(network: Network, picture: Pixels, class_id: int | None = None) -> dict[str, JsonValue]:
     """What the network sees in a picture, and how much of a class if one is named."""
     found = probabilities(network, picture)
     predicted = int(found.argmax())

@@ -1,14 +1,13 @@
-"""From a job to its picture: joins networks, kinds, synthesis and images; knows no HTTP."""
+"""From a job to its picture. Joins networks, kinds, synthesis and pictures; knows nothing of HTTP."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from service.attribution import Floats
 from service.jobs.record import Job
 from service.jobs.worker import Advance, Conclusion, Run
-from service.kinds import PLANNERS, Inputs
+from service.kinds import KINDS, Inputs, JobParameters, plan
 from service.kinds.plan import to_pixels
 from service.networks.catalog import Networks
 from service.networks.network import Network
@@ -19,23 +18,30 @@ from service.synthesis.ascent import State, Step, ascend, begin
 
 
 class Visualization:
-    """The ascent of one job, from its start or from a checkpoint."""
+    """The ascent of one job, from its start or from a checkpoint.
+
+    Args:
+        network: What is climbed.
+        parameters: Completed ones.
+        inputs: The pictures that the kind needs.
+        checkpoint: The state from which the ascent goes on; see `State.save`.
+    """
 
     def __init__(
         self,
         network: Network,
-        kind: str,
-        class_id: int | None,
-        parameters: Mapping[str, Any],
+        parameters: JobParameters,
         inputs: Inputs | None = None,
         checkpoint: bytes | None = None,
     ) -> None:
-        self._plan = PLANNERS[kind](network, class_id, parameters, inputs or {})
-        self._preview_every = int(parameters["preview_every"])
-        self.state = State.load(checkpoint) if checkpoint else begin(self._plan.recipe, int(parameters["seed"]))
+        assert parameters.seed is not None, "the parameters are not completed"
+        self.seed = parameters.seed
+        self._plan = plan(network, parameters, inputs or {})
+        self._preview_every = parameters.preview_every
+        self.state = State.load(checkpoint) if checkpoint else begin(self._plan.recipe, self.seed)
 
     def steps(self) -> Iterator[Step]:
-        """The steps that are left."""
+        """The steps that remain."""
         return ascend(self._plan.measure, self._plan.recipe, self.state)
 
     def is_preview(self, index: int) -> bool:
@@ -61,11 +67,12 @@ def runner(networks: Networks) -> Callable[[Job, bytes | None, Mapping[str, byte
     """The function with which a worker runs jobs."""
 
     def run(job: Job, checkpoint: bytes | None, inputs: Mapping[str, bytes]) -> Run:
-        network = networks[job.parameters["model"]]
+        network = networks[job.model]
         if job.kind == saliency_job.KIND:
             return saliency_job.run(network, job, inputs)
+        parameters = KINDS[job.kind].parameters.from_record(job.kind, job.class_id, job.parameters)
         decoded = {name: _decode(data) for name, data in inputs.items()}
-        visualization = Visualization(network, job.kind, job.class_id, job.parameters, decoded, checkpoint)
+        visualization = Visualization(network, parameters, decoded, checkpoint)
         return Run(_advances(visualization), visualization.state.scores, visualization.conclude)
 
     return run
@@ -78,7 +85,7 @@ def _decode(png: bytes) -> Floats:
 
 
 def _advances(visualization: Visualization) -> Iterator[Advance]:
-    """The steps with what the record keeps of them."""
+    """The steps, each with what the record keeps of it."""
     state = visualization.state
     for step in visualization.steps():
         fields: dict[str, float | None] = {

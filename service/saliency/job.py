@@ -2,35 +2,65 @@
 
 import io
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from service.jobs.record import Job
 from service.jobs.worker import Advance, Conclusion, Run
 from service.networks.network import Network
 from service.pictures import images
-from service.pictures.images import Photograph
-from service.saliency.explain import Explanation, Style, draw, explain_stepwise, fit_all, question_of
+from service.pictures.images import Photograph, Resize
+from service.saliency.explain import Explanation, Question, Style, draw, explain_stepwise, fit_all, question_of
 from service.telemetry.timing import Stopwatch
 
 KIND = "saliency"
 
 
+class SaliencyJobParameters(BaseModel):
+    """What the record of a saliency job keeps beside the class.
+
+    Args:
+        model: Name of the model.
+        method: Name of the method.
+        values: The parameters of the method by name, defaults filled in.
+        resize: How the photograph is scaled for the network.
+        other_class_id: A class whose score is subtracted.
+        style: How the map is drawn.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    method: str
+    values: dict[str, JsonValue]
+    resize: Resize
+    other_class_id: int | None
+    style: Style
+
+    def question(self, network: Network, class_id: int | None) -> Question:
+        """What is to be explained. Raises `InvalidParameter` for what the network does not have."""
+        return question_of(network, self.method, self.values, class_id, self.other_class_id)
+
+
 def run(network: Network, job: Job, inputs: Mapping[str, bytes]) -> Run:
-    """The job under way. A job that was interrupted begins anew: its parameters give the same map."""
+    """The job under way. One that was interrupted starts from the beginning: its parameters give the same map."""
+    parameters = SaliencyJobParameters.model_validate(job.parameters)
     explanation: list[Explanation] = []
-    steps = _advances(network, job, images.decode_own(inputs["image"]), explanation)
-    return Run(steps, [], lambda: _conclude(network, job, explanation[0]))
+    steps = _advances(network, job, parameters, images.decode_own(inputs["image"]), explanation)
+    return Run(steps, [], lambda: _conclude(network, explanation[0], parameters.style))
 
 
-def _advances(network: Network, job: Job, pixels: images.Pixels, explanation: list[Explanation]) -> Iterator[Advance]:
-    parameters = job.parameters
+def _advances(
+    network: Network,
+    job: Job,
+    parameters: SaliencyJobParameters,
+    pixels: images.Pixels,
+    explanation: list[Explanation],
+) -> Iterator[Advance]:
     photograph = Photograph.of(pixels)
-    (fitted,) = fit_all(network, [photograph], parameters["resize"], Stopwatch())
-    question = question_of(
-        network, parameters["method"], parameters["values"], job.class_id, parameters["other_class_id"]
-    )
+    (fitted,) = fit_all(network, [photograph], parameters.resize, Stopwatch())
+    question = parameters.question(network, job.class_id)
     for done in explain_stepwise(network, photograph, fitted, question, background=True):
         if isinstance(done, Explanation):
             explanation.append(done)
@@ -38,17 +68,16 @@ def _advances(network: Network, job: Job, pixels: images.Pixels, explanation: li
         yield Advance(step, {"step": step}, preview=False, image=lambda: b"", checkpoint=lambda: b"")
 
 
-def _conclude(network: Network, job: Job, one: Explanation) -> Conclusion:
-    style = Style(**job.parameters["style"])
+def _conclude(network: Network, one: Explanation, style: Style) -> Conclusion:
     raw = io.BytesIO()
     np.save(raw, one.saliency, allow_pickle=False)
-    result: dict[str, Any] = {
+    result: dict[str, JsonValue] = {
         "class_id": one.class_id,
         "name": network.model.manifest.labels[one.class_id],
         "probability": float(one.probabilities[one.class_id]),
         "score": one.score,
         "zero_gradient": one.is_empty,
-        "notes": one.notes,
+        "notes": {**one.notes},
         "provider": network.provider,
         "model_sha256": network.model.sha256,
     }

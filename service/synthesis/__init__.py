@@ -1,1 +1,4 @@
-"""Images made by gradient ascent: parametrizations, transforms, optimizers and presets, on arrays. They know neither ONNX nor HTTP."""
+"""Images made by gradient ascent: parametrizations, transforms, optimizers and presets.
+
+All of it works on arrays and knows neither ONNX nor HTTP.
+"""

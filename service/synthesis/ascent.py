@@ -1,4 +1,4 @@
-"""The loop: a generator of steps. Progress, previews, checkpoints and cancelling belong to whoever drives it."""
+"""Gradient ascent as a generator of steps. Progress, previews, checkpoints and cancelling are up to the caller."""
 
 import io
 import json
@@ -17,7 +17,11 @@ MAX_RESTARTS = 10
 
 
 class Measured(Protocol):
-    """What the network says of one image: its score, the gradient (3, H, W), the rank of the target class if any (1 is the top)."""
+    """What the network says of one image.
+
+    score: what is climbed. gradient: of the score, (3, H, W). rank: of the target class if there is one; 1 is the top.
+    before_relu: whether the score was taken before the final ReLU.
+    """
 
     @property
     def score(self) -> float: ...  # noqa: D102
@@ -36,7 +40,13 @@ Measure = Callable[[npt.NDArray[np.float32]], Measured]
 class Recipe:
     """How an image is made.
 
-    l2_reg: weight of −‖z‖², which is added to the score. stop_at_rank_1: whether the ascent ends as soon as the target is the top class.
+    Args:
+        parametrization: The numbers z that are moved, and the image that they stand for.
+        transforms: Random maps of the image, applied in this order before the network sees it.
+        optimizer: Turns gradients into steps.
+        iterations: The largest number of steps.
+        l2_reg: Weight of −‖z‖², which is added to the score.
+        stop_at_rank_1: Whether the ascent ends as soon as the target is the top class.
     """
 
     parametrization: Parametrization
@@ -49,10 +59,17 @@ class Recipe:
 
 @dataclass
 class State:
-    """Everything that the next step depends on, so that a saved ascent goes on as if it had never stopped, and what it has seen.
+    """Everything that the next step depends on, so that a saved ascent resumes exactly, and what was observed so far.
 
-    step: the number of finished steps. scores: at each of them. first_at_rank_1: the first step at which the target was the top class.
-    steps_before_relu: how many were scored before the final ReLU. restarts: how often the start was drawn again.
+    Args:
+        step: The number of finished steps.
+        z: The numbers that stand for the image.
+        rng: Draws starts and transforms.
+        memory: What the optimizer keeps between steps.
+        scores: The score before each finished step.
+        first_at_rank_1: The first step at which the target was the top class.
+        steps_before_relu: The number of steps whose score was taken before the final ReLU.
+        restarts: How often the start was drawn again.
     """
 
     step: int
@@ -65,7 +82,7 @@ class State:
     restarts: int = 0
 
     def save(self) -> bytes:
-        """As the bytes of an .npz file."""
+        """The state as the bytes of an .npz file."""
         buffer = io.BytesIO()
         meta = {name: getattr(self, name) for name in _PLAIN} | {"rng": self.rng.bit_generator.state}
         arrays: dict[str, Any] = {f"memory.{name}": array for name, array in self.memory.items()}
@@ -74,7 +91,7 @@ class State:
 
     @classmethod
     def load(cls, data: bytes) -> "State":
-        """From the bytes of `save`."""
+        """The state from the bytes that `save` returned."""
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             meta = json.loads(str(arrays["meta"]))
             memory = {name.removeprefix("memory."): arrays[name] for name in arrays if name.startswith("memory.")}
@@ -83,7 +100,7 @@ class State:
             return cls(z=arrays["z"], rng=rng, memory=memory, **{name: meta[name] for name in _PLAIN})
 
     def note(self, measured: Measured) -> None:
-        """Remember what was measured at this step."""
+        """Record what was measured at this step."""
         self.scores.append(measured.score)
         self.steps_before_relu += measured.before_relu
         if self.first_at_rank_1 is None and measured.rank == 1:
@@ -95,7 +112,7 @@ _PLAIN = ("step", "scores", "first_at_rank_1", "steps_before_relu", "restarts")
 
 @dataclass(frozen=True)
 class Step:
-    """One finished step. index: from 0. measured: before the step. image: after it, (3, H, W), drawn when asked for."""
+    """One finished step. index: from 0. measured: before the step. image: gives the image after it, (3, H, W)."""
 
     index: int
     measured: Measured
@@ -109,9 +126,10 @@ def begin(recipe: Recipe, seed: int) -> State:
 
 
 def ascend(measure: Measure, recipe: Recipe, state: State) -> Iterator[Step]:
-    """Climb from the state, which is moved along, to the last iteration.
+    """Climb from the state, which is updated in place, to the last iteration.
 
-    A start whose gradient is zero everywhere leads nowhere and is drawn again, at most `MAX_RESTARTS` times; ``state.restarts`` counts.
+    A start whose gradient is zero everywhere leads nowhere and is drawn again, at most `MAX_RESTARTS` times;
+    ``state.restarts`` counts how often.
     """
     while state.step < recipe.iterations:
         measured, gradient = _gradient(measure, recipe, state)
@@ -131,7 +149,7 @@ def ascend(measure: Measure, recipe: Recipe, state: State) -> Iterator[Step]:
 
 
 def _gradient(measure: Measure, recipe: Recipe, state: State) -> tuple[Measured, Array]:
-    """The score at the transformed image and its gradient with respect to z, the regularization apart."""
+    """The score of the transformed image and its gradient with respect to z, without the regularization."""
     drawn = [transform.draw(state.rng) for transform in recipe.transforms]
     image = seen = recipe.parametrization.image(state.z)
     for map_ in drawn:

@@ -1,4 +1,4 @@
-"""Steps uphill."""
+"""Rules that turn a gradient into a step uphill."""
 
 from typing import Literal, Protocol
 
@@ -13,7 +13,7 @@ class Optimizer(Protocol):
     """A rule that turns a gradient into a step."""
 
     def step(self, z: Array, gradient: Array, memory: Memory) -> Array:
-        """The numbers after a step; ``memory`` holds what the optimizer keeps between steps, and is changed."""
+        """The numbers after a step. memory: what the optimizer keeps between steps; it is updated in place."""
 
 
 class Ascent:
@@ -28,20 +28,28 @@ class Ascent:
 
 
 class NormalizedAscent:
-    """z + learning_rate · gradient / its size: the Euclidean norm, or the mean of the absolute values."""
+    """z + learning_rate · gradient / size of the gradient: its Euclidean norm, or the mean of its absolute values."""
 
     def __init__(self, learning_rate: float, size: Literal["norm", "mean"]) -> None:
         self._learning_rate = learning_rate
         self._size = size
 
     def step(self, z: Array, gradient: Array, memory: Memory) -> Array:  # noqa: ARG002
-        """One step of a length that does not depend on that of the gradient."""
+        """One step whose length does not depend on the size of the gradient."""
         size = float(np.linalg.norm(gradient)) if self._size == "norm" else float(np.abs(gradient).mean())
         return z + self._learning_rate / max(size, 1e-12) * gradient
 
 
 class Adam:
-    """Kingma & Ba 2014, algorithm 1, uphill. drop: the step from which on the learning rate is another one, and that rate."""
+    """Kingma & Ba 2014, "Adam: A Method for Stochastic Optimization", algorithm 1, uphill.
+
+    Args:
+        learning_rate: The step size α.
+        beta1: Decay rate of the mean of the gradients.
+        beta2: Decay rate of the mean of their squares.
+        epsilon: Added to the deviation, against division by zero.
+        drop: The number of steps after which the learning rate changes, and the new learning rate.
+    """
 
     def __init__(
         self,
@@ -58,10 +66,10 @@ class Adam:
         self._epsilon = epsilon
 
     def step(self, z: Array, gradient: Array, memory: Memory) -> Array:
-        """One step along the mean of the gradients, scaled by their deviation."""
+        """One step along the running mean of the gradients, divided by their deviation."""
         t = memory.get("t", np.zeros(())) + 1
         m, v = (memory[name] if name in memory else np.zeros_like(z) for name in ("m", "v"))
-        m *= self._beta1  # in place: these arrays are large, and nobody else has them
+        m *= self._beta1  # in place: these arrays are large, and nothing else refers to them
         m += (1 - self._beta1) * gradient
         v *= self._beta2
         v += (1 - self._beta2) * gradient**2

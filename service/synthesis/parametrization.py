@@ -1,6 +1,6 @@
-"""What the ascent moves: numbers that stand for an image. An image is float64 (3, H, W), RGB, in [0, 1]."""
+"""Parametrizations of images by the numbers that the ascent moves. An image is float64 (3, H, W), RGB, in [0, 1]."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,14 @@ from scipy.special import expit
 
 Array = npt.NDArray[np.float64]
 Spectrum = npt.NDArray[np.complex128]
+Start = Literal["uniform", "normal"]  # kinds of noise
 
 MEAN: Array = np.array([0.485, 0.456, 0.406])[:, None, None]
 STD: Array = np.array([0.229, 0.224, 0.225])[:, None, None]
 
 
 class Parametrization(Protocol):
-    """Numbers that stand for an image, and the way back for its gradient."""
+    """Numbers z that stand for an image, and how gradients are pulled back from the image to them."""
 
     def start(self, rng: np.random.Generator) -> Array:
         """Random numbers to start from."""
@@ -25,20 +26,26 @@ class Parametrization(Protocol):
         """The image (3, H, W) that the numbers stand for."""
 
     def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:
-        """The gradient with respect to the numbers, from the one with respect to the image that they stand for."""
+        """The gradient with respect to the numbers, from the one with respect to ``image``, their image."""
 
     def constrain(self, z: Array, step: int) -> Array:
-        """What is done to the numbers after a step."""
+        """The numbers after a step, brought back to where they are allowed to be."""
 
 
 class Pixels:
-    """Normalized pixels z = (rgb − mean) / std, clipped to what a pixel can be, blurred now and then (Simonyan 2013; Yosinski 2015).
+    """Normalized pixels z = (rgb − mean) / std, clipped to valid pixels and blurred from time to time.
 
-    size: (height, width). start_from: ``uniform`` for random pixels, ``normal`` for z of a standard normal distribution. blur_every: in
-    steps, 0 for never. blur_sigma: in pixels.
+    Simonyan et al. 2013, "Deep Inside Convolutional Networks", section 2; the blur is that of Yosinski et al. 2015,
+    "Understanding Neural Networks Through Deep Visualization", section 3.
+
+    Args:
+        size: (height, width).
+        start_from: ``uniform`` for uniformly random pixels, ``normal`` for z from a standard normal distribution.
+        blur_every: Steps between two blurs, 0 for none.
+        blur_sigma: Of the Gaussian, in pixels.
     """
 
-    def __init__(self, size: tuple[int, int], start_from: str, blur_every: int = 0, blur_sigma: float = 0.0) -> None:
+    def __init__(self, size: tuple[int, int], start_from: Start, blur_every: int = 0, blur_sigma: float = 0.0) -> None:
         self._shape = (3, *size)
         self._start_from = start_from
         self._blur_every = blur_every
@@ -51,15 +58,15 @@ class Pixels:
         return (rng.uniform(size=self._shape) - MEAN) / STD
 
     def image(self, z: Array) -> Array:
-        """Rgb = z · std + mean, clipped."""
+        """The pixels rgb = z · std + mean, clipped."""
         return (z * STD + MEAN).clip(0, 1)
 
     def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:  # noqa: ARG002
-        """Dz = d_rgb · std."""
+        """Apply the chain rule: dz = d_rgb · std."""
         return d_image * STD
 
     def constrain(self, z: Array, step: int) -> Array:
-        """Clip to valid pixels; blur at every ``blur_every``-th step, the first one included."""
+        """Clip to valid pixels, and blur at every ``blur_every``-th step, beginning with the first."""
         z = np.clip(z, -MEAN / STD, (1 - MEAN) / STD)
         if self._blur_every and self._blur_sigma and step % self._blur_every == 0:
             for axis in (1, 2):
@@ -85,7 +92,8 @@ class _Spectrum:
         self._size = size
         frequencies = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
         self._weights = size / np.maximum(frequencies, 1 / size) / 4  # Lucid's scale: by 1/f, and the image by 1/4
-        # Each column of a half spectrum stands for two of the whole one, but the first and, of an even size, the last.
+        # Each column of a half spectrum stands for two columns of the whole one, except the first
+        # and, if the size is even, the last.
         self._multiplicity = np.full(size // 2 + 1, 2.0)
         self._multiplicity[0] = 1
         if size % 2 == 0:
@@ -96,17 +104,18 @@ class _Spectrum:
         return expit(np.tensordot(COLOR_MAP, planes, axes=1))
 
     def _spectrum_gradient(self, image: Array, d_image: Array) -> Spectrum:
-        """The gradient with respect to the real and the imaginary parts of the spectrum that gave the image."""
+        """The gradient with respect to the real and imaginary parts of the spectrum of the image."""
         d_planes = np.tensordot(COLOR_MAP.T, d_image * image * (1 - image), axes=1)
         gradient: Spectrum = rfft2(d_planes) * (self._multiplicity / self._size**2) * self._weights
         return gradient
 
 
 class Phases(_Spectrum):
-    """Only the phases of a spectrum whose magnitudes are those of natural images: 1/f. The numbers are angles, (3, H, W // 2 + 1).
+    """Only the phases of a spectrum whose magnitudes are those of natural images, 1/f.
 
-    Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization", section 3. There the
-    magnitudes are measured on ImageNet; here they follow the power law of such measurements.
+    The numbers are angles, (3, H, W // 2 + 1). Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks
+    with MAgnitude Constrained Optimization", section 3. The paper measures the magnitudes on ImageNet; here they follow
+    the power law that such measurements show.
     """
 
     CONTRAST = 1.5  # standard deviation of the image before the sigmoid
@@ -122,25 +131,25 @@ class Phases(_Spectrum):
         return rng.uniform(-np.pi, np.pi, size=(3, self._size, self._size // 2 + 1))
 
     def image(self, z: Array) -> Array:
-        """Sigmoid of the correlated colours of the inverse transform."""
+        """The sigmoid of the inverse transform in correlated colours."""
         return self._from_spectrum(_complex(np.cos(z), np.sin(z)))
 
     def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:
-        """The part of the spectrum's gradient that turns the phases."""
+        """The component of the gradient of the spectrum along the phases."""
         spectrum = self._spectrum_gradient(image, d_image)
         turned: Array = spectrum.imag * np.cos(z) - spectrum.real * np.sin(z)
         return turned
 
     def constrain(self, z: Array, step: int) -> Array:  # noqa: ARG002
-        """Nothing: every angle is a phase."""
+        """Return z unchanged: every angle is a valid phase."""
         return z
 
 
 class Fourier(_Spectrum):
-    """A spectrum whose frequencies weigh as much as they do in natural images, in decorrelated colours, through a sigmoid.
+    """A spectrum weighted by frequency as in natural images, in decorrelated colours, through a sigmoid.
 
-    Olah, Mordvintsev & Schubert 2017, "Feature Visualization", section "Preconditioning and Parameterization". The numbers are the real
-    and the imaginary parts of the spectrum, (2, 3, H, W // 2 + 1).
+    The numbers are the real and the imaginary parts of the spectrum, (2, 3, H, W // 2 + 1). Olah, Mordvintsev &
+    Schubert 2017, "Feature Visualization", section "Preconditioning and Parameterization".
     """
 
     def __init__(self, size: int, deviation: float = 0.01) -> None:
@@ -152,14 +161,14 @@ class Fourier(_Spectrum):
         return rng.normal(scale=self._deviation, size=(2, 3, self._size, self._size // 2 + 1))
 
     def image(self, z: Array) -> Array:
-        """Sigmoid of the correlated colours of the inverse transform."""
+        """The sigmoid of the inverse transform in correlated colours."""
         return self._from_spectrum(_complex(z[0], z[1]))
 
     def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:  # noqa: ARG002
-        """The adjoint of each step of `image`, in reverse order."""
+        """The adjoints of the steps of `image`, in reverse order."""
         spectrum = self._spectrum_gradient(image, d_image)
         return np.stack([spectrum.real, spectrum.imag])
 
     def constrain(self, z: Array, step: int) -> Array:  # noqa: ARG002
-        """Nothing: every spectrum is an image."""
+        """Return z unchanged: every spectrum stands for an image."""
         return z

@@ -9,8 +9,14 @@ from service.synthesis.parametrization import MEAN, STD, Array
 class NormalizedPhoto:
     """Normalized pixels z = (rgb − mean) / std that begin with a photograph (3, H, W).
 
-    rounded: whether the network sees the picture as a file would hold it, in whole 255ths; the gradient passes the rounding unchanged.
-    clamp: |z| at most, in the first ``clamp_steps`` steps. clip: whether z is kept to what a pixel can be.
+    Args:
+        photo: The photograph.
+        rounded: Whether the network sees the picture in whole 255ths, as a file would hold it. The gradient passes the
+            rounding unchanged.
+        clamp: The largest |z| during the first ``clamp_steps`` steps.
+        clamp_steps: See ``clamp``.
+        clip: Whether z is clipped to valid pixels.
+        noise: Whether z starts from uniformly random pixels instead of the photograph.
     """
 
     def __init__(
@@ -30,30 +36,36 @@ class NormalizedPhoto:
         self._noise = noise
 
     def start(self, rng: np.random.Generator) -> Array:
-        """The photograph, or random pixels of its size."""
+        """The photograph, or random pixels of the same size."""
         return ((rng.uniform(size=self._photo.shape) if self._noise else self._photo) - MEAN) / STD
 
     def image(self, z: Array) -> Array:
-        """Rgb = z · std + mean."""
+        """The pixels rgb = z · std + mean."""
         image: Array = z * STD + MEAN
         return np.round(image.clip(0, 1) * 255) / 255 if self._rounded else image
 
     def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:  # noqa: ARG002
-        """Dz = d_rgb · std."""
+        """Apply the chain rule: dz = d_rgb · std."""
         return d_image * STD
 
     def constrain(self, z: Array, step: int) -> Array:
-        """Keep to the bounds."""
+        """Clip to the bounds that hold at this step."""
         if self._clamp is not None and step < self._clamp_steps:
             z = np.clip(z, -self._clamp, self._clamp)
         return np.clip(z, -MEAN / STD, (1 - MEAN) / STD) if self._clip else z
 
 
 class Octaves:
-    """Pixels of a photograph that grows: small first, so that large structures come first (Mordvintsev et al. 2015, "Inceptionism").
+    """Pixels of a photograph that starts small and grows, so that large structures form first.
 
-    After each octave the image is enlarged, and what it lost of the photograph's detail is given back.
-    octaves: number of sizes. scale: from one to the next. steps: in each.
+    Mordvintsev et al. 2015, "Inceptionism: Going Deeper into Neural Networks". After each octave the image is enlarged,
+    and the detail of the photograph that the smaller size lacked is restored.
+
+    Args:
+        photo: The photograph (3, H, W).
+        octaves: The number of sizes.
+        scale: The factor from one size to the next.
+        steps: The number of steps at each size.
     """
 
     def __init__(self, photo: Array, octaves: int, scale: float, steps: int) -> None:
@@ -64,19 +76,19 @@ class Octaves:
         self._sizes = [(max(32, round(height * f)), max(32, round(width * f))) for f in factors]
 
     def start(self, rng: np.random.Generator) -> Array:  # noqa: ARG002
-        """The smallest photograph."""
+        """The photograph at the smallest size."""
         return resized(self._photo, self._sizes[0])
 
     def image(self, z: Array) -> Array:
-        """The pixels as they are."""
+        """The pixels themselves."""
         return z
 
     def pull_back(self, z: Array, image: Array, d_image: Array) -> Array:  # noqa: ARG002
-        """The same."""
+        """Return the gradient unchanged: the numbers are the image."""
         return d_image
 
     def constrain(self, z: Array, step: int) -> Array:
-        """Clip; at the end of an octave, grow."""
+        """Clip to valid pixels, and enlarge at the end of an octave."""
         z = z.clip(0, 1)
         octave, rest = divmod(step + 1, self._steps)
         if rest or octave >= len(self._sizes):
@@ -87,7 +99,7 @@ class Octaves:
 
 
 def resized(image: Array, size: tuple[int, int]) -> Array:
-    """The image (3, H, W) at another size, smooth: cubic, after a blur where it gets smaller."""
+    """The image (3, H, W) at another size, (height, width): cubic interpolation, after a blur where it gets smaller."""
     factors = [new / old for new, old in zip(size, image.shape[1:], strict=True)]
     if factors == [1.0, 1.0]:
         return image

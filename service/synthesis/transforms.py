@@ -1,4 +1,4 @@
-"""Random linear maps of the image, drawn anew at each step, so that the result does not hang on single pixels."""
+"""Random maps of the image, drawn anew at each step, so that the result does not depend on exact positions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Drawn:
-    """One map: ``apply`` to the image (3, H, W), ``adjoint`` to a gradient of the mapped image."""
+    """One map. apply: to the image (3, H, W). adjoint: takes a gradient of the mapped image back to the image."""
 
     apply: Callable[[Array], Array]
     adjoint: Callable[[Array], Array]
@@ -23,7 +23,7 @@ class Transform(Protocol):
     """A distribution of maps."""
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        """One map at random."""
+        """Draw one map."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,20 @@ class Jitter:
     pixels: int
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        """One shift from −pixels to pixels, ends included."""
+        """Draw a shift from −pixels to pixels, both included."""
         oy, ox = (int(n) for n in rng.integers(-self.pixels, self.pixels + 1, 2))
         return Drawn(lambda x: np.roll(x, (oy, ox), (1, 2)), lambda d: np.roll(d, (-oy, -ox), (1, 2)))
 
 
 @dataclass(frozen=True)
 class Wobble:
-    """Shift, scale and rotate about the centre at once, with bilinear sampling; beyond the edge it is grey.
+    """Shift, scale and rotate about the centre in one map, with bilinear sampling; beyond its edge the image is grey.
 
-    shift: pixels, up to which the image is moved, twice (before and after the rest, as Lucid does). scale: smallest and largest factor.
-    degrees: up to which it is turned either way.
+    Args:
+        size: Side of the image, in pixels.
+        shift: Largest shift in pixels; as in Lucid, a second one of up to half as much is added.
+        scale: Smallest and largest factor.
+        degrees: Largest rotation to either side.
     """
 
     size: int
@@ -52,7 +55,7 @@ class Wobble:
     degrees: float
 
     def draw(self, rng: np.random.Generator) -> Drawn:
-        """One map; a sparse matrix of sampling weights, so that its transpose is the adjoint."""
+        """Draw one map: a sparse matrix of sampling weights, so that the adjoint is its transpose."""
         weights = self._sampling(rng)
         n = self.size
         beyond = 0.5 * (1 - weights.sum(axis=1))
@@ -77,9 +80,9 @@ class Wobble:
 
 
 def bilinear(y: Array, x: Array, n: int) -> csr_array:
-    """The weights with which an image (n, n) is sampled at the positions (y, x), one row per position; nothing lies beyond the edge.
+    """The weights, one row for each position, with which an image (n, n) is sampled at the positions (y, x).
 
-    Each row has its four neighbours; those beyond the edge stand for some pixel with the weight 0.
+    Each row holds the four neighbours of its position; those beyond the edge have the weight 0 at some valid index.
     """
     (rows, by_row), (columns, by_column) = _neighbours(y.ravel(), n), _neighbours(x.ravel(), n)
     indices = np.stack([rows[i] * n + columns[j] for i in (0, 1) for j in (0, 1)], axis=1)
@@ -89,7 +92,7 @@ def bilinear(y: Array, x: Array, n: int) -> csr_array:
 
 
 def _neighbours(position: Array, n: int) -> tuple[npt.NDArray[np.int32], Array]:
-    """Along one axis the element before and the one after each position, and their weights: both (2, positions)."""
+    """Along one axis, the indices of the elements before and after each position, and their weights: (2, positions)."""
     before = np.floor(position)
     after = position - before
     elements = np.stack([before, before + 1]).astype(np.int32)

@@ -25,7 +25,7 @@ from service.networks.network import Network
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine, Session
 from service.synthesis.ascent import ascend, begin
-from service.synthesis.presets import DEFAULTS, recipe
+from service.synthesis.presets import PRESETS
 from tests.autodiff.graphs import graph
 from tests.benchmarks.measure import PAUSE, interleaved, rate, table
 from tests.models.torch_squeezenet import forward, tensors
@@ -99,7 +99,8 @@ def throughput(network: Network, channels_last: Weights) -> None:
 
 def visualization(network: Network, channels_last: Weights) -> None:
     """(c) 200 steps of cs231n."""
-    made = recipe("cs231n", size=224, start="uniform", **DEFAULTS["cs231n"])
+    preset = PRESETS["cs231n"]
+    made = preset.recipe(preset.defaults, 224, "uniform")
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     low, high = -mean / std, (1 - mean) / std
 

@@ -1,6 +1,7 @@
-"""Parametrizations, transforms and optimizers against independent formulations, and the ascent against the algorithm as published."""
+"""Parametrizations, transforms, optimizers and the ascent against independent formulations and published algorithms."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ from service.kinds.plan import measure_class
 from service.networks.network import Network
 from service.synthesis.ascent import MAX_RESTARTS, Recipe, State, ascend, begin
 from service.synthesis.optimizers import Adam, Ascent
-from service.synthesis.parametrization import MEAN, STD, Fourier, Phases, Pixels
+from service.synthesis.parametrization import MEAN, STD, Fourier, Phases, Pixels, Start
 from service.synthesis.photographs import NormalizedPhoto, Octaves
-from service.synthesis.presets import DEFAULTS, recipe
+from service.synthesis.presets import PRESETS, PresetName, defaults_of
 from service.synthesis.transforms import Jitter, Wobble, bilinear
 
 SIZE = 33
@@ -21,6 +22,11 @@ PHOTO = np.random.default_rng(2).random((3, 15, 15))
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+def recipe(preset: PresetName, iterations: int, size: int, start: Start = "uniform") -> Recipe:
+    hyperparameters = replace(PRESETS[preset].defaults, iterations=iterations)
+    return PRESETS[preset].recipe(hyperparameters, size, start)
 
 
 @dataclass
@@ -144,8 +150,8 @@ def test_a_start_without_a_gradient_is_drawn_again_and_counted() -> None:
 
 
 @pytest.mark.parametrize("preset", ["cs231n", "lucid"])
-def test_a_saved_ascent_goes_on_as_if_it_had_never_stopped(network: Network, preset: str) -> None:
-    made = recipe(preset, size=64, start="uniform", **(DEFAULTS[preset] | {"iterations": 12}))
+def test_a_saved_ascent_goes_on_as_if_it_had_never_stopped(network: Network, preset: PresetName) -> None:
+    made = recipe(preset, 12, 64)
     measure = measure_class(network, 76)
     undisturbed = begin(made, 5)
     list(ascend(measure, made, undisturbed))
@@ -159,9 +165,9 @@ def test_a_saved_ascent_goes_on_as_if_it_had_never_stopped(network: Network, pre
 
 
 @pytest.mark.parametrize("start", ["uniform", "normal"])
-def test_cs231n_is_the_published_algorithm(network: Network, start: str) -> None:
+def test_cs231n_is_the_published_algorithm(network: Network, start: Start) -> None:
     """Written out once more, as the notebook does it: roll, step, roll back, clip, blur."""
-    made = recipe("cs231n", size=64, start=start, **(DEFAULTS["cs231n"] | {"iterations": 21}))
+    made = recipe("cs231n", 21, 64, start)
     state = begin(made, 3)
     list(ascend(measure_class(network, 530), made, state))
 
@@ -181,8 +187,24 @@ def test_cs231n_is_the_published_algorithm(network: Network, start: str) -> None
 
 
 def test_the_tarantula_reaches_rank_1(network: Network) -> None:
-    made = recipe("cs231n", size=224, start="uniform", **(DEFAULTS["cs231n"] | {"iterations": 60}))
+    made = recipe("cs231n", 60, 224)
     state = begin(made, 0)
     list(ascend(measure_class(network, 76), made, state))
     assert state.first_at_rank_1 is not None
     assert state.scores[-1] > 40
+
+
+def test_every_name_of_a_preset_is_in_the_table() -> None:
+    assert get_args(PresetName) == tuple(PRESETS)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "told"),
+    [
+        ("iterations", "200, `lucid` and `maco` 512"),
+        ("blur_sigma", "0.5"),
+        ("max_jitter", "16, `lucid` 8, `maco` 48"),
+    ],
+)
+def test_documentation_names_the_defaults_of_every_preset(parameter: str, told: str) -> None:
+    assert defaults_of(parameter) == told

@@ -1,6 +1,5 @@
 """`POST /saliency`: the pixels that a classification depends on."""
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
@@ -29,7 +28,7 @@ from service.saliency.explain import (
     read,
     warning_of,
 )
-from service.saliency.job import KIND
+from service.saliency.job import KIND, SaliencyJobParameters
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
@@ -77,7 +76,8 @@ async def explain_photographs(
         raise InvalidParameter(f"{media} holds one image, {len(files)} were sent; ask for {JSON} or send one at a time")
     if media == NPY and len(questions) > 1:
         raise InvalidParameter(
-            f"{media} holds the map of one class, {len(questions)} were asked for; ask for {JSON} or one class at a time"
+            f"{media} holds the map of one class, {len(questions)} were asked for; "
+            f"ask for {JSON} or one class at a time"
         )
     return await services.work(lambda: _answer(network, files, questions, parameters, media, services.settings))
 
@@ -92,20 +92,20 @@ async def _as_jobs(
     owner: str | None,
 ) -> Response:
     settings = services.settings
-    told = {
-        "model": network.model.name,
-        "method": parameters.method,
-        "values": parameters.method_values,
-        "resize": parameters.resize,
-        "other_class_id": parameters.other_class_id,
-        "style": asdict(style(parameters, settings.max_side)),
-    }
+    stored = SaliencyJobParameters(
+        model=network.model.name,
+        method=parameters.method,
+        values=parameters.method_values,
+        resize=parameters.resize,
+        other_class_id=parameters.other_class_id,
+        style=style(parameters, settings.max_side),
+    ).model_dump(mode="json")
 
     def drafts() -> list[Draft]:
         pictures = [photograph_of(data, network, settings) for data in files]
         side = network.model.manifest.size
         return [
-            Draft(KIND, question.class_id, told, question.parameters.runs_needed(side, side), {"image": picture})
+            Draft(KIND, question.class_id, stored, question.parameters.runs_needed(side, side), {"image": picture})
             for picture in pictures
             for question in questions
         ]
@@ -148,7 +148,7 @@ def _answer(
 
 
 def _check_effort(questions: list[Question], fitted: list[Fitted], most: int) -> None:
-    """Raise `InvalidParameter` for what would keep others waiting for long."""
+    """Raise `InvalidParameter` for questions that would keep other requests waiting for long."""
     needed = sum(
         question.parameters.runs_needed(*one.pixels.shape[1:]) * (1 if question.other_class_id is None else 2)
         for question in questions
@@ -156,7 +156,8 @@ def _check_effort(questions: list[Question], fitted: list[Fitted], most: int) ->
     )
     if needed > most:
         raise InvalidParameter(
-            f"this takes {needed} runs of the network, a request may take {most}; send it with mode=job, or ask for less"
+            f"this takes {needed} runs of the network, a request may take {most}; "
+            "send it with mode=job, or ask for less"
         )
 
 

@@ -11,7 +11,7 @@ from fastapi.sse import format_sse_event
 
 from service.api.access import CallerDep
 from service.api.deps import JobServiceDep, ServicesDep
-from service.api.job_parameters import ClassParameters, request_body
+from service.api.job_parameters import request_body
 from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
 from service.api.problems import BINARY, RESPONSES
 from service.api.submission import (
@@ -22,7 +22,7 @@ from service.api.submission import (
     drafts_of,
     fingerprint,
     full_answer,
-    read_request,
+    read_job_request,
     submitted,
     visible,
 )
@@ -57,12 +57,11 @@ async def submit(
     From noise: a picture of a class (`kind` `class`, the default) or of a channel (`neuron`). From a photograph, sent as a form: one that
     fools the network (`fooling`), what a layer knows of it (`inversion`), a dream (`deepdream`), the manner of another picture (`style`).
     """
-    parameters, files = await read_request(request)
+    parameters, files = await read_job_request(request)
     network = services.network(parameters.model)
     drafts = await services.work(lambda: drafts_of(parameters, files, network, services.settings))
-    as_batch = isinstance(parameters, ClassParameters) and isinstance(parameters.class_id, list)
     body = fingerprint(parameters.model_dump_json(exclude_unset=True), files)
-    return accepted(*await submitted(services, job_service, drafts, as_batch, idempotency_key, body, owner))
+    return accepted(*await submitted(services, job_service, drafts, parameters.is_batch, idempotency_key, body, owner))
 
 
 @router.get("")

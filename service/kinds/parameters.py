@@ -1,0 +1,108 @@
+"""What the parameters of all kinds of jobs have in common. Each kind's own model stands beside its planner."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from service.pictures.images import Resize
+
+MAX_PREVIEWS = 200
+
+ClassId = Annotated[int, Field(ge=0)]
+Layer = Annotated[str, Field(description="Name of a layer; see `GET /models/{name}/layers`.", examples=["fire6"])]
+
+
+def split_commas(value: Any) -> Any:
+    """Split text at its commas: forms and command lines write lists that way. Other values are returned as they are."""
+    parts = [value] if isinstance(value, str) else value
+    if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
+        return [item.strip() for part in parts for item in part.split(",")]
+    return parts
+
+
+class JobParameters(BaseModel):
+    """Parameters that all kinds share. images: names of the pictures that must be sent with the request."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    images: ClassVar[tuple[str, ...]] = ()
+    kind: str
+
+    model: Annotated[str | None, Field(description="Name of the model; the default one if absent.")] = None
+    seed: Annotated[
+        int | None, Field(ge=0, lt=2**53, description="The same seed gives the same picture; a random one if absent.")
+    ] = None
+    preview_every: Annotated[
+        int,
+        Field(ge=0, le=4096, description=f"Steps between two previews, 0 for none; at most {MAX_PREVIEWS} previews."),
+    ] = 25
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of the whole job."""
+        raise NotImplementedError
+
+    @property
+    def class_ids(self) -> Sequence[int | None]:
+        """The classes, one for each job; None stands for a job without a class."""
+        return [None]
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether the request asks for a batch, even if it is one of a single job."""
+        return False
+
+    @property
+    def layers(self) -> list[str]:
+        """The layers that the network must have."""
+        return []
+
+    @property
+    def channels(self) -> list[tuple[str, int]]:
+        """The channels that the network must have, each with its layer."""
+        return []
+
+    @model_validator(mode="after")
+    def _few_previews(self) -> Self:
+        if self.preview_every and self.steps / self.preview_every > MAX_PREVIEWS:
+            raise ValueError(
+                f"preview_every must be at least {-(-self.steps // MAX_PREVIEWS)} for {self.steps} iterations"
+            )
+        return self
+
+    def completed(self, model: str) -> Self:
+        """A copy that determines the picture: with the name of the model, a seed, and all defaults filled in."""
+        seed = secrets.randbelow(2**32) if self.seed is None else self.seed
+        return self.model_copy(update={"model": model, "seed": seed})
+
+    def to_record(self) -> dict[str, JsonValue]:
+        """Completed parameters as the record of a job keeps them.
+
+        Kind and class are left out, since the record has fields for them. The number of steps is always included as
+        ``iterations``, even for kinds that have no such parameter.
+        """
+        return {**self.model_dump(mode="json", exclude={"kind", "class_id"}), "iterations": self.steps}
+
+    @classmethod
+    def from_record(cls, kind: str, class_id: int | None, stored: Mapping[str, JsonValue]) -> Self:
+        """Completed parameters from the record of a job: the inverse of `to_record`.
+
+        Raises pydantic's `ValidationError`.
+        """
+        values = {**stored, "kind": kind, "class_id": class_id}
+        return cls.model_validate({name: value for name, value in values.items() if name in cls.model_fields})
+
+
+class FromPhotograph(JobParameters):
+    """Pictures that begin with a photograph, sent as the form field `image`."""
+
+    images: ClassVar[tuple[str, ...]] = ("image",)
+    size: Annotated[int, Field(ge=64, le=1024, description="Short side of the picture, in pixels.")] = 224
+    resize: Annotated[
+        Resize,
+        Field(
+            description="`native`: aspect ratio kept. `squash`: the whole picture to a square. "
+            "`crop`: the central square."
+        ),
+    ] = "native"
