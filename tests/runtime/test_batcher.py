@@ -63,7 +63,7 @@ def fill(
 
 
 def test_waiting_runs_are_merged_and_each_gets_its_own(pool: ThreadPoolExecutor) -> None:
-    batcher, gate = Batcher(1, 8, 100, 30), Gate()
+    batcher, gate = Batcher(lanes=1, max_batch=8, max_queue=100, seconds=30), Gate()
     futures = fill(batcher, gate, pool, *[(v, v == 3) for v in (1, 2, 3, 4)])
     assert [f.result()[0][0, 0] for f in futures] == [0, 2, 4, 6, 8]
     assert sorted(map(sorted, gate.runs)) == [[0], [1, 2, 3, 4]]
@@ -71,7 +71,7 @@ def test_waiting_runs_are_merged_and_each_gets_its_own(pool: ThreadPoolExecutor)
 
 
 def test_a_batch_has_its_bound_and_other_shapes_their_own_run(pool: ThreadPoolExecutor) -> None:
-    batcher, gate = Batcher(1, 2, 100, 30), Gate()
+    batcher, gate = Batcher(lanes=1, max_batch=2, max_queue=100, seconds=30), Gate()
     futures = fill(batcher, gate, pool, (1, False), (2, False), (3, False))
     futures.append(pool.submit(batcher.run, gate, ["y"], rows(9, width=5)))  # type: ignore[arg-type]
     for future in futures:
@@ -81,14 +81,14 @@ def test_a_batch_has_its_bound_and_other_shapes_their_own_run(pool: ThreadPoolEx
 
 
 def test_many_rows_of_one_caller_are_split_and_joined_in_order() -> None:
-    batcher = Batcher(2, 1, 100, 30)
+    batcher = Batcher(lanes=2, max_batch=1, max_queue=100, seconds=30)
     (y,) = batcher.run(Engine("cpu").load(DOUBLE), ["y"], rows(*range(20)))
     assert y[:, 0].tolist() == [2 * v for v in range(20)]
     batcher.close()
 
 
 def test_interactive_runs_go_first_but_not_for_ever(pool: ThreadPoolExecutor) -> None:
-    batcher, gate = Batcher(1, 1, 100, 30), Gate()
+    batcher, gate = Batcher(lanes=1, max_batch=1, max_queue=100, seconds=30), Gate()
     for future in fill(batcher, gate, pool, (100, True), (101, True), *[(v, False) for v in range(1, 8)]):
         future.result()
     assert [run[0] for run in gate.runs] == [0, 1, 2, 3, 100, 4, 5, 6, 101, 7]
@@ -96,7 +96,7 @@ def test_interactive_runs_go_first_but_not_for_ever(pool: ThreadPoolExecutor) ->
 
 
 def test_a_run_that_fails_fails_alone(pool: ThreadPoolExecutor) -> None:
-    batcher, gate = Batcher(1, 8, 100, 30), Gate()
+    batcher, gate = Batcher(lanes=1, max_batch=8, max_queue=100, seconds=30), Gate()
     futures = fill(batcher, gate, pool, (1, False), (-5, False), (2, False))
     assert futures[1].result()[0][0, 0] == 2
     with pytest.raises(EngineError, match="negative"):
@@ -106,7 +106,7 @@ def test_a_run_that_fails_fails_alone(pool: ThreadPoolExecutor) -> None:
 
 
 def test_the_queue_has_a_bound_that_jobs_do_not_fill(pool: ThreadPoolExecutor) -> None:
-    batcher, gate = Batcher(1, 1, 2, 30), Gate()
+    batcher, gate = Batcher(lanes=1, max_batch=1, max_queue=2, seconds=30), Gate()
     futures = fill(batcher, gate, pool, (1, True), (2, True), (3, True), (4, False))
     gate.open.clear()
     gate.entered.clear()
@@ -119,7 +119,7 @@ def test_the_queue_has_a_bound_that_jobs_do_not_fill(pool: ThreadPoolExecutor) -
 
 
 def test_a_run_that_waited_too_long_is_told_so(pool: ThreadPoolExecutor) -> None:
-    batcher, gate = Batcher(1, 1, 100, 0.0), Gate()
+    batcher, gate = Batcher(lanes=1, max_batch=1, max_queue=100, seconds=0.0), Gate()
     gate.open.set()
     with pytest.raises(Overloaded, match="waited too long"):
         batcher.run(gate, ["y"], rows(1))  # type: ignore[arg-type]
@@ -127,7 +127,7 @@ def test_a_run_that_waited_too_long_is_told_so(pool: ThreadPoolExecutor) -> None
 
 
 def test_a_run_that_is_alone_gets_all_cores(pool: ThreadPoolExecutor) -> None:
-    batcher, gate = Batcher(2, 1, 100, 30), Gate()
+    batcher, gate = Batcher(lanes=2, max_batch=1, max_queue=100, seconds=30), Gate()
     gate.open.set()
     for _ in range(50):  # one after the other: each finds the lanes free
         batcher.run(gate, ["y"], rows(1))  # type: ignore[arg-type]
@@ -147,7 +147,7 @@ def test_a_run_that_is_alone_gets_all_cores(pool: ThreadPoolExecutor) -> None:
 
 
 def test_closing_refuses_what_waits(pool: ThreadPoolExecutor) -> None:
-    batcher = Batcher(1, 1, 100, 30)
+    batcher = Batcher(lanes=1, max_batch=1, max_queue=100, seconds=30)
     batcher.close()
     with pytest.raises(Overloaded):
         batcher.run(Engine("cpu").load(DOUBLE), ["y"], rows(1))
