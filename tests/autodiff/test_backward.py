@@ -99,6 +99,19 @@ def test_the_variants_of_a_relu(rules: Mapping[str, Rule]) -> None:
         np.testing.assert_array_equal(answer["d_x"], expected)
 
 
+def test_the_blocked_layout_gets_its_own_operators() -> None:
+    x, w = np.ones((1, 3, 9, 9)), np.ones((BLOCK, 3, 3, 3))
+    body = "c = Conv<strides=[2,2], pads=[1,1,1,1]>(x, w) r = Relu(c) y = MaxPool<kernel_shape=[2,2], strides=[2,2]>(r)"
+    forward = graph(body, {"x": x}, {"w": w})
+    portable, blocked = (
+        {node.op_type for node in differentiate(forward, "y", "x", rules).graph.node}
+        for rules in (RULES, RULES | NCHWC_RULES)
+    )
+    textbook = {"ConvTranspose", "Greater", "Where", "ScatterElements"}
+    assert portable >= textbook
+    assert not blocked & textbook
+
+
 def test_only_standard_operators_come_out(network) -> None:  # type: ignore[no-untyped-def]
     result = differentiate(network.model.proto, of="logits", wrt="image")
     onnx.checker.check_model(result, full_check=True)

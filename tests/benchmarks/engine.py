@@ -221,13 +221,8 @@ def main() -> None:
     channels_last = {name: (k.contiguous(memory_format=torch.channels_last), b) for name, (k, b) in plain.items()}
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
-        networks = Networks(
-            Path(folder),
-            Engine("cpu"),
-            Batcher(lanes=CORES, max_batch=1, max_queue=1000, seconds=600),
-            2**32,
-            "squeezenet1_1",
-        )
+        batcher = Batcher(lanes=CORES, max_batch=1, max_queue=1000, seconds=600)
+        networks = Networks(Path(folder), Engine("cpu"), batcher, 2**32, "squeezenet1_1")
         network = networks["squeezenet1_1"]
         network.warm_up()
         print(f"{CORES} cores, torch {torch.__version__}, onnxruntime {ort.__version__}")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from service.autodiff import max_pooling
+from service.autodiff.errors import NotDifferentiable
 from service.autodiff.nchwc.activations import STEEPEST
 from service.autodiff.nchwc.polyphase import Polyphase, interleaved
 from service.autodiff.nchwc.pooled_axis import PooledAxis
@@ -27,7 +28,11 @@ def max_pool(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     rule needs, takes more than half the time of all convolutions of the network.
     """
     x, y = operand(node, 0), node.outputs[0]
-    channels, win = known_dim(x, 1), window(node, list(node.attributes["kernel_shape"].as_ints()))
+    channels = known_dim(x, 1)
+    try:
+        win = window(node, list(node.attributes["kernel_shape"].as_ints()))
+    except NotDifferentiable:  # the padding depends on sizes that are open; indices are found without it
+        return max_pooling.max_pool(op, node, dy)
     is_plain = rank(x) == 4 and set(win.dilations) == {1} and dtype(x) != ir.DataType.FLOAT16
     if not is_plain or channels is None or channels % BLOCK:
         return max_pooling.max_pool(op, node, dy)
