@@ -14,8 +14,7 @@ ConvlensError
 ├── Gone                        a job that has expired
 ├── Conflict                    the state of a job does not allow what was asked
 ├── ModelError                  a model file cannot be used
-│   ├── WeightsError            the pretrained weights are missing, damaged or foreign
-│   └── NotDifferentiable       a graph holds something that has no gradient rule
+│   └── WeightsError            the pretrained weights are missing, damaged or foreign
 ├── EngineError                 a run of the network failed
 ├── QueueError                  the queue or the store cannot be reached
 ├── Unready                     the service cannot answer yet
@@ -83,10 +82,6 @@ class ModelError(ConvlensError):
 
 class WeightsError(ModelError):
     """The pretrained weights are missing, damaged or foreign."""
-
-
-class NotDifferentiable(ModelError):
-    """A graph holds something that has no gradient rule."""
 
 
 class EngineError(ConvlensError):

@@ -103,7 +103,12 @@ def open_networks(settings: Settings) -> Networks:
     engine = Engine(settings.providers, settings.threads, settings.precision, settings.cuda_graphs)
     on_cpu = engine.provider == "cpu"
     lanes = settings.lanes or (cores() if on_cpu else 1)
-    batcher = Batcher(lanes, settings.max_batch or (1 if on_cpu else 32), settings.max_queue, settings.run_seconds)
+    batcher = Batcher(
+        lanes=lanes,
+        max_batch=settings.max_batch or (1 if on_cpu else 32),
+        max_queue=settings.max_queue,
+        seconds=settings.run_seconds,
+    )
     limits = Limits(settings.check_seconds, settings.check_bytes)
     networks = Networks(
         settings.models_dir,

@@ -35,9 +35,13 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def network(models_dir: Path) -> Network:
-    return Networks(models_dir, Engine("cpu", threads=1), Batcher(2, 1, 100, 60), 2**32, "squeezenet1_1")[
-        "squeezenet1_1"
-    ]
+    return Networks(
+        models_dir,
+        Engine("cpu", threads=1),
+        Batcher(lanes=2, max_batch=1, max_queue=100, seconds=60),
+        2**32,
+        "squeezenet1_1",
+    )["squeezenet1_1"]
 
 
 @pytest.fixture(scope="session")

@@ -1,27 +1,33 @@
 """Reverse-mode differentiation of ONNX graphs, graph to graph.
 
 Let a graph compute ``y = f(x)``. `differentiate` appends the nodes that compute the vector-Jacobian product
-``d_x = d_yᵀ · ∂f/∂x`` for any cotangent ``d_y``, which becomes one more input of the graph. What comes out is an ordinary
+``d_x = d_yᵀ · ∂f/∂x`` for any cotangent ``d_y``, which becomes one more input of the graph. The result is an ordinary
 ONNX graph of standard operators: it can be checked, saved, optimized and run wherever the original can.
 
-The walk (`backward`) visits the nodes between ``y`` and ``x`` in reverse order and asks the rule of each operator
-(`registry.RULES`) for the cotangents of its inputs. Rules live in `elementwise`, `activations`, `normalization`, `reductions`,
-`shaping`, `linear`, `spatial`, `pooling`, `resize` and `quantization`.
+`backward` visits the nodes between ``y`` and ``x`` in reverse order and asks the rule of each operator for the
+cotangents of its inputs. `registry.RULES` holds the textbook rules, one module for each family of operators:
+`elementwise`, `activations`, `normalization`, `reductions`, `shaping`, `linear`, `convolution`, `average_pooling`,
+`max_pooling`, `resize` and `quantization`. Rules can be exchanged: `relu_variants` has those of other ways through a
+Relu, `nchwc` those that are faster in the blocked layout of a CPU runtime.
+
+The package depends on onnx, onnx-ir and numpy only.
 """
 
 from service.autodiff import (
     activations,
+    average_pooling,
+    convolution,
     elementwise,
     linear,
+    max_pooling,
     normalization,
-    pooling,
     quantization,
     reductions,
     resize,
     shaping,
-    spatial,
 )
 from service.autodiff.backward import differentiate, missing_rules
+from service.autodiff.errors import NotDifferentiable
 from service.autodiff.ops import Ops
 from service.autodiff.registry import NO_GRADIENT, RULES, STRAIGHT_THROUGH, Rule, vjp
 
@@ -29,19 +35,21 @@ __all__ = [
     "NO_GRADIENT",
     "RULES",
     "STRAIGHT_THROUGH",
+    "NotDifferentiable",
     "Ops",
     "Rule",
     "activations",
+    "average_pooling",
+    "convolution",
     "differentiate",
     "elementwise",
     "linear",
+    "max_pooling",
     "missing_rules",
     "normalization",
-    "pooling",
     "quantization",
     "reductions",
     "resize",
     "shaping",
-    "spatial",
     "vjp",
 ]

@@ -4,7 +4,7 @@ from math import pi, sqrt
 
 import onnx_ir as ir
 
-from service.autodiff.elementwise import mask, step
+from service.autodiff.elementwise import mask
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import operand
@@ -12,8 +12,8 @@ from service.autodiff.shapes import operand
 
 @vjp("Relu")
 def relu(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Dx = dy · [y > 0]."""
-    return [op.Mul(dy, step(op, node.outputs[0]))]
+    """Dx = dy where y > 0, else 0."""
+    return [mask(op, op.Greater(node.outputs[0], 0), dy)]
 
 
 @vjp("LeakyRelu")

@@ -1,6 +1,6 @@
-"""The walk: from the differentiated value back to the input, one rule per node."""
+"""The walk from the differentiated value back to the inputs, with one rule per node."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import onnx
 import onnx_ir as ir
@@ -8,12 +8,12 @@ from onnx import version_converter
 from onnx_ir.passes import common as passes
 
 from service.autodiff import registry
+from service.autodiff.errors import NotDifferentiable
 from service.autodiff.lowering import lower
 from service.autodiff.ops import Ops
 from service.autodiff.registry import NO_GRADIENT, RULES, STRAIGHT_THROUGH, Rule
 from service.autodiff.shapes import fixed_dims, same_dims
 from service.autodiff.symbolic_dims import name_sizes
-from service.errors import NotDifferentiable
 
 OPSET_FLOOR = 18
 
@@ -23,18 +23,24 @@ def differentiate(
 ) -> onnx.ModelProto:
     """Return ``model`` with the gradient of the value ``of`` with respect to the values ``wrt``.
 
-    The result has all inputs and outputs of ``model``, one more input ``d_<of>`` (the cotangent, of the shape of ``of``), and one more
-    output ``d_<x>`` (``d_<x>_2`` where that name is taken) for each ``x`` in ``wrt``, of the shape of ``x``.
-    ``of`` and ``wrt`` may be any values of the graph, inner ones
-    included; sizes may be symbolic. ``rules`` exchanges rules: ``RULES | {"Relu": guided_relu}`` is guided backpropagation.
-    The argument is not changed.
+    The result has all inputs and outputs of ``model``, one more input ``d_<of>`` (the cotangent, of the shape of
+    ``of``), and for each ``x`` in ``wrt`` one more output ``d_<x>`` of the shape of ``x`` (``d_<x>_2`` where that name
+    is taken). Sizes may be symbolic.
 
-    Raises `NotDifferentiable`, naming every operator without a rule, or when ``of`` does not depend on ``wrt``.
+    Args:
+        model: The graph; it is not changed.
+        of: The name of the value to differentiate, an inner one or an output.
+        wrt: The names of one or several inputs or inner values.
+        rules: The rule of each operator; ``guided(RULES)`` is guided backpropagation (see `relu_variants`).
+
+    Raises:
+        NotDifferentiable: Operators have no rule (all are named), a rule refuses a node, there is no value of a name,
+            or ``of`` does not depend on ``wrt``.
     """
     wrt = [wrt] if isinstance(wrt, str) else list(wrt)
     prepared = _prepare(model)
     graph = prepared.graph
-    target, *sources = (_find(graph, name) for name in [of, *wrt])
+    target, *sources = _values(graph, [of, *wrt])
     path = _path(graph, target, sources)
     if missing := path.without_rule(rules):
         raise NotDifferentiable(registry.missing_message(missing))
@@ -55,9 +61,13 @@ def differentiate(
 
 
 def missing_rules(model: onnx.ModelProto, of: str, wrt: str, rules: Mapping[str, Rule] = RULES) -> list[str]:
-    """The operators between ``wrt`` and ``of`` that have no rule, one ``Operator (node name)`` for each node."""
+    """The operators between ``wrt`` and ``of`` that have no rule, one ``Operator (node name)`` for each node.
+
+    Raises `NotDifferentiable` when there is no value of these names.
+    """
     graph = _prepare(model).graph
-    path = _path(graph, _find(graph, of), [_find(graph, wrt)])
+    target, source = _values(graph, [of, wrt])
+    path = _path(graph, target, [source])
     return [f"{node.op_type} ({node.name})" for node in path.without_rule(rules)]
 
 
@@ -74,7 +84,7 @@ class Path:
 
 
 def _prepare(model: onnx.ModelProto) -> ir.Model:
-    """A copy at the opset floor, functions inlined, constants lifted, sorted, with as many shapes as can be inferred."""
+    """A sorted copy at `OPSET_FLOOR` or above, without functions and Constant nodes, with the shapes that are inferred."""
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), OPSET_FLOOR)
     if opset < OPSET_FLOOR:
         model = version_converter.convert_version(model, OPSET_FLOOR)
@@ -91,17 +101,12 @@ def _independent(of: str, source: ir.Value) -> NotDifferentiable:
     return NotDifferentiable(f"{of!r} does not depend on {source.name!r} in a differentiable way")
 
 
-def _find(graph: ir.Graph, name: str) -> ir.Value:
-    for value in _values(graph):
-        if value.name == name:
-            return value
-    raise NotDifferentiable(f"the graph has no value {name!r}")
-
-
-def _values(graph: ir.Graph) -> Iterable[ir.Value]:
-    yield from graph.inputs
-    for node in graph:
-        yield from node.outputs
+def _values(graph: ir.Graph, names: Sequence[str]) -> list[ir.Value]:
+    values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
+    for name in names:
+        if name not in values:
+            raise NotDifferentiable(f"the graph has no value {name!r}")
+    return [values[name] for name in names]
 
 
 def _path(graph: ir.Graph, target: ir.Value, sources: Sequence[ir.Value]) -> Path:
@@ -124,7 +129,10 @@ def _is_differentiable(value: ir.Value) -> bool:
 def _walk(
     op: Ops, path: Path, target: ir.Value, seed: ir.Value, rules: Mapping[str, Rule]
 ) -> Mapping[ir.Value, ir.Value]:
-    """Sum of the cotangents of each value on the path. Un-broadcasting and accumulation happen here, for all rules."""
+    """The cotangent of each value on the path.
+
+    Broadcasts are undone and the cotangents of values that are read several times are summed here, for all rules.
+    """
     terms: dict[ir.Value, list[ir.Value]] = {target: [seed]}
     sums: dict[ir.Value, ir.Value] = {}
 
@@ -150,7 +158,7 @@ def _walk(
 
 
 def _shaped(op: Ops, dx: ir.Value, x: ir.Value, node: ir.Node, rule: Rule, i: int) -> ir.Value:
-    """The cotangent of input ``i`` in the shape of the input, which it is known to have then."""
+    """The cotangent of input ``i`` in the shape of this input, which is also noted as its shape."""
     if rule.stretches(i):
         dx = _sum_to_shape(op, dx, x, node.outputs[0], rule.core_axes or 0)
     if dx.shape is None:

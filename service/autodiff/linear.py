@@ -2,10 +2,10 @@
 
 import onnx_ir as ir
 
+from service.autodiff.errors import NotDifferentiable
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import operand, rank, shape_of
-from service.errors import NotDifferentiable
 
 
 def _transposed(op: Ops, x: ir.Value, axes: int) -> ir.Value:

@@ -1,15 +1,15 @@
-"""Operators that are written out in simpler ones before anything else, since shape inference does not see through them."""
+"""Operators that are rewritten in terms of simpler ones first, since shape inference does not know their results."""
 
 import onnx
 import onnx_ir as ir
 
+from service.autodiff.errors import NotDifferentiable
 from service.autodiff.ops import Ops
 from service.autodiff.shapes import known_dim, operand
-from service.errors import NotDifferentiable
 
 
 def lower(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model without such operators; the same one if it has none."""
+    """The model with these operators rewritten; the argument itself if it has none of them."""
     if not any(node.op_type in _LOWERINGS for node in model.graph.node):
         return model
     copy = ir.from_proto(onnx.shape_inference.infer_shapes(model))
@@ -17,11 +17,7 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
         if node.op_type in _LOWERINGS and not node.domain:
             op = Ops(copy.graph, scope=node.name or f"lowered_{node.outputs[0].name}")
             value, old = _LOWERINGS[node.op_type](op, node), node.outputs[0]
-            for use in list(old.uses()):
-                use.node.replace_input_with(use.idx, value)
-            for i, output in enumerate(copy.graph.outputs):
-                if output is old:
-                    copy.graph.outputs[i] = value
+            old.replace_all_uses_with(value, replace_graph_outputs=True)
             copy.graph.remove(node)
             value.name, value.type = old.name, old.type
     copy.graph.sort()

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dim, known_dim, operand, rank, shape_of
+from service.autodiff.shapes import dim, operand, rank, shape_of
 
 
 @vjp("BatchNormalization")
@@ -43,29 +43,22 @@ def _pull_back(op: Ops, dz: ir.Value, z: ir.Value, inverse: ir.Value, axes: ir.V
     return op.Mul(op.Sub(op.Sub(dz, op.ReduceMean(dz, axes, keepdims=1)), along), inverse)
 
 
-@vjp("LayerNormalization")
+@vjp("LayerNormalization", core_axes=0, broadcasts={1, 2})
 def layer_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Y = z · scale + bias, z standardized over the last axes; scale and bias have the shape of these axes, or less."""
+    """Y = z · scale + bias, z standardized over the last axes; scale and bias are broadcast to the shape of x."""
     x, scale = operand(node, 0), operand(node, 1)
-    axis, axes_of_x = node.attributes.get_int("axis", -1) % rank(x), rank(x)
-    axes = op.constant(list(range(axis, axes_of_x)))
+    axis = node.attributes.get_int("axis", -1) % rank(x)
+    axes = op.constant(list(range(axis, rank(x))))
     z, inverse = _standardized(op, x, axes, node.attributes.get_float("epsilon", 1e-5))
-    dx = _pull_back(op, op.Mul(dy, scale), z, inverse, axes)
-    leading = list(range(axes_of_x - rank(scale)))
-    others = [
-        i + len(leading) for i in range(rank(scale)) if known_dim(scale, i) == 1 and known_dim(x, i + len(leading)) != 1
-    ]
-
-    def total(v: ir.Value) -> ir.Value:
-        summed = op.ReduceSum(v, op.constant(leading + others), keepdims=1) if leading + others else v
-        return op.Reshape(summed, shape_of(op, scale))
-
-    return [dx, total(op.Mul(dy, z)), total(dy)]
+    return [_pull_back(op, op.Mul(dy, scale), z, inverse, axes), op.Mul(dy, z), dy]
 
 
-@vjp("RMSNormalization")
+@vjp("RMSNormalization", core_axes=0, broadcasts={1})
 def rms_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Y = z · scale, z = x / √(mean x² + ε) over the last axes: dx = (dz − z · mean(dz·z)) / r."""
+    """Y = z · scale with z = x / r and r = √(mean x² + ε) over the last axes; scale is broadcast to the shape of x.
+
+    dx = (dz − z · mean(dz·z)) / r.
+    """
     x, scale = operand(node, 0), operand(node, 1)
     axis = node.attributes.get_int("axis", -1) % rank(x)
     axes = op.constant(list(range(axis, rank(x))))
@@ -73,8 +66,7 @@ def rms_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     inverse = op.Reciprocal(op.Sqrt(op.Add(square, node.attributes.get_float("epsilon", 1e-5))))
     z, dz = op.Mul(x, inverse), op.Mul(dy, scale)
     dx = op.Mul(op.Sub(dz, op.Mul(z, op.ReduceMean(op.Mul(dz, z), axes, keepdims=1))), inverse)
-    leading = op.constant(list(range(axis)))
-    return [dx, op.Reshape(op.ReduceSum(op.Mul(dy, z), leading, keepdims=0), shape_of(op, scale))]
+    return [dx, op.Mul(dy, z)]
 
 
 @vjp("InstanceNormalization")

@@ -8,10 +8,10 @@ import onnx
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
+from service.autodiff.errors import NotDifferentiable
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import constant_value, fixed_dims, operand, rank
-from service.errors import NotDifferentiable
 
 
 @vjp("Resize")

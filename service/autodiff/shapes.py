@@ -3,8 +3,8 @@
 import numpy as np
 import onnx_ir as ir
 
+from service.autodiff.errors import NotDifferentiable
 from service.autodiff.ops import Ops
-from service.errors import NotDifferentiable
 
 
 def operand(node: ir.Node, i: int) -> ir.Value:

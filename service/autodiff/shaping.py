@@ -5,10 +5,10 @@ from itertools import zip_longest
 import numpy as np
 import onnx_ir as ir
 
+from service.autodiff.errors import NotDifferentiable
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import constant_value, dim, operand, rank, shape_of, zeros_like
-from service.errors import NotDifferentiable
 
 
 @vjp("Reshape", "Flatten", "Squeeze", "Unsqueeze")

@@ -5,8 +5,8 @@ from math import ceil
 
 import onnx_ir as ir
 
+from service.autodiff.errors import NotDifferentiable
 from service.autodiff.shapes import operand
-from service.errors import NotDifferentiable
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Rewriting a graph for the blocked layout of the CPU runtime: channels in blocks of 16, in which its convolutions and pools are fast.
+"""Rewriting a graph for the blocked layout of the CPU runtime (NCHWc): channels in blocks of 16.
 
-Whatever has no form for it costs two reorderings, so copies, cuts and odd numbers of channels are avoided. The values stay the same, but
-for the rounding of sums.
+Convolutions and pools are fast in this layout. Whatever has no form for it costs two reorderings, so these rewrites
+avoid copies, cuts and numbers of channels that are no multiple of a block. The values stay the same but for the
+rounding of sums. `service.autodiff.nchwc` has the gradient rules for the same layout.
 """
 
 import numpy as np
@@ -9,22 +10,25 @@ import onnx
 import onnx_ir as ir
 
 from service.autodiff import Ops
-from service.autodiff.pooling import BLOCK
+from service.autodiff.nchwc import BLOCK
 from service.autodiff.shapes import constant_value, operand
-from service.graphs.rewrites import pairs, replace_uses
+from service.graphs.rewrites import pairs
 
 
-def for_blocks(model: onnx.ModelProto) -> onnx.ModelProto:
-    """All rewrites of this module. Inputs and outputs stay; inner values may be gone."""
+def for_nchwc(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Apply all rewrites of this module. Inputs and outputs stay; inner values may disappear."""
     copy = ir.from_proto(model)
     convolve_before_concat(copy.graph)
-    whole_blocks(copy.graph)
+    fill_blocks(copy.graph)
     copy.graph.sort()
     return ir.to_proto(copy)
 
 
 def convolve_before_concat(graph: ir.Graph) -> None:
-    """Conv(Concat(a, b)) over channels becomes Conv(a) + Conv(b): nothing is copied, and the gradient need not be cut in parts."""
+    """Conv(Concat(a, b)) over channels becomes Conv(a) + Conv(b).
+
+    Then nothing is copied, and the gradient need not be cut into parts.
+    """
     for convolution, concat in pairs(graph, "Conv", "Concat"):
         kernel, y = constant_value(convolution.inputs[1]), convolution.outputs[0]
         parts = [
@@ -46,13 +50,16 @@ def convolve_before_concat(graph: ir.Graph) -> None:
         total = op.total(terms)
         for value in [*terms, total]:
             value.shape, value.type = y.shape, y.type
-        replace_uses(graph, y, total)
+        y.replace_all_uses_with(total, replace_graph_outputs=True)
         total.name, y.name = y.name, f"{y.name}/whole"
         graph.remove([convolution, concat], safe=True)
 
 
-def whole_blocks(graph: ir.Graph) -> None:
-    """The convolution of a head, GlobalAveragePool(Conv(x)) with perhaps a Relu between, gets channels of zeros to fill the last block."""
+def fill_blocks(graph: ir.Graph) -> None:
+    """Give the convolution of a head further channels of zeros, which fill its last block.
+
+    A head is GlobalAveragePool(Conv(x)), perhaps with a Relu between; the further channels are cut off after the pool.
+    """
     for convolution in [node for node in graph if node.op_type == "Conv"]:
         weights = [constant_value(value) for value in convolution.inputs[1:]]
         channels = len(weights[0]) if weights[0] is not None else 0
@@ -65,9 +72,11 @@ def whole_blocks(graph: ir.Graph) -> None:
                 convolution.replace_input_with(i, op.constant(np.pad(array, [(0, more), *[(0, 0)] * (array.ndim - 1)])))
         for pool in pools:
             whole = pool.outputs[0]
+            readers = list(whole.uses())
             cut = op.Slice(whole, op.constant([0]), op.constant([channels]), op.constant([1]))
             cut.shape, cut.type = whole.shape, whole.type
-            replace_uses(graph, whole, cut, except_by=cut.producer())
+            for reader in readers:
+                reader.node.replace_input_with(reader.idx, cut)
             for value in (whole, operand(pool, 0), convolution.outputs[0]):
                 value.shape = (
                     None if value.shape is None else ir.Shape([value.shape[0], channels + more, *value.shape[2:]])

@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 
 def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
-    """All rewrites of this module. Inputs and outputs stay; inner values may be gone."""
+    """Apply all rewrites of this module. Inputs and outputs stay; inner values may disappear."""
     copy = ir.from_proto(model)
     merge_pointwise(copy.graph)
     pool_before_concat(copy.graph)
@@ -23,9 +23,10 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_image_shape(model: onnx.ModelProto, image: str, shape: Sequence[int | None]) -> onnx.ModelProto:
-    """The model for images (N, C, H, W) of one shape, None for a size that stays open.
+    """The model for images (N, C, H, W) of one shape; None stands for a size that stays open.
 
-    All inner sizes become known, so that nothing of them is computed at run time, and the runtime's optimizer sees which shapes are equal.
+    All inner sizes become known: then none is computed at run time, and the runtime's optimizer sees which shapes are
+    equal.
     """
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
@@ -40,19 +41,19 @@ def with_image_shape(model: onnx.ModelProto, image: str, shape: Sequence[int | N
 
 
 def with_outputs(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """The model with inner values as further outputs, so that rewriting leaves them as they are."""
+    """The model with inner values as further outputs, so that rewrites leave these values as they are."""
     copy = ir.from_proto(model)
     present = {v.name for v in copy.graph.outputs}
-    values = {v.name: v for node in copy.graph for v in node.outputs}
+    values = ir.convenience.create_value_mapping(copy.graph, include_subgraphs=False)
     copy.graph.outputs.extend(values[name] for name in dict.fromkeys(names) if name not in present)
     return ir.to_proto(copy)
 
 
 def pool_before_relu(graph: ir.Graph) -> None:
-    """MaxPool(Relu(x)) becomes Relu(MaxPool(x)): the same numbers, but the mask of the gradient is that of the smaller tensor.
+    """MaxPool(Relu(x)) becomes Relu(MaxPool(x)): the same numbers, but the gradient is masked on the smaller tensor.
 
-    The gradients are the same too: a window whose largest element is positive has it at the same place, ties included, and a window without
-    a positive element passes nothing in both forms.
+    The gradients are the same too. A window whose largest element is positive has it at the same place in both forms,
+    ties included; a window without a positive element passes nothing in either.
     """
     for pool, relu in pairs(graph, "MaxPool", "Relu"):
         if len(pool.outputs) == 1:
@@ -60,7 +61,7 @@ def pool_before_relu(graph: ir.Graph) -> None:
             pool.replace_input_with(0, relu.inputs[0])
             name, shape = pooled.name, pooled.shape
             pooled.name, activated.name = f"{name}/before_relu", f"{activated.name}/pooled"
-            replace_uses(graph, pooled, activated, except_by=relu)
+            pooled.replace_all_uses_with(activated, replace_graph_outputs=True)
             relu.replace_input_with(0, pooled)
             graph.remove(relu)
             graph.insert_after(pool, relu)
@@ -68,21 +69,21 @@ def pool_before_relu(graph: ir.Graph) -> None:
 
 
 def pool_before_concat(graph: ir.Graph) -> None:
-    """MaxPool(Concat(a, b)) over channels becomes Concat(MaxPool(a), MaxPool(b)): its gradient need not be cut in parts."""
+    """MaxPool(Concat(a, b)) over channels becomes Concat(MaxPool(a), MaxPool(b)): its gradient need not be cut."""
     for pool, concat in pairs(graph, "MaxPool", "Concat"):
         if len(pool.outputs) == 1 and concat.attributes["axis"].as_int() == 1:
             pooled = pool.outputs[0]
             parts = [_pool_like(pool, part, f"{pooled.name}/{i}") for i, part in enumerate(concat.inputs)]
             joined = ir.node("Concat", [part.outputs[0] for part in parts], {"axis": 1}, name=f"{pooled.name}/joined")
             graph.insert_after(pool, [*parts, joined])
-            replace_uses(graph, pooled, joined.outputs[0])
+            pooled.replace_all_uses_with(joined.outputs[0], replace_graph_outputs=True)
             name, joined.outputs[0].shape, joined.outputs[0].type = pooled.name, pooled.shape, pooled.type
             graph.remove([pool, concat], safe=True)
             joined.outputs[0].name = name
 
 
 def _pool_like(pool: ir.Node, x: ir.Value | None, name: str) -> ir.Node:
-    """The same pool of another value."""
+    """A pool with the same attributes of the value ``x``."""
     node = ir.node("MaxPool", [x], dict(pool.attributes), name=name)
     y = node.outputs[0]
     y.name, y.type = name, pool.outputs[0].type
@@ -92,7 +93,10 @@ def _pool_like(pool: ir.Node, x: ir.Value | None, name: str) -> ir.Node:
 
 
 def merge_pointwise(graph: ir.Graph) -> None:
-    """A convolution without padding after a 1x1 convolution (a change of colours, say) is one convolution: W = W₂·W₁, b = b₂ + W₂·b₁."""
+    """Merge a convolution without padding with the 1x1 convolution before it (a change of colours, say).
+
+    The kernel of the one convolution that remains is W₂·W₁, its bias b₂ + W₂·b₁.
+    """
     for second, first in pairs(graph, "Conv", "Conv"):
         kernels = [constant_value(node.inputs[1]) for node in (second, first)]
         if (
@@ -124,16 +128,6 @@ def pairs(graph: ir.Graph, op_type: str, before: str) -> Iterator[tuple[ir.Node,
             and x not in graph.outputs
         ):
             yield node, producer
-
-
-def replace_uses(graph: ir.Graph, old: ir.Value, new: ir.Value, except_by: ir.Node | None = None) -> None:
-    """Let all nodes but one read ``new`` instead of ``old``, and the graph return it."""
-    for use in list(old.uses()):
-        if use.node is not except_by:
-            use.node.replace_input_with(use.idx, new)
-    for i, output in enumerate(graph.outputs):
-        if output is old:
-            graph.outputs[i] = new
 
 
 def _is_pointwise(node: ir.Node) -> bool:

@@ -13,7 +13,7 @@ from service.autodiff import missing_rules
 from service.errors import ConvlensError, ModelError
 from service.models import manifest as manifests
 from service.models.library import Model
-from service.networks.network import Network
+from service.networks.network import Network, refused_as_model_error
 from service.networks.objectives import PREDICTED
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine
@@ -57,7 +57,7 @@ def limit_memory(memory_bytes: int) -> None:
 
 
 def check(manifest_path: Path) -> None:
-    """Do with a model all that a request does, once. Raises `ModelError`, `NotDifferentiable` or `EngineError`."""
+    """Do with a model all that a request does, once. Raises `ModelError` or `EngineError`."""
     try:
         network = standalone(manifest_path)
         side = network.model.manifest.size
@@ -79,7 +79,7 @@ def standalone(manifest_path: Path) -> Network:
     engine = Engine("cpu", 1)
     return Network(
         Model(manifest, manifest_path.parent / manifest.file),
-        Batcher(1, 1, 1000, 600),
+        Batcher(lanes=1, max_batch=1, max_queue=1000, seconds=600),
         Sessions(engine, SESSION_BYTES),
         engine,
     )
@@ -92,9 +92,10 @@ def smooth_image(side: int) -> Floats:
 
 
 def uncovered(network: Network) -> list[str]:
-    """The operators between image and logits that have no rule, with the names of their nodes."""
+    """The operators between image and logits that have no rule, with the names of their nodes. Raises `ModelError`."""
     manifest = network.model.manifest
-    return missing_rules(network.model.proto, manifest.logits, manifest.input)
+    with refused_as_model_error():
+        return missing_rules(network.model.proto, manifest.logits, manifest.input)
 
 
 def gradient_error(network: Network) -> float:

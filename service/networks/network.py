@@ -1,6 +1,7 @@
 """A model that is ready to run: scores of classes, layers, objectives, and their gradients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 
@@ -9,11 +10,11 @@ import onnx
 
 from service.attribution import Floats, Ints, ValueAndGrad
 from service.attribution.method import Rules
-from service.autodiff import RULES, STRAIGHT_THROUGH, Rule, differentiate
-from service.autodiff.pooling import max_pool_by_indices
-from service.autodiff.relu_variants import DECONVNET, GUIDED
-from service.errors import InvalidParameter
-from service.graphs.nchwc import for_blocks
+from service.autodiff import RULES, STRAIGHT_THROUGH, NotDifferentiable, Rule, differentiate
+from service.autodiff.nchwc import NCHWC_RULES
+from service.autodiff.relu_variants import deconvnet, guided
+from service.errors import InvalidParameter, ModelError
+from service.graphs.nchwc import for_nchwc
 from service.graphs.rewrites import simplify, with_image_shape, with_outputs
 from service.models.layers import Layer, image_layers
 from service.models.library import Model
@@ -22,7 +23,20 @@ from service.runtime.batcher import Batcher
 from service.runtime.engine import Array, Engine, Session, in_float16
 from service.runtime.sessions import Sessions
 
-_VARIANTS: dict[Rules, Mapping[str, Rule]] = {"exact": {}, "guided": GUIDED, "deconvnet": DECONVNET}
+_VARIANTS: dict[Rules, Callable[[Mapping[str, Rule]], Mapping[str, Rule]]] = {
+    "exact": dict,
+    "guided": guided,
+    "deconvnet": deconvnet,
+}
+
+
+@contextmanager
+def refused_as_model_error() -> Iterator[None]:
+    """Raise what the differentiation refuses as a `ModelError` with the same message."""
+    try:
+        yield
+    except NotDifferentiable as error:
+        raise ModelError(str(error)) from error
 
 
 class Network:
@@ -146,13 +160,13 @@ class Network:
         scored = class_score(proto, manifest, one_channel=not layers)
         if self._engine.precision == "float16" and not layers:  # objectives may have squares that float16 cannot hold
             scored = in_float16(scored)
-        return self._differentiate(scored, wrt or manifest.input, _VARIANTS[rules])
+        return self._differentiate(scored, wrt or manifest.input, rules)
 
     def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> onnx.ModelProto:
         """The graph of `measure`: the network, the weighted terms, and the gradient of their sum."""
         image = self.model.manifest.input
         proto = self._prepared(size, [term.layer for term in terms if term.layer != image], rewrite=True)
-        return self._differentiate(weighted_terms(proto, terms), image, {})
+        return self._differentiate(weighted_terms(proto, terms), image, "exact")
 
     def with_weights(self, proto: onnx.ModelProto) -> "Network":
         """The same network with other weights, on the same engine."""
@@ -201,9 +215,9 @@ class Network:
             proto = simplify(proto)
         return proto if size is None else with_image_shape(proto, self.model.manifest.input, (self._rows, None, *size))
 
-    def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Mapping[str, Rule]) -> onnx.ModelProto:
-        if self.provider == "cpu":
-            model, rules = for_blocks(model), RULES
-        else:
-            rules = RULES | {"MaxPool": Rule(max_pool_by_indices)}
-        return differentiate(model, of="score", wrt=wrt, rules=rules | dict(variant))
+    def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Rules) -> onnx.ModelProto:
+        rules: Mapping[str, Rule] = RULES
+        with refused_as_model_error():
+            if self.provider == "cpu":
+                model, rules = for_nchwc(model), RULES | NCHWC_RULES
+            return differentiate(model, of="score", wrt=wrt, rules=_VARIANTS[variant](rules))

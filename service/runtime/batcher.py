@@ -63,7 +63,7 @@ class Batcher:
     seconds: for which a run may wait for a lane.
     """
 
-    def __init__(self, lanes: int, max_batch: int, max_queue: int, seconds: float) -> None:
+    def __init__(self, *, lanes: int, max_batch: int, max_queue: int, seconds: float) -> None:
         self.max_batch = max_batch
         self._max_queue = max_queue
         self._seconds = seconds

@@ -230,6 +230,7 @@ CASES: list[Case] = [
     ),
     Case("LayerNormalization-broadcast", "y = LayerNormalization<axis=1>(x, s)", {"x": (2, 3, 4), "s": (3, 1)}),
     Case("RMSNormalization", "y = RMSNormalization<epsilon=0.01>(x, s)", {"x": (2, 3, 4), "s": (4,)}, opset=23),
+    Case("RMSNormalization-broadcast", "y = RMSNormalization<axis=1>(x, s)", {"x": (2, 3, 4), "s": (3, 1)}, opset=23),
     Case(
         "InstanceNormalization",
         "y = InstanceNormalization<epsilon=0.01>(x, s, b)",

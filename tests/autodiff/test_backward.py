@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 
-from service.autodiff import NO_GRADIENT, RULES, Ops, Rule, differentiate, missing_rules
-from service.autodiff.elementwise import step
-from service.autodiff.pooling import BLOCK, max_pool_by_indices
-from service.errors import NotDifferentiable
+from service.autodiff import NO_GRADIENT, RULES, NotDifferentiable, Ops, Rule, differentiate, missing_rules
+from service.autodiff.nchwc import BLOCK, NCHWC_RULES
+from service.autodiff.relu_variants import deconvnet, guided
 from tests.autodiff.graphs import graph, reference
 
 X = np.array([[-2.0, 3.0], [0.5, -1.0]])
@@ -79,12 +79,37 @@ def test_an_unknown_value_is_an_error() -> None:
 
 
 def test_rules_can_be_exchanged() -> None:
-    def guided_relu(op: Ops, node: onnx.NodeProto, dy):  # type: ignore[no-untyped-def]
-        return [op.Mul(op.Relu(dy), step(op, node.outputs[0]))]
+    def straight_through(op: Ops, node: ir.Node, dy: ir.Value) -> list[ir.Value]:
+        return [op.Mul(dy, 2)]
 
-    guided = differentiate(model("y = Relu(x)"), "y", "x", RULES | {"Relu": Rule(guided_relu)})
+    exchanged = differentiate(model("y = Relu(x)"), "y", "x", RULES | {"Relu": Rule(straight_through)})
     dy = np.array([[1.0, -1.0], [2.0, 1.0]])
-    np.testing.assert_array_equal(reference(guided)({"x": X, "d_y": dy})["d_x"], [[0, 0], [2, 0]])
+    np.testing.assert_array_equal(reference(exchanged)({"x": X, "d_y": dy})["d_x"], 2 * dy)
+
+
+FORMS = pytest.mark.parametrize("rules", [RULES, RULES | NCHWC_RULES], ids=["portable", "nchwc"])
+
+
+@FORMS
+def test_the_variants_of_a_relu(rules: Mapping[str, Rule]) -> None:
+    x, dy = np.array([-1.0, 0.0, 2.0, 3.0]), np.array([1.0, 2.0, -1.0, 4.0])
+    relu = graph("y = Relu(x)", {"x": x})
+    for variant, expected in ((dict, [0, 0, -1, 4]), (guided, [0, 0, 0, 4]), (deconvnet, [1, 2, 0, 4])):
+        answer = reference(differentiate(relu, "y", "x", variant(rules)))({"x": x, "d_y": dy})
+        np.testing.assert_array_equal(answer["d_x"], expected)
+
+
+def test_the_blocked_layout_gets_its_own_operators() -> None:
+    x, w = np.ones((1, 3, 9, 9)), np.ones((BLOCK, 3, 3, 3))
+    body = "c = Conv<strides=[2,2], pads=[1,1,1,1]>(x, w) r = Relu(c) y = MaxPool<kernel_shape=[2,2], strides=[2,2]>(r)"
+    forward = graph(body, {"x": x}, {"w": w})
+    portable, blocked = (
+        {node.op_type for node in differentiate(forward, "y", "x", rules).graph.node}
+        for rules in (RULES, RULES | NCHWC_RULES)
+    )
+    textbook = {"ConvTranspose", "Greater", "Where", "ScatterElements"}
+    assert portable >= textbook
+    assert not blocked & textbook
 
 
 def test_only_standard_operators_come_out(network) -> None:  # type: ignore[no-untyped-def]
@@ -130,7 +155,7 @@ def test_no_operator_is_both_differentiable_and_not() -> None:
 
 # Symbolic but for the channels, on which the form of the pool depends.
 SYMBOLIC = pytest.mark.parametrize("symbolic", [False, (0, 2, 3)], ids=["fixed", "symbolic"])
-BY_INDICES = RULES | {"MaxPool": Rule(max_pool_by_indices)}
+NCHWC = RULES | NCHWC_RULES
 
 
 def run(
@@ -165,7 +190,7 @@ def first_wins(x: np.ndarray, size: int, stride: int) -> np.ndarray:
     return dx
 
 
-@pytest.mark.parametrize("rules", [RULES, BY_INDICES], ids=["comparisons", "indices"])
+@FORMS
 @SYMBOLIC
 @pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (3, 1), (2, 3), (4, 3), (1, 2), (5, 2)])
 @pytest.mark.parametrize("shape", [(9, 11), (10, 8)], ids=str)
@@ -198,7 +223,7 @@ def test_both_forms_of_the_max_pool_agree(
     body = (
         f"y = MaxPool<{', '.join(filter(None, [f'kernel_shape=[{size},{size}], strides=[{strides}]', attributes]))}>(x)"
     )
-    np.testing.assert_array_equal(run(body, x, RULES, symbolic), run(body, x, BY_INDICES, symbolic))
+    np.testing.assert_array_equal(run(body, x, NCHWC, symbolic), run(body, x, RULES, symbolic))
 
 
 @SYMBOLIC
@@ -221,7 +246,7 @@ def test_a_convolution_takes_the_phases_of_the_pool_after_it(
     )
     pool = ", ".join(filter(None, [f"kernel_shape=[{size},{size}], strides=[{strides}]", attributes]))
     body = f"c = Conv<{convolution}>(x, w) y = MaxPool<{pool}>(c)"
-    found, expected = (run(body, x, rules, symbolic, {"w": w}) for rules in (RULES, BY_INDICES))
+    found, expected = (run(body, x, rules, symbolic, {"w": w}) for rules in (NCHWC, RULES))
     np.testing.assert_array_equal(found, expected)
 
 
@@ -229,8 +254,10 @@ def test_the_first_of_equal_elements_wins_a_global_max_pool() -> None:
     np.testing.assert_array_equal(run("y = GlobalMaxPool(x)", np.zeros((1, 2, 2, 2))).ravel(), [1, 0, 0, 0, 2, 0, 0, 0])
 
 
-def test_a_relu_at_zero_passes_nothing() -> None:
-    np.testing.assert_array_equal(run("y = Relu(x)", np.array([0.0, -0.0, 1e-30, -1e-30, 3e38])), [0, 0, 3, 0, 5])
+@FORMS
+def test_a_relu_at_zero_passes_nothing(rules: Mapping[str, Rule]) -> None:
+    x = np.array([0.0, -0.0, 1e-30, -1e-30, 3e38])
+    np.testing.assert_array_equal(run("y = Relu(x)", x, rules), [0, 0, 3, 0, 5])
 
 
 def test_a_maximum_shares_among_equals() -> None:

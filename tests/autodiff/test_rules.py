@@ -1,30 +1,60 @@
 """Every rule against central differences in float64, and the real runtime in float32 against the same numbers."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
 
-from service.autodiff import NO_GRADIENT, RULES, differentiate
+from service.autodiff import NO_GRADIENT, RULES, NotDifferentiable, Rule, differentiate
+from service.autodiff.nchwc import NCHWC_RULES
 from tests.autodiff.cases import CASES, Case
 from tests.autodiff.graphs import central_difference, graph, reference
 
-NEEDS_FIXED_SIZES = {
-    case.name
-    for case in CASES
-    if case.name.startswith(("Conv-kernel", "Resize", "ConvTranspose", "LayerNormalization-broadcast"))
-} | {
-    "Conv-same-lower-strided",
-    "MaxPool-same-upper",
-    "AveragePool-same-upper",
+# Cases that need fixed sizes, by the beginning of their names: what is said when sizes are symbolic.
+REFUSALS = {
+    "AveragePool-same-upper": "auto_pad with stride 2 needs fixed spatial sizes",
+    "Conv-kernel": "the kernel of Conv has no fixed shape",
+    "Conv-same-lower-strided": "auto_pad with stride 2 needs fixed spatial sizes",
+    "ConvTranspose": "the kernel of ConvTranspose has no fixed shape",
+    "Resize": "Resize of a size that is not fixed has no rule",
 }
-ids = [case.name for case in CASES]
 
 
-def gradient_graph(case: Case, dtype: str, symbolic: bool) -> onnx.ModelProto:
+def refusal(case: Case) -> str | None:
+    return next((message for name, message in REFUSALS.items() if case.name.startswith(name)), None)
+
+
+def operators(case: Case) -> set[str]:
+    return {node.op_type for node in graph(case.body, case.arrays()[0]).graph.node}
+
+
+# Every case with the portable rules, and with those of the blocked layout where one of them has a part in it.
+PORTABLE = [pytest.param(case, RULES, id=f"{case.name}-portable") for case in CASES]
+NCHWC = [
+    pytest.param(case, RULES | NCHWC_RULES, id=f"{case.name}-nchwc")
+    for case in CASES
+    if operators(case) & set(NCHWC_RULES)
+]
+WORKING = pytest.mark.parametrize(
+    ("case", "rules", "symbolic"),
+    [
+        pytest.param(*param.values, symbolic, id=f"{param.id}-{'symbolic' if symbolic else 'fixed'}")
+        for param in PORTABLE + NCHWC
+        for symbolic in (False, True)
+        if not symbolic or refusal(param.values[0]) is None
+    ],
+)
+REFUSED = pytest.mark.parametrize(
+    ("case", "rules"), [param for param in PORTABLE + NCHWC if refusal(param.values[0]) is not None]
+)
+
+
+def gradient_graph(case: Case, rules: Mapping[str, Rule], dtype: str, symbolic: bool) -> onnx.ModelProto:
     inputs, constants = case.arrays()
     model = graph(case.body, inputs, constants, dtype, symbolic, case.opset)
-    gradient = differentiate(model, of="y", wrt=list(inputs))
+    gradient = differentiate(model, of="y", wrt=list(inputs), rules=rules)
     onnx.checker.check_model(gradient, full_check=True)
     return gradient
 
@@ -35,15 +65,12 @@ def seed_for(case: Case) -> tuple[dict[str, np.ndarray], np.ndarray]:
     return inputs, np.random.default_rng(1).normal(size=y.shape)
 
 
-@pytest.mark.parametrize("symbolic", [False, True], ids=["fixed", "symbolic"])
-@pytest.mark.parametrize("case", CASES, ids=ids)
-def test_rule_agrees_with_central_differences(case: Case, symbolic: bool) -> None:
-    if symbolic and case.name in NEEDS_FIXED_SIZES:
-        pytest.skip("needs fixed sizes")
+@WORKING
+def test_rule_agrees_with_central_differences(case: Case, rules: Mapping[str, Rule], symbolic: bool) -> None:
     inputs, dy = seed_for(case)
     _, constants = case.arrays()
     forward = reference(graph(case.body, inputs, constants, opset=case.opset))
-    gradients = reference(gradient_graph(case, "double", symbolic))({**inputs, "d_y": dy})
+    gradients = reference(gradient_graph(case, rules, "double", symbolic))({**inputs, "d_y": dy})
     rng = np.random.default_rng(2)
     for name, x in inputs.items():
         v = rng.normal(size=x.shape)
@@ -52,15 +79,12 @@ def test_rule_agrees_with_central_differences(case: Case, symbolic: bool) -> Non
         np.testing.assert_allclose(np.sum(gradients[f"d_{name}"] * v), expected, rtol=2e-7, atol=2e-7)
 
 
-@pytest.mark.parametrize("symbolic", [False, True], ids=["fixed", "symbolic"])
-@pytest.mark.parametrize("case", CASES, ids=ids)
-def test_the_runtime_agrees_with_the_reference(case: Case, symbolic: bool) -> None:
-    if symbolic and case.name in NEEDS_FIXED_SIZES:
-        pytest.skip("needs fixed sizes")
+@WORKING
+def test_the_runtime_agrees_with_the_reference(case: Case, rules: Mapping[str, Rule], symbolic: bool) -> None:
     inputs, dy = seed_for(case)
     feeds = {**inputs, "d_y": dy}
-    expected = reference(gradient_graph(case, "double", False))(feeds)
-    single = gradient_graph(case, "float", symbolic)
+    expected = reference(gradient_graph(case, rules, "double", False))(feeds)
+    single = gradient_graph(case, rules, "float", symbolic)
     session = ort.InferenceSession(single.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [f"d_{name}" for name in inputs]
     actual = session.run(names, {k: v.astype(np.float32) for k, v in feeds.items()})
@@ -68,8 +92,14 @@ def test_the_runtime_agrees_with_the_reference(case: Case, symbolic: bool) -> No
         np.testing.assert_allclose(dx, expected[name], rtol=2e-5, atol=2e-5)
 
 
+@REFUSED
+def test_symbolic_sizes_are_refused_where_a_rule_needs_them(case: Case, rules: Mapping[str, Rule]) -> None:
+    with pytest.raises(NotDifferentiable, match=refusal(case)):
+        gradient_graph(case, rules, "double", symbolic=True)
+
+
 def test_every_rule_has_a_case() -> None:
-    used = {node.op_type for case in CASES for node in graph(case.body, case.arrays()[0]).graph.node}
+    used = set().union(*map(operators, CASES))
     assert set(RULES) - {"QuantizeLinear", "DequantizeLinear", "Celu"} == used & set(RULES)  # see below
 
 

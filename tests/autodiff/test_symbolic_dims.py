@@ -7,7 +7,8 @@ import onnx
 import onnx_ir as ir
 import onnxruntime as ort
 
-from service.autodiff import differentiate
+from service.autodiff import RULES, differentiate
+from service.autodiff.nchwc import NCHWC_RULES
 from service.autodiff.symbolic_dims import name_sizes
 from tests.autodiff.graphs import graph
 
@@ -59,9 +60,8 @@ def test_a_gradient_of_open_sizes_stays_in_the_fast_layout() -> None:
         "c = Conv(s, u) y = ReduceSum<keepdims=0>(c)"
     )
     constants = {"w": np.ones((16, 16, 3, 3)), "v": np.ones((16, 16, 3, 3)), "u": np.ones((16, 16, 1, 1))}
-    model = differentiate(
-        graph(body, {"x": np.zeros((1, 16, 8, 8))}, constants, "float", symbolic=(0, 2, 3)), of="y", wrt="x"
-    )
+    forward = graph(body, {"x": np.zeros((1, 16, 8, 8))}, constants, "float", symbolic=(0, 2, 3))
+    model = differentiate(forward, of="y", wrt="x", rules=RULES | NCHWC_RULES)
     model = onnx.shape_inference.infer_shapes(model)
     shapes = {
         value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]

@@ -15,8 +15,8 @@ import onnxruntime as ort
 import torch
 from captum.attr import Saliency
 
-from service.autodiff import RULES, Rule, differentiate
-from service.autodiff.pooling import max_pool_by_indices
+from service.autodiff import RULES, differentiate
+from service.autodiff.nchwc import NCHWC_RULES
 from service.kinds.plan import measure_class
 from service.models.build import build
 from service.models.weights import squeezenet_weights
@@ -145,11 +145,11 @@ def pools() -> None:
         }
         body = "a = Conv(x, v) p = MaxPool<kernel_shape=[3,3], strides=[2,2]>(a) b = Conv(p, w) y = ReduceSum<keepdims=0>(b)"
         model = graph(body, {"x": x}, constants, "float")
-        by_indices = RULES | {"MaxPool": Rule(max_pool_by_indices)}
+        by_indices = RULES | NCHWC_RULES | {"MaxPool": RULES["MaxPool"]}
         made = {
             "forward": model,
             "indices": differentiate(model, "y", "x", by_indices),
-            "comparisons": differentiate(model, "y", "x"),
+            "comparisons": differentiate(model, "y", "x", RULES | NCHWC_RULES),
         }
         sessions = {name: Engine("cpu", 1).load(proto) for name, proto in made.items()}
         feeds = {"x": x, "d_y": np.array(1, np.float32)}
@@ -222,7 +222,8 @@ def main() -> None:
     channels_last = {name: (k.contiguous(memory_format=torch.channels_last), b) for name, (k, b) in plain.items()}
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
-        networks = Networks(Path(folder), Engine("cpu"), Batcher(CORES, 1, 1000, 600), 2**32, "squeezenet1_1")
+        batcher = Batcher(lanes=CORES, max_batch=1, max_queue=1000, seconds=600)
+        networks = Networks(Path(folder), Engine("cpu"), batcher, 2**32, "squeezenet1_1")
         network = networks["squeezenet1_1"]
         network.warm_up()
         print(f"{CORES} cores, torch {torch.__version__}, onnxruntime {ort.__version__}")

@@ -132,7 +132,8 @@ def main() -> None:
         folder = Path(name)
         build(folder / "models")
         files = photographs(folder)
-        networks = Networks(folder / "models", Engine("cpu"), Batcher(CORES, 1, 1000, 600), 2**32, "squeezenet1_1")
+        batcher = Batcher(lanes=CORES, max_batch=1, max_queue=1000, seconds=600)
+        networks = Networks(folder / "models", Engine("cpu"), batcher, 2**32, "squeezenet1_1")
         network = networks["squeezenet1_1"]
         network.warm_up()
         server = Server("--models-dir", str(folder / "models"), "--data-dir", name, "--threads", "0", "--no-worker")

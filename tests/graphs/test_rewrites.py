@@ -6,8 +6,9 @@ import numpy as np
 import onnx
 import pytest
 
-from service.autodiff import differentiate
-from service.graphs.nchwc import for_blocks
+from service.autodiff import RULES, differentiate
+from service.autodiff.nchwc import NCHWC_RULES
+from service.graphs.nchwc import for_nchwc
 from service.graphs.rewrites import simplify
 from service.networks.network import Network
 from service.networks.objectives import class_score
@@ -108,7 +109,7 @@ def test_the_blocked_layout_changes_no_values(body: str, expected: list[str]) ->
     }
     if "Slice" in body:
         constants |= {"z": np.array([0, 0, 0]), "e": np.array([3, 7, 6]), "k": np.array([1, 2, 3])}
-    rewritten, (before, after) = both(body, constants, x, for_blocks)
+    rewritten, (before, after) = both(body, constants, x, for_nchwc)
     assert sorted(operators(rewritten)) == sorted(expected)
     for name in ("y", "d_x"):
         np.testing.assert_allclose(after[name], before[name], rtol=1e-12, atol=1e-12)
@@ -130,7 +131,8 @@ def test_the_chosen_channel_has_the_gradient_of_the_logit(network: Network, cat:
     ids = np.array([533, 7])
     seed[[0, 1], ids] = 1
     expected = plain({"image": x, "d_logits": seed})
-    scored = differentiate(class_score(simplify(proto), manifest), of="score", wrt="image")
+    rules = RULES | NCHWC_RULES
+    scored = differentiate(class_score(simplify(proto), manifest), of="score", wrt="image", rules=rules)
     actual = reference(scored)({"image": x, "class_id": ids, "d_score": np.ones(2, np.float32)})
     logits = expected["logits"][[0, 1], ids]
     assert (logits > 0).all()

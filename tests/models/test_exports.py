@@ -203,7 +203,10 @@ def test_gradients_of_exported_networks(tmp_path: Path, name: str, dynamo: bool)
     place = add(tmp_path / "net.onnx", tmp_path / "models", Choices(mean=(0, 0, 0)))
     manifest, engine = manifests.read(place), Engine("cpu", 1)
     ours = Network(
-        Model(manifest, place.parent / manifest.file), Batcher(1, 1, 100, 600), Sessions(engine, 2**34), engine
+        Model(manifest, place.parent / manifest.file),
+        Batcher(lanes=1, max_batch=1, max_queue=100, seconds=600),
+        Sessions(engine, 2**34),
+        engine,
     )
     image = np.random.default_rng(0).random((1, 3, SIZE, SIZE), np.float32)
 
