@@ -40,7 +40,7 @@ def graph(
 
     arguments = ", ".join(declare(k, v) for k, v in inputs.items())
     model = parser.parse_model(
-        f'<ir_version: 9, opset_import: ["": {opset}]> g ({arguments}) => ({dtype}[] y) {{ {body} }}'
+        f'<ir_version: 9, opset_import: ["": {opset}]> g ({arguments}) => ({dtype}[] y) {{ {body.replace("double", dtype)} }}'
     )
     element = {"double": np.float64, "float": np.float32}[dtype]
     for name, array in constants.items():

@@ -6,9 +6,12 @@ import onnxruntime as ort
 import pytest
 
 from service.autodiff import NO_GRADIENT, RULES, differentiate
-from tests.autodiff.cases import CASES, Case
+from tests.autodiff.cases import CASES as COMMON_CASES
+from tests.autodiff.cases import Case
+from tests.autodiff.cases_more import MORE_CASES
 from tests.autodiff.graphs import central_difference, graph, reference
 
+CASES = [*COMMON_CASES, *MORE_CASES]
 NEEDS_FIXED_SIZES = {
     case.name
     for case in CASES
