@@ -6,9 +6,10 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir import convenience
 
+from service.autodiff.folding import known_value
 from service.autodiff.lowering import lowers
 from service.autodiff.ops import Ops
-from service.autodiff.shapes import constant_value, known_dim, operand, rank
+from service.autodiff.shapes import known_dim, operand, rank
 from service.errors import NotDifferentiable
 
 MAX_NODES = 50_000  # of all unrolled steps; a file must not be able to fill the memory
@@ -17,7 +18,7 @@ MAX_NODES = 50_000  # of all unrolled steps; a file must not be able to fill the
 @lowers("If")
 def conditional(op: Ops, node: ir.Node) -> Sequence[ir.Value]:
     """The branch that is taken."""
-    condition = constant_value(operand(node, 0))
+    condition = known_value(operand(node, 0))
     if condition is None:
         raise NotDifferentiable(f"the condition of If is not known (node {node.name!r})")
     branch = node.attributes["then_branch" if condition.all() else "else_branch"].as_graph()
@@ -27,9 +28,9 @@ def conditional(op: Ops, node: ir.Node) -> Sequence[ir.Value]:
 @lowers("Loop")
 def loop(op: Ops, node: ir.Node) -> Sequence[ir.Value]:
     """One copy of the body per step; a condition may stand there as long as it is always true."""
-    body, steps = node.attributes["body"].as_graph(), constant_value(node.inputs[0])
+    body, steps = node.attributes["body"].as_graph(), known_value(node.inputs[0])
     start = node.inputs[1] if len(node.inputs) > 1 else None
-    begins = start is None or ((known := constant_value(start)) is not None and bool(known.all()))
+    begins = start is None or ((known := known_value(start)) is not None and bool(known.all()))
     if steps is None or not begins or not _is_always_true(body.outputs[0], body):
         raise NotDifferentiable(f"the number of steps of Loop is not known (node {node.name!r})")
     states: list[ir.Value] = [operand(node, i) for i in range(2, len(node.inputs))]
@@ -99,9 +100,7 @@ def _is_always_true(value: ir.Value, body: ir.Graph) -> bool:
     producer = value.producer()
     if producer is not None and producer.op_type == "Identity" and producer.inputs[0] is not None:
         return _is_always_true(producer.inputs[0], body)
-    if producer is not None and producer.op_type == "Constant":
-        return bool(producer.attributes["value"].as_tensor().numpy().all())
-    known = constant_value(value)
+    known = known_value(value)
     return value is body.inputs[1] or (known is not None and bool(known.all()))
 
 

@@ -1,4 +1,7 @@
-"""Operators without a rule, each with the reason, and the limits of those that have one. The table in the docs is made of these."""
+"""Operators without a rule, each with the reason, and the limits of those that have one.
+
+The table in the docs is made of these, and error messages quote them.
+"""
 
 from collections.abc import Mapping
 
@@ -6,15 +9,17 @@ _WHOLE = "its result is a whole number or a truth value"
 _JUMPS = "its result changes only in jumps"
 _SHAPE = "its result depends on shapes and whole numbers only"
 _RANDOM = "its result is random, whatever its input is"
+_BITS = "it reads the bits of numbers as something else"
 _TEXT = "it works on text or files"
 
 # Nothing flows back through these: their outputs do not change, or change only in jumps, when their inputs move a little.
 NO_GRADIENT_BECAUSE: Mapping[str, str] = {
     **dict.fromkeys(
-        "And ArgMax ArgMin BitCast BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Equal Greater GreaterOrEqual "
+        "And ArgMax ArgMin BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Equal Greater GreaterOrEqual "
         "IsInf IsNaN Less LessOrEqual NonMaxSuppression NonZero Not Or OptionalHasElement SequenceLength Xor".split(),
         _WHOLE,
     ),
+    "BitCast": _BITS,
     **dict.fromkeys("Ceil Floor Hardmax Round Sign".split(), _JUMPS),
     **dict.fromkeys(
         "BlackmanWindow Constant ConstantOfShape EyeLike HammingWindow HannWindow MelWeightMatrix OneHot Range "
@@ -29,16 +34,15 @@ NO_GRADIENT_BECAUSE: Mapping[str, str] = {
     ),
 }
 
-_QUANTIZED = (
-    "not supported: computes with whole numbers; to be rewritten as DequantizeLinear, the operator, QuantizeLinear"
-)
+_QUANTIZED = "computes with whole numbers; is to be rewritten with DequantizeLinear and QuantizeLinear around it"
+
 _READ = "only as the source of an operator that reads elements of it, which is then written out"
 
 UNSUPPORTED: Mapping[str, str] = {
     **dict.fromkeys("ConvInteger MatMulInteger QLinearConv QLinearMatMul".split(), _QUANTIZED),
-    "MaxRoiPool": "not supported: the sizes of its windows depend on the data; RoiAlign took its place in networks",
-    "Unique": "not supported: the number of its results depends on the data",
-    "SequenceMap": "not supported: runs a graph for each element of a sequence",
+    "MaxRoiPool": "the sizes of its windows depend on the data; RoiAlign took its place in networks",
+    "Unique": "the number of its results depends on the data",
+    "SequenceMap": "runs a graph for each element of a sequence",
 }
 
 # What the rule, or what the operator is written out as, does not cover.
@@ -49,6 +53,7 @@ LIMITS: Mapping[str, str] = {
         "unrolled; the length of the sequence must be known and the same for all of the batch, and the activations be "
         "Relu, Tanh, Sigmoid, Softsign or Softplus",
     ),
+    "AffineGrid": "the size of the maps must be known",
     "Col2Im": "the block shape must be a constant",
     "ConcatFromSequence": "where the elements of the sequence can be told from the graph",
     "ConvTranspose": "pads must be written out (no output_shape, no auto_pad), the kernel must have a fixed shape",
@@ -60,8 +65,8 @@ LIMITS: Mapping[str, str] = {
     "GatherND": "without batch_dims",
     "GridSample": "nearest, linear and cubic, all paddings; also with respect to the grid unless nearest",
     "GroupNormalization": "the scale must have a fixed shape",
-    "If": "where the condition is a constant: the branch that is taken",
-    "Loop": "unrolled, where the number of steps is a constant",
+    "If": "where the condition can be told from the graph: the branch that is taken",
+    "Loop": "unrolled, where the number of steps can be told from the graph",
     "OptionalGetElement": "where the graph tells what it finds",
     "QuantizeLinear": "the rounding is passed straight through, as if it were not there",
     "Resize": "the sizes must be fixed; not tf_crop_and_resize",
@@ -70,6 +75,7 @@ LIMITS: Mapping[str, str] = {
     "Scatter": "read as ScatterElements",
     "ScatterElements": "reduction none or add",
     "ScatterND": "reduction none or add",
+    "STFT": "with a window or a frame length",
     "SequenceAt": "where the elements of the sequence can be told from the graph",
     "Upsample": "read as Resize",
 }

@@ -9,7 +9,8 @@ from onnx import inliner
 def inline_standard_functions(model: onnx.ModelProto, keep: Collection[str]) -> onnx.ModelProto:
     """The model with every operator that the standard defines by a function replaced by it, those in ``keep`` excepted.
 
-    A function may depend on the types of its inputs; operators whose input types cannot be inferred stay.
+    The same object if there is none. A function may depend on the types of its inputs; operators whose input types
+    cannot be inferred stay.
     """
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
     if not any(_schema(node, opset) for node in model.graph.node if node.op_type not in keep):
@@ -18,9 +19,11 @@ def inline_standard_functions(model: onnx.ModelProto, keep: Collection[str]) -> 
     typed = _typed_values(copy.graph)
     nodes = [node for node in copy.graph.node if node.op_type not in keep and _schema(node, opset)]
     untyped = {node.op_type for node in nodes if not typed.issuperset(filter(None, node.input))}
+    wanted = sorted({("", node.op_type) for node in nodes if node.op_type not in untyped})
+    if not wanted:
+        return model
     for node in nodes:
         _fill_in_defaults(node, opset)
-    wanted = sorted({("", node.op_type) for node in nodes if node.op_type not in untyped})
     return inliner.inline_selected_functions(copy, wanted, inline_schema_functions=True)
 
 
@@ -37,7 +40,10 @@ def _schema(node: onnx.NodeProto, opset: int) -> onnx.defs.OpSchema | None:
 
 
 def _typed_values(graph: onnx.GraphProto) -> set[str]:
-    """The names of all values with a known type. The inliner reads the types of initializers where it reads all others."""
+    """The names of all values with a known type.
+
+    Initializers are declared on the way, since the inliner looks for their types among those of all other values.
+    """
     listed = {value.name for value in (*graph.input, *graph.value_info)}
     weights: Iterable[onnx.TensorProto] = (tensor for tensor in graph.initializer if tensor.name not in listed)
     graph.value_info.extend(

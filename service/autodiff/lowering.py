@@ -20,8 +20,8 @@ LOWERINGS: dict[str, Lowering] = {}
 def lowers(*op_types: str) -> Callable[[Lowering], Lowering]:
     """Register the decorated function as what writes out the operators ``op_types`` (default domain).
 
-    It raises `NotDifferentiable` for a node that it cannot write out. The node then stays as it is, and is reported if a
-    gradient has to pass it.
+    It raises `NotDifferentiable` for a node that it cannot write out. The node then stays as it is, and is reported if
+    a gradient has to pass it.
     """
 
     def register(apply: Lowering) -> Lowering:
@@ -55,8 +55,9 @@ def _write_out(graph: ir.Graph, node: ir.Node) -> bool:
     for old, value in zip(node.outputs, values, strict=False):
         if value is not None:
             convenience.replace_all_uses_with(old, value, replace_graph_outputs=True)
-            value.name, value.type, value.shape = old.name, old.type or value.type, old.shape or value.shape
-            old.name = None
+            value.name, value.type, old.name = old.name, old.type or value.type, None
+            if value.is_graph_output():
+                value.shape = old.shape
     graph.remove(node)
     return True
 
@@ -80,3 +81,12 @@ def group_normalization(op: Ops, node: ir.Node) -> list[ir.Value]:
     by_scale = op.Reshape(z, op.constant([0, per, -1]))
     moved = op.Add(op.Mul(by_scale, op.Unsqueeze(scale, columns)), op.Unsqueeze(bias, columns))
     return [op.Reshape(moved, op.Shape(x))]
+
+
+@lowers("MeanVarianceNormalization")
+def mean_variance_normalization(op: Ops, node: ir.Node) -> list[ir.Value]:
+    """(x − mean) / (σ + 1e-9). The standard's own function takes E[x²] − E[x]² here too, and has float32 constants."""
+    x, axes = operand(node, 0), op.constant(list(node.attributes.get_ints("axes", [0, 2, 3])))
+    centred = op.Sub(x, op.ReduceMean(x, axes, keepdims=1))
+    sigma = op.Sqrt(op.ReduceMean(op.Mul(centred, centred), axes, keepdims=1))
+    return [op.Div(centred, op.Add(sigma, 1e-9))]

@@ -1,4 +1,4 @@
-"""Rules of products along axes, of the remainder, and of the determinant. Zeros among the factors are handled exactly."""
+"""Rules of products along axes, the remainder and the determinant. Zeros among the factors are handled exactly."""
 
 import numpy as np
 import onnx_ir as ir

@@ -18,7 +18,7 @@ _ACTIVATIONS = frozenset(["Relu", "Tanh", "Sigmoid", "Softsign", "Softplus"])
 
 @dataclass(frozen=True)
 class Layer:
-    """One direction of a layer with G gates: the weights of the input (G·H, I), of the state (G·H, H), and biases (G·H,)."""
+    """One direction of a layer with G gates: weights of the input (G·H, I) and of the state (G·H, H), biases (G·H,)."""
 
     op: Ops
     node: ir.Node

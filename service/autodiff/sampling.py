@@ -21,7 +21,7 @@ from service.autodiff.interpolation import (
 )
 from service.autodiff.lowering import lowers
 from service.autodiff.ops import Ops
-from service.autodiff.shapes import dim, fixed_dims, operand, rank
+from service.autodiff.shapes import dim, fixed_dims, known_dim, operand, rank
 from service.autodiff.windows import window
 from service.errors import NotDifferentiable
 
@@ -57,6 +57,37 @@ def grid_sample(op: Ops, node: ir.Node) -> list[ir.Value]:
         taps.append([padding(op, tap, size) for tap in kernel(op, place)])
     shape = op.Concat(dim(op, x, 0), dim(op, x, 1), op.Shape(grid, start=1, end=-1), axis=0)
     return [op.Reshape(sampled(op, x, taps), shape)]
+
+
+@lowers("AffineGrid")
+def affine_grid(op: Ops, node: ir.Node) -> list[ir.Value]:
+    """The grid of GridSample, moved by an affine map (N, n, n + 1) per image.
+
+    The standard's own function fails for one image, and loses the ranks of its values in conditions.
+    """
+    theta, size = operand(node, 0), operand(node, 1)
+    axes = known_dim(theta, 1)
+    if axes is None:
+        raise NotDifferentiable(f"the size of the maps of AffineGrid is not known (node {node.name!r})")
+    image = op.Slice(size, op.constant([2]), op.constant([2 + axes]))
+    columns = []
+    for axis in reversed(range(axes)):
+        count = op.Gather(image, op.constant(np.int64(axis)))
+        places = _grid_places(op, count, theta, bool(node.attributes.get_int("align_corners", 0)))
+        along = op.Reshape(places, op.constant([-1, *[1] * (axes - 1 - axis)]))
+        columns.append(op.Reshape(op.Expand(along, image), op.constant([-1, 1])))
+    ones = op.Expand(op.constant([[1.0]], like=theta), op.Shape(columns[0]))
+    grid = op.MatMul(op.Concat(*columns, ones, axis=1), op.Transpose(theta, perm=[0, 2, 1]))  # (N, P, n)
+    return [op.Reshape(grid, op.Concat(dim(op, theta, 0), image, op.constant([axes]), axis=0))]
+
+
+def _grid_places(op: Ops, count: ir.Value, like: ir.Value, aligned: bool) -> ir.Value:
+    """The centres of ``count`` elements between −1 and 1, or points from −1 to 1."""
+    zero, one = op.constant(np.int64(0)), op.constant(np.int64(1))
+    steps = op.CastLike(op.Range(zero, count, one), like)
+    steps = steps if aligned else op.Add(steps, 0.5)
+    span = op.CastLike(op.Max(op.Sub(count, one), one) if aligned else count, like)
+    return op.Sub(op.Mul(op.Div(steps, span), 2), 1)
 
 
 @lowers("RoiAlign")
@@ -105,7 +136,10 @@ def _region_taps(op: Ops, at: ir.Value, size: ir.Value) -> list[Tap]:
 
 @lowers("DeformConv")
 def deformable_convolution(op: Ops, node: ir.Node) -> list[ir.Value]:
-    """A matrix product of the kernel with the image at moved places (Dai et al. 2017, "Deformable convolutional networks")."""
+    """A matrix product of the kernel with the image at moved places.
+
+    Dai et al. 2017, "Deformable convolutional networks", section 2.1.
+    """
     x, w, offset = (operand(node, i) for i in range(3))
     bias, modulation = ([*node.inputs, None, None])[3:5]
     shape = fixed_dims(w)
@@ -130,7 +164,7 @@ def deformable_convolution(op: Ops, node: ir.Node) -> list[ir.Value]:
 
 
 def _moved_taps(op: Ops, node: ir.Node, x: ir.Value, offset: ir.Value, kernel: list[int]) -> list[list[Tap]]:
-    """Where each element of the kernel reads: its regular place plus its offset (rows, places, axes, …), for each axis."""
+    """Where each element of the kernel reads, for each axis: its place plus its offset (rows, places, axes, …)."""
     win, axes = window(node, kernel), len(kernel)
     corners = np.indices(kernel).reshape(axes, -1)
     taps = []

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from service.autodiff.folding import known_value
 from service.autodiff.lowering import lowers
 from service.autodiff.ops import Ops
-from service.autodiff.shapes import constant_value, known_dim, operand, rank
+from service.autodiff.shapes import known_dim, operand, rank
 from service.errors import NotDifferentiable
 
 _KEY = "elements"
@@ -25,12 +26,6 @@ def concat_from_sequence(op: Ops, node: ir.Node) -> list[ir.Value]:
     if node.attributes.get_int("new_axis", 0):
         elements = [op.Unsqueeze(element, op.constant([axis])) for element in elements]
     return [op.Concat(*elements, axis=axis)]
-
-
-@lowers("SequenceLength")
-def sequence_length(op: Ops, node: ir.Node) -> list[ir.Value]:
-    """A constant."""
-    return [op.Identity(op.constant(len(_elements(op, operand(node, 0)))))]
 
 
 @lowers("OptionalGetElement")
@@ -77,7 +72,7 @@ def _split(op: Ops, node: ir.Node) -> Sequence[ir.Value]:
     """The sections of SplitToSequence. A scalar tells the size of each but the last, by default it is 1."""
     x, given = operand(node, 0), node.inputs[1] if len(node.inputs) > 1 else None
     axis = node.attributes.get_int("axis", 0) % rank(x)
-    size, lengths = known_dim(x, axis), constant_value(given)
+    size, lengths = known_dim(x, axis), known_value(given)
     each_is_known = lengths is not None and lengths.ndim == 1
     if (given is not None and lengths is None) or (size is None and not each_is_known):
         raise NotDifferentiable(f"the sections of SplitToSequence are not known (node {node.name!r})")
@@ -93,7 +88,7 @@ def _split(op: Ops, node: ir.Node) -> Sequence[ir.Value]:
 
 
 def _position(node: ir.Node, i: int) -> int:
-    position = constant_value(operand(node, i))
+    position = known_value(operand(node, i))
     if position is None:
         raise NotDifferentiable(f"the position that {node.op_type} reads is not known (node {node.name!r})")
     return int(position)

@@ -31,8 +31,8 @@ def dft(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     scale = op.CastLike(length, dy)
     scaled = op.Div(transformed, scale) if inverse else op.Mul(transformed, scale)
     dx = _resized(op, scaled, axis, dim(op, x, axis))
-    if known_dim(x, -1) == 1:
-        dx = op.Slice(dx, op.constant([0]), op.constant([1]), op.constant([-1]))
+    if known_dim(x, -1) != 2:  # a real signal: one number per element
+        dx = op.Slice(dx, op.constant([0]), dim(op, x, -1), op.constant([-1]))
     return [dx, None, None]
 
 

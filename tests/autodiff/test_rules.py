@@ -6,27 +6,32 @@ import onnxruntime as ort
 import pytest
 
 from service.autodiff import NO_GRADIENT, RULES, differentiate
+from service.autodiff.lowering import LOWERINGS
 from tests.autodiff.cases import CASES as COMMON_CASES
 from tests.autodiff.cases import Case
 from tests.autodiff.cases_more import MORE_CASES
 from tests.autodiff.graphs import central_difference, graph, reference
 
 CASES = [*COMMON_CASES, *MORE_CASES]
-NEEDS_FIXED_SIZES = {
-    case.name
-    for case in CASES
-    if case.name.startswith(("Conv-kernel", "Resize", "ConvTranspose", "LayerNormalization-broadcast"))
-} | {
-    "Conv-same-lower-strided",
-    "MaxPool-same-upper",
-    "AveragePool-same-upper",
-}
+NEEDS_FIXED_SIZES = (
+    {
+        case.name
+        for case in CASES
+        if case.name.startswith(("Conv-kernel", "Resize", "ConvTranspose", "LayerNormalization-broadcast"))
+    }
+    | {case.name for case in CASES if not case.symbolic}
+    | {
+        "Conv-same-lower-strided",
+        "MaxPool-same-upper",
+        "AveragePool-same-upper",
+    }
+)
 ids = [case.name for case in CASES]
 
 
 def gradient_graph(case: Case, dtype: str, symbolic: bool) -> onnx.ModelProto:
     inputs, constants = case.arrays()
-    model = graph(case.body, inputs, constants, dtype, symbolic, case.opset)
+    model = graph(case.body, inputs, constants, dtype, symbolic and case.symbolic, case.opset)
     gradient = differentiate(model, of="y", wrt=list(inputs))
     onnx.checker.check_model(gradient, full_check=True)
     return gradient
@@ -74,6 +79,7 @@ def test_the_runtime_agrees_with_the_reference(case: Case, symbolic: bool) -> No
 def test_every_rule_has_a_case() -> None:
     used = {node.op_type for case in CASES for node in graph(case.body, case.arrays()[0]).graph.node}
     assert set(RULES) - {"QuantizeLinear", "DequantizeLinear", "Celu"} == used & set(RULES)  # see below
+    assert set(LOWERINGS) <= used
 
 
 def test_celu_which_is_defined_for_float32_only() -> None:
@@ -118,3 +124,29 @@ def test_quantization_is_passed_straight_through() -> None:
 
 def test_no_operator_is_both_differentiable_and_not() -> None:
     assert not set(RULES) & NO_GRADIENT
+
+
+def test_modes_of_grid_samples_had_other_names_before_opset_20() -> None:
+    x, g = (np.random.default_rng(0).uniform(-1, 1, shape) for shape in ((1, 2, 5, 4), (1, 3, 3, 2)))
+    for old, new in (("bilinear", "linear"), ("bicubic", "cubic"), ("nearest", "nearest")):
+        gradients = []
+        for mode, opset in ((old, 16), (new, 20)):
+            model = graph(f'y = GridSample<mode="{mode}">(x, g)', {"x": x}, {"g": g}, "float", opset=opset)
+            session = ort.InferenceSession(
+                differentiate(model, of="y", wrt="x").SerializeToString(), providers=["CPUExecutionProvider"]
+            )
+            feeds = {"x": x.astype(np.float32), "d_y": np.ones((1, 2, 3, 3), np.float32)}
+            gradients.append(session.run(["y", "d_x"], feeds))
+        for before, after in zip(*gradients, strict=True):
+            np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("case", MORE_CASES, ids=[case.name for case in MORE_CASES])
+def test_what_is_written_out_computes_the_same(case: Case) -> None:
+    inputs, constants = case.arrays()
+    expected = reference(graph(case.body, inputs, constants, opset=case.opset))(inputs)["y"]
+    session = ort.InferenceSession(
+        gradient_graph(case, "float", False).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    feeds = {name: x.astype(np.float32) for name, x in {**inputs, "d_y": expected}.items()}
+    np.testing.assert_allclose(session.run(["y"], feeds)[0], expected, rtol=2e-5, atol=2e-5)
