@@ -72,9 +72,9 @@ def test_a_condition_on_known_sizes_is_decided() -> None:
     np.testing.assert_allclose(dx, np.cos(x), rtol=1e-6)
 
 
-def test_a_condition_that_grows_without_end_is_not_computed() -> None:
-    doubled = " ".join(f"c{i + 1} = Concat<axis=0>(c{i}, c{i})" for i in range(60))
-    body = f"c0 = Shape(x) {doubled} m = ReduceMax<keepdims=0>(c60) k = Equal(m, m) y = If(k) {CONDITION}"
+def test_a_condition_on_many_numbers_is_not_computed() -> None:
+    doubled = " ".join(f"c{i + 1} = Concat<axis=0>(c{i}, c{i})" for i in range(16))
+    body = f"c0 = Shape(x) {doubled} m = ReduceMax<keepdims=0>(c16) k = Equal(m, m) y = If(k) {CONDITION}"
     assert missing_rules(parsed(body), of="y", wrt="x") == ["If (the_If)"]
 
 
