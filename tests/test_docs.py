@@ -1,4 +1,4 @@
-"""What the code has stands in the README."""
+"""What the code has stands in the README and the docs."""
 
 from pathlib import Path
 
@@ -7,7 +7,9 @@ import pytest
 from service.attribution import METHODS
 from service.autodiff import RULES
 from service.settings import Settings
+from tests.autodiff.operators_table import PLACE, operators, row
 
+OPERATORS = PLACE.read_text().splitlines()
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
@@ -23,6 +25,11 @@ def test_every_method_is_documented(name: str) -> None:
     assert any(line.startswith("| `") and f"`{name}`" in line for line in README.splitlines())
 
 
-@pytest.mark.parametrize("op_type", RULES)
-def test_every_rule_is_documented(op_type: str) -> None:
-    assert f"`{op_type}`" in README
+@pytest.mark.parametrize(("op_type", "since"), operators().items())
+def test_every_operator_of_the_standard_is_in_the_table(op_type: str, since: int) -> None:
+    assert row(op_type, since) in OPERATORS
+
+
+def test_every_rule_is_in_the_table() -> None:
+    documented = {line.split("`")[1] for line in OPERATORS if line.startswith("| `") and "| rule |" in line}
+    assert documented == set(RULES)

@@ -1,21 +1,20 @@
 """The walk from the differentiated value back to the inputs, with one rule per node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import onnx
 import onnx_ir as ir
-from onnx import version_converter
 from onnx_ir.passes import common as passes
 
 from service.autodiff import registry
 from service.autodiff.errors import NotDifferentiable
-from service.autodiff.lowering import lower
+from service.autodiff.functions import inline_standard_functions
+from service.autodiff.lowering import LOWERINGS, lower
 from service.autodiff.ops import Ops
 from service.autodiff.registry import NO_GRADIENT, RULES, STRAIGHT_THROUGH, Rule
 from service.autodiff.shapes import fixed_dims, same_dims
 from service.autodiff.symbolic_dims import name_sizes
-
-OPSET_FLOOR = 18
+from service.autodiff.versions import at_opset_floor
 
 
 def differentiate(
@@ -38,7 +37,7 @@ def differentiate(
             or ``of`` does not depend on ``wrt``.
     """
     wrt = [wrt] if isinstance(wrt, str) else list(wrt)
-    prepared = _prepare(model)
+    prepared = _prepare(model, rules)
     graph = prepared.graph
     target, *sources = _values(graph, [of, *wrt])
     path = _path(graph, target, sources)
@@ -65,7 +64,7 @@ def missing_rules(model: onnx.ModelProto, of: str, wrt: str, rules: Mapping[str,
 
     Raises `NotDifferentiable` when there is no value of these names.
     """
-    graph = _prepare(model).graph
+    graph = _prepare(model, rules).graph
     target, source = _values(graph, [of, wrt])
     path = _path(graph, target, [source])
     return [f"{node.op_type} ({node.name})" for node in path.without_rule(rules)]
@@ -83,18 +82,23 @@ class Path:
         return [node for node in self.nodes if node.op_type not in rules or node.domain]
 
 
-def _prepare(model: onnx.ModelProto) -> ir.Model:
+def _prepare(model: onnx.ModelProto, rules: Mapping[str, Rule]) -> ir.Model:
     """A sorted copy at `OPSET_FLOOR` or above, without functions and Constant nodes, with the shapes that are inferred."""
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), OPSET_FLOOR)
-    if opset < OPSET_FLOOR:
-        model = version_converter.convert_version(model, OPSET_FLOOR)
-    model = lower(model)
+    model = _written_out(at_opset_floor(model), rules)
     copy = ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True))
     passes.InlinePass()(copy)
     passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(copy)
     copy.graph.sort()
     name_sizes(copy.graph)
     return copy
+
+
+def _written_out(model: onnx.ModelProto, rules: Mapping[str, Rule]) -> onnx.ModelProto:
+    """The model with operators that have no rule written out in others, as long as that changes anything."""
+    keep = {*rules, *NO_GRADIENT, *LOWERINGS}
+    while (simpler := inline_standard_functions(lower(model, rules), keep)) is not model:
+        model = simpler
+    return model
 
 
 def _independent(of: str, source: ir.Value) -> NotDifferentiable:
@@ -112,14 +116,25 @@ def _values(graph: ir.Graph, names: Sequence[str]) -> list[ir.Value]:
 def _path(graph: ir.Graph, target: ir.Value, sources: Sequence[ir.Value]) -> Path:
     reached = set(sources)
     for node in graph:
-        if node.op_type not in NO_GRADIENT and any(x in reached for x in node.inputs):
+        if node.op_type not in NO_GRADIENT and any(x in reached for x in _reads(node)):
             reached.update(y for y in node.outputs if _is_differentiable(y) or node.op_type in STRAIGHT_THROUGH)
     nodes, needed = [], {target}
     for node in reversed(graph):
-        if any(y in needed and y in reached for y in node.outputs) and any(x in reached for x in node.inputs):
+        if any(y in needed and y in reached for y in node.outputs) and any(x in reached for x in _reads(node)):
             nodes.append(node)
             needed.update(x for x in node.inputs if x is not None)
     return Path(nodes[::-1], needed & reached)
+
+
+def _reads(node: ir.Node) -> Iterable[ir.Value | None]:
+    """The inputs of the node, and what the graphs in its attributes read from around it (and in themselves)."""
+    yield from node.inputs
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            body = attribute.as_graph()
+            yield from body.outputs
+            for inner in body:
+                yield from _reads(inner)
 
 
 def _is_differentiable(value: ir.Value) -> bool:

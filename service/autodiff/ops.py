@@ -32,6 +32,19 @@ class Ops:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
         self._count = 0
 
+    @property
+    def opset(self) -> int:
+        """The version of the standard operators that the graph is written in."""
+        return self._graph.opset_imports.get("", 0)
+
+    def adopt(self, nodes: Sequence[ir.Node]) -> None:
+        """Append existing nodes, and give them and their outputs names that nothing else has."""
+        for node in nodes:
+            node.name = self._fresh(node.op_type)
+            for i, value in enumerate(node.outputs):
+                value.name = f"{node.name}:{i}" if i else node.name
+        self._graph.extend(nodes)
+
     def __getattr__(self, op_type: str) -> Callable[..., ir.Value]:
         if not op_type[0].isupper():
             raise AttributeError(op_type)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from service.autodiff.coverage import NO_GRADIENT_BECAUSE, note
+
 Cotangents = Sequence[ir.Value | None]
 VJP = Callable[..., Cotangents]
 
@@ -31,40 +33,8 @@ class Rule:
 
 RULES: dict[str, Rule] = {}
 
-# Outputs of these do not change, or change only in jumps, when their inputs move a little: nothing flows back through them.
-NO_GRADIENT = frozenset(
-    [
-        "And",
-        "ArgMax",
-        "ArgMin",
-        "BitShift",
-        "BitwiseAnd",
-        "BitwiseNot",
-        "BitwiseOr",
-        "BitwiseXor",
-        "Ceil",
-        "ConstantOfShape",
-        "Equal",
-        "EyeLike",
-        "Floor",
-        "Greater",
-        "GreaterOrEqual",
-        "IsInf",
-        "IsNaN",
-        "Less",
-        "LessOrEqual",
-        "NonZero",
-        "Not",
-        "OneHot",
-        "Or",
-        "Range",
-        "Round",
-        "Shape",
-        "Sign",
-        "Size",
-        "Xor",
-    ]
-)
+# Nothing flows back through these.
+NO_GRADIENT = frozenset(NO_GRADIENT_BECAUSE)
 
 # Their outputs are integers that stand for numbers: the rounding is passed as if it were not there.
 STRAIGHT_THROUGH = frozenset(["QuantizeLinear"])
@@ -84,6 +54,11 @@ def vjp(
 
 
 def missing_message(nodes: Sequence[ir.Node]) -> str:
-    """One line per node that has no rule."""
-    lines = "\n".join(f"  {node.op_identifier()[0] or 'ai.onnx'}.{node.op_type} (node {node.name!r})" for node in nodes)
-    return f"no gradient rule for:\n{lines}"
+    """One line per node that has no rule, with the reason where there is one."""
+    return "no gradient rule for:\n" + "\n".join(map(_line, nodes))
+
+
+def _line(node: ir.Node) -> str:
+    reason = "" if node.domain else note(node.op_type)
+    name = f"  {node.op_identifier()[0] or 'ai.onnx'}.{node.op_type} (node {node.name!r})"
+    return f"{name}: {reason}" if reason else name

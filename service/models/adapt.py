@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnx import inliner, version_converter
+from onnx import inliner
 from onnxscript import optimizer
 
 from service.autodiff import Ops
-from service.autodiff.backward import OPSET_FLOOR
+from service.autodiff.versions import OPSET_FLOOR, at_opset_floor
 from service.errors import ModelError
 from service.models.manifest import Manifest
 from service.models.squeezenet import preprocess
@@ -66,11 +66,8 @@ def is_canonical(proto: onnx.ModelProto, manifest: Manifest) -> bool:
 
 def modernized(proto: onnx.ModelProto) -> onnx.ModelProto:
     """At the opset floor or above, functions inlined, what does not depend on an input computed. Raises `ModelError`."""
-    opset = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), 1)
     try:
-        if opset < OPSET_FLOOR:
-            proto = version_converter.convert_version(proto, OPSET_FLOOR)
-        model = ir.from_proto(inliner.inline_local_functions(proto))
+        model = ir.from_proto(inliner.inline_local_functions(at_opset_floor(proto)))
         optimizer.fold_constants(model, input_size_limit=2**24, output_size_limit=2**24, should_fold=_always)
         optimizer.remove_unused_nodes(model)
         return onnx.shape_inference.infer_shapes(ir.to_proto(model), data_prop=True)

@@ -22,6 +22,7 @@ class Case:
     constants: dict[str, Any] = field(default_factory=dict)
     positive: bool = False
     opset: int = 18
+    symbolic: bool | tuple[int, ...] = True  # whether sizes may be symbols; or the axes of the inputs where they may
 
     def arrays(self, seed: int = 0) -> tuple[dict[str, Array], dict[str, Array]]:
         """Inputs and constants in float64 (integers as they are); shapes are filled with distinct numbers away from kinks."""

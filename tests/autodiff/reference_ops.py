@@ -73,3 +73,97 @@ class Gelu(OpRun):
         if approximate == "tanh":
             return (x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),)
         return (x * ndtr(x),)
+
+
+class GlobalLpPool(OpRun):
+    """The reference evaluator has none."""
+
+    def _run(self, x: Any, p: int = 2) -> tuple[Any]:
+        return ((np.abs(x) ** p).sum(axis=tuple(range(2, x.ndim)), keepdims=True) ** (1 / p),)
+
+
+class MeanVarianceNormalization(OpRun):
+    """The standard's function has constants in float32."""
+
+    def _run(self, x: Any, axes: Any = (0, 2, 3)) -> tuple[Any]:
+        axes = tuple(axes)
+        return ((x - x.mean(axes, keepdims=True)) / (x.std(axes, keepdims=True) + 1e-9),)
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+class _Recurrent(OpRun):
+    """The reference evaluator's know neither both directions nor all activations; ONNX Runtime's know float32 only."""
+
+    def _run(
+        self,
+        x: Any,
+        w: Any,
+        r: Any,
+        b: Any = None,
+        n: Any = None,
+        h: Any = None,
+        c: Any = None,
+        p: Any = None,
+        **a: Any,
+    ) -> Any:
+        directions, batch, hidden = w.shape[0], x.shape[1], r.shape[2]
+        b = np.zeros((directions, 2 * w.shape[1])) if b is None else b
+        h = np.zeros((directions, batch, hidden)) if h is None else h
+        c = np.zeros((directions, batch, hidden)) if c is None else c
+        p = np.zeros((directions, 3 * hidden)) if p is None else p
+        y = np.zeros((x.shape[0], directions, batch, hidden))
+        last_h, last_c = np.zeros_like(h), np.zeros_like(c)
+        for d in range(directions):
+            times = range(x.shape[0])[:: -1 if d or a.get("direction") == "reverse" else 1]
+            state = h[d], c[d]
+            for t in times:
+                of_input, of_state = x[t] @ w[d].T + b[d][: w.shape[1]], b[d][w.shape[1] :]
+                state = self.step(of_input, *state, r[d], of_state, p[d], **a)
+                y[t, d] = state[0]
+            last_h[d], last_c[d] = state
+        return (y, last_h, last_c)[: 3 if isinstance(self, LSTM) else 2]
+
+    def step(self, x: Any, h: Any, c: Any, r: Any, b: Any, p: Any, **a: Any) -> tuple[Any, Any]:
+        raise NotImplementedError
+
+
+class RNN(_Recurrent):
+    """As the standard has it."""
+
+    def step(self, x: Any, h: Any, c: Any, r: Any, b: Any, p: Any, activations: Any = (), **a: Any) -> tuple[Any, Any]:
+        z = x + h @ r.T + b
+        return (np.maximum(z, 0) if "Relu" in (activations or ()) else np.tanh(z)), c
+
+
+class GRU(_Recurrent):
+    """As the standard has it."""
+
+    def step(
+        self, x: Any, h: Any, c: Any, r: Any, b: Any, p: Any, linear_before_reset: int = 0, **a: Any
+    ) -> tuple[Any, Any]:
+        (xz, xr, xh), (rz, rr, rh), (bz, br, bh) = (np.split(v, 3, axis) for v, axis in ((x, 1), (r, 0), (b, 0)))
+        z, reset = _sigmoid(xz + h @ rz.T + bz), _sigmoid(xr + h @ rr.T + br)
+        candidate = np.tanh(xh + (reset * (h @ rh.T + bh) if linear_before_reset else (reset * h) @ rh.T + bh))
+        return (1 - z) * candidate + z * h, c
+
+
+class LSTM(_Recurrent):
+    """As the standard has it."""
+
+    def step(
+        self, x: Any, h: Any, c: Any, r: Any, b: Any, p: Any, clip: Any = None, input_forget: int = 0, **a: Any
+    ) -> tuple[Any, Any]:
+        def bounded(v: Any) -> Any:
+            return v if clip is None else np.clip(v, -clip, clip)
+
+        (xi, xo, xf, xc), (pi, po, pf) = np.split(x + h @ r.T + b, 4, 1), np.split(p, 3)
+        i = _sigmoid(bounded(xi + pi * c))
+        f = 1 - i if input_forget else _sigmoid(bounded(xf + pf * c))
+        c = f * c + i * np.tanh(bounded(xc))
+        return _sigmoid(bounded(xo + po * c)) * np.tanh(c), c
+
+
+CORRECTED = [LRN, ConvTranspose, Erf, Gelu, GlobalLpPool, MeanVarianceNormalization, RNN, GRU, LSTM]

@@ -55,9 +55,10 @@ def test_all_operators_without_a_rule_are_named_at_once() -> None:
     tangled = model("a = Asin(x) b = Acos(a) c = Relu(b) y = Add(c, x)")
     for node in tangled.graph.node:
         node.name = f"the_{node.op_type}"
+    rules = {op_type: rule for op_type, rule in RULES.items() if op_type not in ("Asin", "Acos")}
     with pytest.raises(NotDifferentiable, match=r"Asin \(node 'the_Asin'\)\n.*Acos \(node 'the_Acos'\)"):
-        differentiate(tangled, of="y", wrt="x")
-    assert missing_rules(tangled, of="y", wrt="x") == ["Asin (the_Asin)", "Acos (the_Acos)"]
+        differentiate(tangled, "y", "x", rules)
+    assert missing_rules(tangled, "y", "x", rules) == ["Asin (the_Asin)", "Acos (the_Acos)"]
 
 
 def test_operators_beside_the_path_need_no_rule() -> None:
