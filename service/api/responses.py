@@ -1,9 +1,7 @@
 """From results to the bodies of answers."""
 
 import base64
-import io
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -137,10 +135,3 @@ def style(parameters: SaliencyParameters, max_side: int) -> Style:
     return Style(
         parameters.output, parameters.colormap, parameters.opacity, parameters.smoothing, max_side, parameters.sign
     )
-
-
-def npy(array: np.ndarray[Any, Any]) -> bytes:
-    """The array in NumPy's file format."""
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()

@@ -22,7 +22,6 @@ from service.jobs.service import JobService
 from service.kinds import JobParameters
 from service.kinds.feature import FromNoise
 from service.kinds.parameters import FromPhotograph
-from service.kinds.plan import to_pixels
 from service.networks.network import Network
 from service.pictures import images
 from service.saliency.explain import check_class, enough_for
@@ -98,7 +97,7 @@ def _prepared(data: bytes, parameters: FromPhotograph, network: Network, setting
     border = round(parameters.size * manifest.resize / manifest.size)
     fitted = images.fit(photograph, parameters.size, border, parameters.resize).pixels
     network.check_size(*fitted.shape[1:])
-    return images.encode_png(to_pixels(fitted))
+    return images.encode_png(images.to_pixels(fitted))
 
 
 def photograph_of(data: bytes, network: Network, settings: Settings) -> bytes:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import getdoc, isgeneratorfunction
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+T = TypeVar("T")
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Rules = Literal["exact", "guided", "deconvnet"]
@@ -101,13 +102,17 @@ class Method:
 
     def run(self, subject: Subject, image: Floats, class_id: int, parameters: Parameters) -> Attribution:
         """All steps at once."""
-        steps = self.function(subject, image, class_id, parameters)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                attribution: Attribution = end.value
-                return attribution
+        return to_the_end(self.function(subject, image, class_id, parameters))
+
+
+def to_the_end(steps: Generator[float, None, T]) -> T:
+    """What a generator of progress returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 METHODS: dict[str, Method] = {}

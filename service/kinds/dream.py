@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from service.kinds.parameters import FromPhotograph, Layer
-from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen, to_pixels
+from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen
 from service.networks.network import Network
 from service.networks.objectives import Term
 from service.pictures import images
@@ -64,5 +64,5 @@ def dream(network: Network, parameters: DreamParameters, inputs: Inputs) -> Plan
     )
     optimizer = NormalizedAscent(parameters.learning_rate / 255, "mean")
     recipe = Recipe(octaves, [Jitter(parameters.max_jitter)], optimizer, parameters.steps)
-    original = {"original.png": images.encode_png(to_pixels(photo))}
+    original = {"original.png": images.encode_png(images.to_pixels(photo))}
     return Plan(recipe, measure, lambda _, picture: seen(network, picture), lambda _state, _picture: original)

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, JsonValue
 
 from service.kinds.parameters import ClassId, FromPhotograph
-from service.kinds.plan import Inputs, Plan, kind, measure_class, probabilities, seen, to_pixels
+from service.kinds.plan import Inputs, Plan, kind, measure_class, probabilities, seen
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.images import Pixels
@@ -52,7 +52,7 @@ def fool(network: Network, parameters: FoolingParameters, inputs: Inputs) -> Pla
     sees the picture rounded to whole 255ths, so that the file, which can hold no more, fools it too.
     """
     target, photo = parameters.class_id, inputs["image"]
-    original = to_pixels(photo)
+    original = images.to_pixels(photo)
     recipe = Recipe(
         NormalizedPhoto(photo.astype(np.float64), rounded=True),
         [],

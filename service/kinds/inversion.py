@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, JsonValue
 
 from service.kinds.parameters import FromPhotograph, Layer
-from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen, to_pixels
+from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen
 from service.networks.network import Network
 from service.networks.objectives import Term
 from service.pictures import images
@@ -47,7 +47,7 @@ def invert(network: Network, parameters: InversionParameters, inputs: Inputs) ->
     minus the relative squared error of the activations, minus the weighted total variation per pixel.
     """
     photo = inputs["image"]
-    (target,) = network.activations(photo[None], [parameters.layer], background=True)
+    (target,) = network.activations(photo[None], [parameters.layer])
     norm = float((target.astype(np.float64) ** 2).sum())
     terms = [Term("content", parameters.layer), Term("variation", network.model.manifest.input)]
     weights = [1 / max(norm, 1e-12), parameters.variation / photo[0].size]
@@ -57,13 +57,13 @@ def invert(network: Network, parameters: InversionParameters, inputs: Inputs) ->
     recipe = Recipe(PixelNumbers((photo.shape[1], photo.shape[2]), "uniform"), [], optimizer, iterations)
 
     def result(state: State, picture: Pixels) -> dict[str, JsonValue]:  # noqa: ARG001
-        image = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
-        (found,) = network.activations(image[None], [parameters.layer], background=True)
+        image = images.to_floats(picture)
+        (found,) = network.activations(image[None], [parameters.layer])
         return seen(network, picture) | {
             "relative_error": float(((found - target).astype(np.float64) ** 2).sum() / max(norm, 1e-12))
         }
 
     def artifacts(state: State, picture: Pixels) -> Mapping[str, bytes]:  # noqa: ARG001
-        return {"original.png": images.encode_png(to_pixels(photo))}
+        return {"original.png": images.encode_png(images.to_pixels(photo))}
 
     return Plan(recipe, measure, result, artifacts)

@@ -12,7 +12,7 @@ from service.attribution import Floats
 from service.kinds.parameters import JobParameters
 from service.networks.network import Network
 from service.networks.objectives import Term
-from service.pictures.images import Pixels
+from service.pictures.images import Pixels, to_floats
 from service.synthesis.ascent import Measure, Recipe, State
 
 P = TypeVar("P", bound=JobParameters)
@@ -78,7 +78,7 @@ def measure_class(network: Network, class_id: int) -> Callable[[Floats], Measure
     wanted = np.array([class_id])
 
     def measure(image: Floats) -> Measurement:
-        at = network.value_and_grad(image[None], wanted, background=True)
+        at = network.value_and_grad(image[None], wanted)
         return Measurement(
             score=float(at.scores[0]),
             gradient=at.gradients[0],
@@ -119,8 +119,8 @@ def rank_of(class_id: int, scores: Floats) -> int:
 
 def probabilities(network: Network, picture: Pixels) -> Floats:
     """The class probabilities (classes,) of a picture, uint8 (H, W, 3)."""
-    image = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / np.float32(255)
-    found: Floats = softmax(network.classify(image[None], background=True), axis=1)[0]
+    image = to_floats(picture)
+    found: Floats = softmax(network.classify(image[None]), axis=1)[0]
     return found
 
 
@@ -137,8 +137,3 @@ def seen(network: Network, picture: Pixels, class_id: int | None = None) -> dict
         "provider": network.provider,
         "model_sha256": network.model.sha256,
     }
-
-
-def to_pixels(image: np.ndarray[Any, Any]) -> Pixels:
-    """An image (3, H, W) in [0, 1] as uint8 (H, W, 3)."""
-    return (image * 255 + 0.5).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)

@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-import numpy as np
-
 from service.attribution import Floats
 from service.jobs.record import Job
 from service.jobs.worker import Advance, Conclusion, Run
 from service.kinds import KINDS, Inputs, JobParameters, plan
-from service.kinds.plan import to_pixels
 from service.networks.catalog import Networks
 from service.networks.network import Network
 from service.pictures import images
@@ -51,7 +48,7 @@ class Visualization:
 
     def picture(self) -> Pixels:
         """The image as it stands, uint8 (H, W, 3)."""
-        return to_pixels(self._plan.recipe.parametrization.image(self.state.z))
+        return images.to_pixels(self._plan.recipe.parametrization.image(self.state.z))
 
     def conclude(self) -> Conclusion:
         """The picture, what the network sees in it, and what is made beside it."""
@@ -67,7 +64,7 @@ def runner(networks: Networks) -> Callable[[Job, bytes | None, Mapping[str, byte
     """The function with which a worker runs jobs."""
 
     def run(job: Job, checkpoint: bytes | None, inputs: Mapping[str, bytes]) -> Run:
-        network = networks[job.model]
+        network = networks[job.model].in_background()
         if job.kind == saliency_job.KIND:
             return saliency_job.run(network, job, inputs)
         parameters = KINDS[job.kind].parameters.from_record(job.kind, job.class_id, job.parameters)
@@ -80,8 +77,7 @@ def runner(networks: Networks) -> Callable[[Job, bytes | None, Mapping[str, byte
 
 def _decode(png: bytes) -> Floats:
     """A stored picture as (3, H, W) in [0, 1]."""
-    pixels = images.decode_own(png)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
+    return images.to_floats(images.decode_own(png))
 
 
 def _advances(visualization: Visualization) -> Iterator[Advance]:

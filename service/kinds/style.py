@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from service.attribution import Floats
 from service.kinds.parameters import FromPhotograph, Layer, split_commas
-from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen, to_pixels
+from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen
 from service.networks.network import Network
 from service.networks.objectives import Term
 from service.pictures import images
@@ -79,8 +79,8 @@ def transfer(network: Network, parameters: StyleParameters, inputs: Inputs) -> P
     """
     content, style = inputs["image"], inputs["style_image"]
     layers = parameters.style_layers
-    (features,) = network.activations(content[None], [parameters.content_layer], background=True)
-    grams = [gram(values) for values in network.activations(style[None], layers, background=True)]
+    (features,) = network.activations(content[None], [parameters.content_layer])
+    grams = [gram(values) for values in network.activations(style[None], layers)]
     squares = [float((target.astype(np.float64) ** 2).sum()) for target in (features, *grams)]
     terms = [Term("content", parameters.content_layer), *(Term("style", layer) for layer in layers)]
     terms.append(Term("variation", network.model.manifest.input))
@@ -91,7 +91,9 @@ def transfer(network: Network, parameters: StyleParameters, inputs: Inputs) -> P
     measure = measure_terms(network, terms, weights, feeds)
 
     def result(state: State, picture: Pixels) -> dict[str, JsonValue]:
-        _, values, _ = network.measure(_image(picture), tuple(terms), np.array([weights], np.float32), feeds)
+        _, values, _ = network.measure(
+            images.to_floats(picture)[None], tuple(terms), np.array([weights], np.float32), feeds
+        )
         losses = -values[0].astype(np.float64) * np.array(weights)
         names = ["content", *(f"style {layer}" for layer in layers), "variation"]
         return seen(network, picture) | {
@@ -100,8 +102,8 @@ def transfer(network: Network, parameters: StyleParameters, inputs: Inputs) -> P
         }
 
     originals = {
-        "original.png": images.encode_png(to_pixels(content)),
-        "style.png": images.encode_png(to_pixels(style)),
+        "original.png": images.encode_png(images.to_pixels(content)),
+        "style.png": images.encode_png(images.to_pixels(style)),
     }
     return Plan(recipe_of(parameters, content), measure, result, lambda _state, _picture: originals)
 
@@ -125,7 +127,3 @@ def gram(values: Floats) -> Floats:
     columns = values.reshape(*values.shape[:2], -1).astype(np.float64)
     found: Floats = (columns @ columns.transpose(0, 2, 1) / values[0].size).astype(np.float32)
     return found
-
-
-def _image(picture: Pixels) -> Floats:
-    return np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
@@ -44,6 +45,8 @@ class Network:
 
     def __init__(self, model: Model, batcher: Batcher, sessions: Sessions, engine: Engine) -> None:
         self.model = model
+        self._key = object()
+        self._background = False
         self._engine = engine
         self._batcher = batcher
         self._sessions = sessions
@@ -85,20 +88,20 @@ class Network:
             raise InvalidParameter(f"{self.model.name} has no layer {name!r}; it has: {', '.join(self.layers)}")
         return self.layers[name]
 
-    def classify(self, images: Floats, background: bool = False) -> Floats:
+    def classify(self, images: Floats) -> Floats:
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
-        session = self._sessions.get((self, "forward"), lambda: self.model.proto)
-        (logits,) = self._run(session, [self.model.manifest.logits], {self.model.manifest.input: images}, background)
+        session = self._sessions.get((self._key, "forward"), lambda: self.model.proto)
+        (logits,) = self._run(session, [self.model.manifest.logits], {self.model.manifest.input: images})
         return logits
 
-    def activations(self, images: Floats, layers: Sequence[str], background: bool = False) -> list[Floats]:
+    def activations(self, images: Floats, layers: Sequence[str]) -> list[Floats]:
         """What the layers hold, each (N, C, h, w), at images (N, 3, H, W) in [0, 1]. Raises `InvalidParameter` for an unknown layer."""
         names = tuple(self.layer(name).name for name in layers)
         # One session for all the layers of the manifest; others get their own.
         listed = self.listed_layers
         outputs = listed if set(names) <= set(listed) else names
-        session = self._sessions.get((self, "layers", outputs), lambda: with_outputs(self.model.proto, outputs))
-        return self._run(session, names, {self.model.manifest.input: images}, background)
+        session = self._sessions.get((self._key, "layers", outputs), lambda: with_outputs(self.model.proto, outputs))
+        return self._run(session, names, {self.model.manifest.input: images})
 
     def value_and_grad(
         self,
@@ -106,12 +109,11 @@ class Network:
         class_ids: Ints | None = None,
         rules: Rules = "exact",
         layer: str | None = None,
-        background: bool = False,
     ) -> ValueAndGrad:
         """Scores and gradients of the classes (N,), of the predicted ones by default, at images (N, 3, H, W) in [0, 1].
 
         rules: how the gradient passes a Relu. layer: with respect to which the gradient is taken, instead of the images.
-        background: whether this may wait for requests that somebody waits for. Raises `InvalidParameter` for an unknown layer.
+        Raises `InvalidParameter` for an unknown layer.
         """
         manifest = self.model.manifest
         if class_ids is None:
@@ -119,14 +121,16 @@ class Network:
         if layer is not None:
             self.layer(layer)
         wrt, size = layer or manifest.input, self._usual(images)
-        session = self._sessions.get((self, "class", rules, wrt, size), lambda: self.gradient_model(size, rules, wrt))
+        session = self._sessions.get(
+            (self._key, "class", rules, wrt, size), lambda: self.gradient_model(size, rules, wrt)
+        )
         outputs = [manifest.logits, "chosen", "score", f"d_{wrt}", *([layer] if layer else [])]
         feeds: dict[str, Array] = {
             manifest.input: images,
             "class_id": class_ids,
             "d_score": np.ones(len(images), np.float32),
         }
-        logits, chosen, scores, gradients, *inner = self._run(session, outputs, feeds, background)
+        logits, chosen, scores, gradients, *inner = self._run(session, outputs, feeds)
         before_relu = (scores <= 0) & (manifest.logits_before_relu is not None)
         return ValueAndGrad(logits, chosen, scores, before_relu, inner[0] if inner else images, gradients)
 
@@ -136,7 +140,6 @@ class Network:
         terms: tuple[Term, ...],
         weights: Floats,
         feeds: Mapping[str, Array],
-        background: bool = True,
     ) -> tuple[Floats, Floats, Floats]:
         """Score (N,), terms (N, terms) and gradient (N, 3, H, W) of weighted terms; see `networks.objectives.weighted_terms`."""
         manifest = self.model.manifest
@@ -144,9 +147,9 @@ class Network:
             if term.layer != manifest.input:
                 self.layer(term.layer)
         size = self._usual(images)
-        session = self._sessions.get((self, "terms", terms, size), lambda: self.objective_model(terms, size))
+        session = self._sessions.get((self._key, "terms", terms, size), lambda: self.objective_model(terms, size))
         all_feeds = {manifest.input: images, "weights": weights, "d_score": np.ones(len(images), np.float32), **feeds}
-        score, values, gradients = self._run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds, background)
+        score, values, gradients = self._run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds)
         return score, values, gradients
 
     def gradient_model(
@@ -173,9 +176,15 @@ class Network:
         model = Model.of(self.model.manifest, replace(self.model.adapted, proto=proto))
         return Network(model, self._batcher, Sessions(self._engine, max_bytes=0), self._engine)
 
+    def in_background(self) -> "Network":
+        """The same network with the same sessions, whose runs wait for those that somebody waits for."""
+        twin = copy(self)
+        twin._background = True
+        return twin
+
     def unload(self) -> None:
         """Let go of all sessions."""
-        self._sessions.drop(self)
+        self._sessions.drop(self._key)
 
     def warm_up(self) -> None:
         """Make the sessions and run them, so that the first request is not the slow one and all lanes have got their memory."""
@@ -198,11 +207,9 @@ class Network:
         """The number of images in every run, if it is always the same."""
         return 1 if self.model.adapted.one_by_one or self._batcher.max_batch == 1 else None
 
-    def _run(
-        self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array], background: bool
-    ) -> list[Array]:
+    def _run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
         self.check_size(*feeds[self.model.manifest.input].shape[2:])
-        return self._batcher.run(session, outputs, feeds, background, most=self._rows)
+        return self._batcher.run(session, outputs, feeds, self._background, most=self._rows)
 
     def _usual(self, images: Floats) -> tuple[int, int] | None:
         """The size of the images, if it is that of the manifest; all other sizes share a session."""

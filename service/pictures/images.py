@@ -93,6 +93,17 @@ def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograp
         ) from error
 
 
+def to_floats(pixels: Pixels) -> Floats:
+    """Pixels (H, W, 3) as what a network takes: (3, H, W) in [0, 1]."""
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
+
+
+def to_pixels(image: npt.NDArray[np.floating]) -> Pixels:
+    """An image (3, H, W) in [0, 1] as pixels (H, W, 3), rounded."""
+    pixels: Pixels = (image * 255 + 0.5).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+    return pixels
+
+
 def decode_own(png: bytes) -> Pixels:
     """A picture that `encode_png` has written."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
@@ -151,7 +162,7 @@ def _scaled(photograph: Photograph, size: tuple[int, int], box: tuple[int, int, 
     image = photograph.image
     if size != image.size or box != photograph.box:
         image = image.resize(size, Image.Resampling.BILINEAR, box=box)
-    return np.ascontiguousarray(np.asarray(image, np.float32).transpose(2, 0, 1) / np.float32(255))
+    return to_floats(np.asarray(image))
 
 
 def cut(photograph: Photograph, box: tuple[int, int, int, int], max_side: int) -> Pixels:

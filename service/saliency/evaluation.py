@@ -69,7 +69,7 @@ class Evaluated:
 def evaluate(network: Network, image: Floats, question: Question, points: int, stages: int) -> Evaluated:
     """Evaluate the method of the question on an image (3, H, W) in [0, 1]."""
     attribution = _attribute(network, image, question)
-    view = View(network, question.other_class_id, background=False)
+    view = View(network, question.other_class_id)
     class_id = int(attribution.at.class_ids[0])
     shown = np.abs(attribution.map) if METHODS[question.method].sign == "absolute" else attribution.map
     maps = {
@@ -177,6 +177,6 @@ def randomized(proto: onnx.ModelProto, outputs: list[str], seed: int = 0) -> onn
 
 
 def _attribute(network: Network, image: Floats, question: Question) -> Attribution:
-    view = View(network, question.other_class_id, background=False)
+    view = View(network, question.other_class_id)
     class_id = PREDICTED if question.class_id is None else question.class_id
     return METHODS[question.method].run(view, image, class_id, question.parameters)

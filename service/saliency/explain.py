@@ -1,6 +1,6 @@
 """From photographs to saliency maps: decode, fit, attribute. Joins images, networks and attribution; knows no HTTP."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from service.attribution import METHODS, Attribution, Ints, Parameters, ValueAndGrad
-from service.attribution.method import Rules, Sign
+from service.attribution.method import Rules, Sign, to_the_end
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.networks.objectives import PREDICTED
@@ -58,20 +58,19 @@ class Question:
 class View:
     """A network as the methods see it: of one class, or of one in contrast to another."""
 
-    def __init__(self, network: Network, other_class_id: int | None, background: bool) -> None:
+    def __init__(self, network: Network, other_class_id: int | None) -> None:
         self._network = network
         self._other = other_class_id
-        self._background = background
         self.cam_layer = network.cam_layer
 
     def value_and_grad(
         self, images: Floats, class_ids: Ints, rules: Rules = "exact", layer: str | None = None
     ) -> ValueAndGrad:
         """Scores and gradients, less those of the other class: the gradient of a difference is the difference of the gradients."""
-        at = self._network.value_and_grad(images, class_ids, rules, layer, self._background)
+        at = self._network.value_and_grad(images, class_ids, rules, layer)
         if self._other is None:
             return at
-        other = self._network.value_and_grad(images, np.full(len(images), self._other), rules, layer, self._background)
+        other = self._network.value_and_grad(images, np.full(len(images), self._other), rules, layer)
         return ValueAndGrad(
             at.logits,
             at.class_ids,
@@ -83,7 +82,7 @@ class View:
 
     def logits(self, images: Floats) -> Floats:
         """The scores alone."""
-        return self._network.classify(images, self._background)
+        return self._network.classify(images)
 
     def of(self, values: Floats, class_id: int) -> Floats:
         """The column of the class, less that of the other."""
@@ -119,26 +118,18 @@ def explain(
 ) -> Explanation:
     """Attribute the score of the class, of the picture's predicted one by default, to its pixels."""
     with watch.stage("run"):
-        return last(explain_stepwise(network, photograph, fitted, question, background=False))
+        return to_the_end(explain_stepwise(network, photograph, fitted, question))
 
 
 def explain_stepwise(
-    network: Network, photograph: Photograph, fitted: Fitted, question: Question, background: bool
-) -> Iterator[float | Explanation]:
-    """The same step by step: the fractions that are done, and at the end the explanation."""
-    view = View(network, question.other_class_id, background)
+    network: Network, photograph: Photograph, fitted: Fitted, question: Question
+) -> Generator[float, None, Explanation]:
+    """The same step by step: yields the fraction that is done, and returns the explanation."""
+    view = View(network, question.other_class_id)
     class_id = PREDICTED if question.class_id is None else question.class_id
     method = METHODS[question.method]
     attribution = yield from method.function(view, fitted.pixels, class_id, question.parameters)
-    yield _explanation(photograph, fitted, question, method.sign, attribution)
-
-
-def last(steps: Iterator[float | Explanation]) -> Explanation:
-    """The explanation at the end of the steps."""
-    for step in steps:
-        if isinstance(step, Explanation):
-            return step
-    raise AssertionError("the steps of an explanation end with it")
+    return _explanation(photograph, fitted, question, method.sign, attribution)
 
 
 def question_of(

@@ -1,9 +1,7 @@
 """Saliency maps as jobs: for methods that take longer than a request should."""
 
-import io
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from service.jobs.record import Job
@@ -11,6 +9,7 @@ from service.jobs.worker import Advance, Conclusion, Run
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.images import Photograph, Resize
+from service.pictures.npy import encode_npy
 from service.saliency.explain import Explanation, Question, Style, draw, explain_stepwise, fit_all, question_of
 from service.telemetry.timing import Stopwatch
 
@@ -61,16 +60,21 @@ def _advances(
     photograph = Photograph.of(pixels)
     (fitted,) = fit_all(network, [photograph], parameters.resize, Stopwatch())
     question = parameters.question(network, job.class_id)
-    for done in explain_stepwise(network, photograph, fitted, question, background=True):
-        if isinstance(done, Explanation):
-            explanation.append(done)
-        step = job.steps if isinstance(done, Explanation) else int(done * (job.steps - 1))
-        yield Advance(step, {"step": step}, preview=False, image=lambda: b"", checkpoint=lambda: b"")
+
+    def explained() -> Iterator[float]:
+        explanation.append((yield from explain_stepwise(network, photograph, fitted, question)))
+
+    for done in explained():
+        yield _at(int(done * (job.steps - 1)))
+    yield _at(job.steps)
+
+
+def _at(step: int) -> Advance:
+    """Progress without a picture or a checkpoint."""
+    return Advance(step, {"step": step}, preview=False, image=lambda: b"", checkpoint=lambda: b"")
 
 
 def _conclude(network: Network, one: Explanation, style: Style) -> Conclusion:
-    raw = io.BytesIO()
-    np.save(raw, one.saliency, allow_pickle=False)
     result: dict[str, JsonValue] = {
         "class_id": one.class_id,
         "name": network.model.manifest.labels[one.class_id],
@@ -81,4 +85,4 @@ def _conclude(network: Network, one: Explanation, style: Style) -> Conclusion:
         "provider": network.provider,
         "model_sha256": network.model.sha256,
     }
-    return Conclusion(draw(one, style, Stopwatch()), result, {"map.npy": raw.getvalue()})
+    return Conclusion(draw(one, style, Stopwatch()), result, {"map.npy": encode_npy(one.saliency)})

@@ -6,12 +6,13 @@ from service.api.deps import ServicesDep
 from service.api.negotiation import JSON, NPY, PNG, negotiate
 from service.api.parameters import ActivationParameters
 from service.api.problems import BINARY, RESPONSES
-from service.api.responses import layer_activation, meta, npy
+from service.api.responses import layer_activation, meta
 from service.api.schemas import ActivationAnswer
 from service.api.uploads import read_request, request_described
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.pictures import images
+from service.pictures.npy import encode_npy
 from service.saliency.activations import Activation, activations, grid
 from service.saliency.explain import enough_for, fit_all, read
 from service.telemetry.timing import Stopwatch
@@ -63,7 +64,7 @@ def _render(
     network: Network, found: list[Activation], parameters: ActivationParameters, media: str, watch: Stopwatch
 ) -> bytes:
     if media == NPY:
-        return npy(found[0].values)
+        return encode_npy(found[0].values)
     if media == PNG:
         return images.encode_png(grid(found[0], parameters.channels, parameters.tile, parameters.colormap))
     data = [layer_activation(each, parameters) for each in found]

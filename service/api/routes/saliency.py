@@ -9,7 +9,7 @@ from service.api.deps import Services, ServicesDep
 from service.api.negotiation import JSON, NPY, PNG, negotiate
 from service.api.parameters import SaliencyParameters
 from service.api.problems import BINARY, RESPONSES
-from service.api.responses import meta, npy, saliency_result, style
+from service.api.responses import meta, saliency_result, style
 from service.api.schemas import SaliencyAnswer
 from service.api.submission import accepted, fingerprint, photograph_of, submitted
 from service.api.uploads import read_request, request_described
@@ -17,6 +17,7 @@ from service.errors import InvalidParameter
 from service.jobs.ledger import Draft
 from service.networks.network import Network
 from service.pictures.images import Fitted
+from service.pictures.npy import encode_npy
 from service.saliency.explain import (
     Explanation,
     Question,
@@ -170,7 +171,7 @@ def _render(
     watch: Stopwatch,
 ) -> bytes:
     if media == NPY:
-        return npy(explained[0][0].saliency)
+        return encode_npy(explained[0][0].saliency)
     drawn = style(parameters, max_side)
     if media == PNG:
         return draw_all(explained[0], drawn, watch)
