@@ -30,6 +30,8 @@ from service.settings import Settings
 from service.synthesis.presets import PRESETS
 from service.telemetry import logs, tracing
 
+Commands = Any  # argparse's own type for subparsers is private
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status. Errors are told in one line."""
@@ -53,19 +55,28 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="convlens", description="Makes convolutional networks understandable.")
     parser.add_argument("--version", action="version", version=f"convlens {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
+    _add_services(commands)
+    _add_visualize(commands)
+    _add_models(commands)
+    key = commands.add_parser("key", help="make an API key, and the line for the file of keys")
+    key.add_argument("name", help="whom it stands for")
+    key.set_defaults(command=_key)
+    return parser
 
-    serve = commands.add_parser(
-        "serve", help="start the service", description="Start the service. Every setting is a flag too."
-    )
-    _add_settings(serve)
-    serve.set_defaults(command=_serve)
 
-    work = commands.add_parser(
-        "worker", help="run jobs of a queue that several machines share", description="Run jobs. Needs --queue-url."
-    )
-    _add_settings(work)
-    work.set_defaults(command=_worker)
+def _add_services(commands: Commands) -> None:
+    """The commands that take every setting as a flag."""
+    for name, command, help_text, description in (
+        ("serve", _serve, "start the service", "Start the service. Every setting is a flag too."),
+        ("worker", _worker, "run jobs of a queue that several machines share", "Run jobs. Needs --queue-url."),
+        ("doctor", _doctor, "look whether providers, models, queue, store, disk and keys are well", None),
+    ):
+        parser = commands.add_parser(name, help=help_text, description=description)
+        _add_settings(parser)
+        parser.set_defaults(command=command)
 
+
+def _add_visualize(commands: Commands) -> None:
     draw = commands.add_parser("visualize", help="draw what the network believes a class looks like")
     draw.add_argument("--class", dest="class_name", required=True, help="id of the class, or part of its name")
     draw.add_argument("--server", help="address of a convlens server; without it the picture is made in this process")
@@ -79,8 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     draw.set_defaults(command=_visualize)
 
+
+def _add_models(commands: Commands) -> None:
+    """The commands around the models folder."""
     make = commands.add_parser("build", help="write the default model into the models folder")
-    make.add_argument("--models-dir", help="the folder")
     make.add_argument("--weights", type=Path, help="a copy of the pretrained weights instead of the installed one")
     make.set_defaults(command=_build)
 
@@ -88,30 +101,21 @@ def _parser() -> argparse.ArgumentParser:
         "add", help="take an ONNX file into the models folder, with a first draft of its manifest"
     )
     _add_choices(new)
-    new.add_argument("--models-dir", help="the folder")
     new.set_defaults(command=_add)
+
+    models = commands.add_parser("models", help="list the models")
+    models.set_defaults(command=_models)
+    for parser in (make, new, models):
+        parser.add_argument("--models-dir", help="the folder")
 
     look = commands.add_parser("inspect", help="what an ONNX file holds and which of its operators have a rule")
     _add_choices(look)
     look.set_defaults(command=_inspect)
 
-    look = commands.add_parser("doctor", help="look whether providers, models, queue, store, disk and keys are well")
-    _add_settings(look)
-    look.set_defaults(command=_doctor)
-
-    key = commands.add_parser("key", help="make an API key, and the line for the file of keys")
-    key.add_argument("name", help="whom it stands for")
-    key.set_defaults(command=_key)
-
     trial = commands.add_parser("check")  # what the service runs in a process of its own
     trial.add_argument("manifest", type=Path)
     trial.add_argument("--memory-bytes", type=int)
     trial.set_defaults(command=_check)
-
-    models = commands.add_parser("models", help="list the models")
-    models.add_argument("--models-dir", help="the folder")
-    models.set_defaults(command=_models)
-    return parser
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +12,14 @@ from pydantic import JsonValue
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from service.errors import Gone, InvalidParameter, NotFound, QueueFull
+from service.errors import InvalidParameter, QueueFull
 from service.jobs import scripts
-from service.jobs.record import Job, State
+from service.jobs.outcomes import Claim, Stop
+from service.jobs.record import State
+from service.jobs.records import PREFIX, Records
 from service.telemetry import tracing
 
-PREFIX = "convlens:"
-SILENCE_SECONDS = 4  # after which the holder of a job may be taken for dead
+HEARTBEAT_TIMEOUT_SECONDS = 4  # after the last heartbeat the holder of a job may be taken for dead
 MEMORY_SECONDS = 30 * 86400  # how long an expired job is answered with "gone" instead of "not found"
 
 
@@ -43,25 +44,16 @@ class Submission:
     again: bool
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a job: ``state``, ``progress``, ``preview`` or ``end``."""
-
-    id: str
-    name: str
-    data: str  # JSON
-
-
-class Ledger:
+class Ledger(Records):
     """Records of jobs.
 
-    redis: a client that decodes responses. bound: most unfinished jobs. retention: seconds for which a finished job is kept.
+    redis: a client that decodes responses. max_unfinished: most unfinished jobs. retention: seconds for which a finished job is kept.
     max_attempts: how often a job is begun before it is given up.
     """
 
-    def __init__(self, redis: Redis, bound: int, retention: float, max_attempts: int) -> None:
-        self.redis = redis
-        self.bound = bound
+    def __init__(self, redis: Redis, max_unfinished: int, retention: float, max_attempts: int) -> None:
+        super().__init__(redis)
+        self.max_unfinished = max_unfinished
         self._retention = retention
         self._max_attempts = max_attempts
         self._scripts: dict[str, AsyncScript] = {}
@@ -81,25 +73,13 @@ class Ledger:
         """
         ids = [draft.id for draft in drafts]
         batch_id = secrets.token_urlsafe(12) if batch else ""
-        jobs = [
-            {
-                "id": d.id,
-                "kind": d.kind,
-                "owner": owner or "",
-                "traceparent": tracing.context(),
-                "class_id": "" if d.class_id is None else d.class_id,
-                "parameters": json.dumps(d.parameters),
-                "inputs": json.dumps(list(d.inputs)),
-                "steps": d.steps,
-            }
-            for d in drafts
-        ]
+        jobs = [_fields(draft, owner) for draft in drafts]
         answer = json.dumps({"ids": ids, "batch": batch_id or None})
         ttl, digest = max(1, int(self._retention)), hashlib.sha256(request.encode()).hexdigest()
         outcome, said = await self._run(
             scripts.SUBMIT,
             time.time(),
-            self.bound,
+            self.max_unfinished,
             f"{owner or ''}|{key}" if key else "",
             digest,
             ttl,
@@ -113,93 +93,21 @@ class Ledger:
             )
         if outcome == "full":
             raise QueueFull(
-                f"{said} jobs are unfinished and the bound is {self.bound}; try again later", retry_after=10
+                f"{said} jobs are unfinished and the bound is {self.max_unfinished}; try again later", retry_after=10
             )
         return Submission(**json.loads(said), again=outcome == "again")
 
-    async def get(self, id_: str) -> Job:
-        """The record. Raises `NotFound`, or `Gone` when it has expired."""
-        fields: dict[str, str] = await self.redis.hgetall(f"{PREFIX}job:{id_}")  # type: ignore[misc]
-        if not fields:
-            raise NotFound(f"there is no job {id_!r}")
-        job = _parse(fields)
-        if job.state is State.EXPIRED:
-            raise Gone(f"the job {id_!r} has expired; submit it again, the seed gives the same picture")
-        return job
+    async def claim(self, id_: str, lease: str) -> Claim:
+        """Take the job for the holder of ``lease``, or say why it is not to be run.
 
-    async def many(self, ids: Sequence[str]) -> list[Job]:
-        """The records that there are, in the order of the ids."""
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for id_ in ids:
-                pipe.hgetall(f"{PREFIX}job:{id_}")
-            return [_parse(fields) for fields in await pipe.execute() if fields]
-
-    async def position(self, job: Job) -> int | None:
-        """How many jobs will be begun before this one, None if it is not queued."""
-        rank = await self.redis.zrank(f"{PREFIX}state:queued", job.id)
-        return None if rank is None else int(rank)
-
-    async def trace(self, id_: str) -> list[float]:
-        """The score at each step so far."""
-        return [float(score) for score in await self.redis.lrange(f"{PREFIX}trace:{id_}", 0, -1)]  # type: ignore[misc]
-
-    async def frames(self, id_: str) -> list[int]:
-        """The steps of which there is a preview."""
-        return [int(step) for step in await self.redis.zrange(f"{PREFIX}frames:{id_}", 0, -1)]
-
-    async def batch(self, id_: str) -> list[Job]:
-        """The jobs of a batch, in the order submitted. Raises `NotFound`."""
-        ids = await self.redis.zrange(f"{PREFIX}batch:{id_}", 0, -1)
-        if not ids:
-            raise NotFound(f"there is no batch {id_!r}")
-        return await self.many(ids)
-
-    async def search(
-        self,
-        state: State | None,
-        class_id: int | None,
-        batch: str | None,
-        before: int | None,
-        limit: int,
-        kind: str | None = None,
-        owner: str | None = None,
-    ) -> list[Job]:
-        """Jobs newest first that fit all the filters, at most ``limit``, of those with a sequence number below ``before``."""
-
-        def fits(job: Job) -> bool:
-            return (
-                job.owner == owner
-                and state in (None, job.state)
-                and class_id in (None, job.class_id)
-                and kind in (None, job.kind)
-            )
-
-        wanted = {"batch": batch, "state": state, "class": class_id, "owner": owner}
-        index = next((f"{name}:{value}" for name, value in wanted.items() if value not in (None, "")), "all")
-        found: list[Job] = []
-        below = "+inf" if before is None else f"({before}"
-        while len(found) < limit:
-            ids = await self.redis.zrevrangebyscore(PREFIX + index, below, "-inf", start=0, num=max(limit, 100))
-            if not ids:
-                break
-            page = await self.many(ids)
-            found += [job for job in page if fits(job)]
-            if not page:
-                break
-            below = f"({page[-1].seq}"
-        return found[:limit]
-
-    async def claim(self, id_: str, lease: str) -> str:
-        """Take the job for the holder of ``lease``: ``run``, or why not (``busy``, ``cancelled``, ``exhausted``, ``finished``, ``gone``).
-
-        A job whose holder was heard of within the last seconds is not taken away from it.
+        A job whose holder has sent a heartbeat within the last `HEARTBEAT_TIMEOUT_SECONDS` is not taken away from it.
         """
         problem = {
             "title": "Worker died",
             "status": 500,
             "detail": f"the worker died {self._max_attempts} times while it ran this job; it is not tried again",
         }
-        outcome: str = await self._run(
+        outcome = await self._run(
             scripts.CLAIM,
             id_,
             time.time(),
@@ -207,17 +115,17 @@ class Ledger:
             self._max_attempts,
             self._retention,
             json.dumps(problem),
-            SILENCE_SECONDS,
+            HEARTBEAT_TIMEOUT_SECONDS,
         )
-        return outcome
+        return Claim(outcome)
 
-    async def beat(self, id_: str, lease: str) -> None:
-        """Tell that the holder of the job lives."""
-        await self._run(scripts.BEAT, id_, lease)
+    async def heartbeat(self, id_: str, lease: str) -> None:
+        """Tell that the holder of the job is alive."""
+        await self._run(scripts.HEARTBEAT, id_, lease)
 
-    async def silence(self, id_: str) -> float:
-        """Seconds since the holder of the job was last heard of."""
-        return float(await self._run(scripts.SILENCE, id_))
+    async def seconds_since_heartbeat(self, id_: str) -> float:
+        """Seconds since the holder of the job last sent a heartbeat."""
+        return float(await self._run(scripts.SECONDS_SINCE_HEARTBEAT, id_))
 
     async def progress(
         self,
@@ -227,9 +135,9 @@ class Ledger:
         scores: Sequence[float],
         fields: Mapping[str, float],
         preview: int | None,
-    ) -> str:
-        """Write the scores of the steps from ``start`` on; the state of the job, or ``lost`` or ``gone``."""
-        outcome: str = await self._run(
+    ) -> State | Stop:
+        """Write the scores of the steps from ``start`` on; the state of the job, or why it is no longer the holder's."""
+        outcome = await self._run(
             scripts.PROGRESS,
             id_,
             lease,
@@ -238,13 +146,14 @@ class Ledger:
             json.dumps(fields),
             "" if preview is None else preview,
         )
-        return outcome
+        return _state_or_stop(outcome)
 
-    async def finish(self, id_: str, lease: str, state: State, **fields: Mapping[str, Any] | Sequence[str]) -> str:
-        """End the job; ``lost`` or ``gone`` if it is no longer the holder's."""
+    async def finish(
+        self, id_: str, lease: str, state: State, **fields: Mapping[str, Any] | Sequence[str]
+    ) -> State | Stop:
+        """End the job; its state, or why it is no longer the holder's."""
         encoded = json.dumps({name: json.dumps(value) for name, value in fields.items()})
-        outcome: str = await self._run(scripts.FINISH, id_, time.time(), lease, state, self._retention, encoded)
-        return outcome
+        return _state_or_stop(await self._run(scripts.FINISH, id_, time.time(), lease, state, self._retention, encoded))
 
     async def release(self, id_: str, lease: str) -> str:
         """Give up a job in order; the attempt does not count. If it is still the holder's, it goes back into the queue."""
@@ -260,50 +169,24 @@ class Ledger:
         """Forget a job, whatever its state."""
         return bool(await self._run(scripts.DELETE, id_))
 
-    async def counts(self) -> dict[str, int]:
-        """How many jobs are in each state."""
-        states = [state for state in State if state is not State.EXPIRED]
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for state in states:
-                pipe.zcard(f"{PREFIX}state:{state}")
-            return dict(zip(map(str, states), await pipe.execute(), strict=True))
-
-    async def due(self) -> list[str]:
-        """Ids of finished jobs whose time is over."""
-        due: list[str] = await self.redis.zrangebyscore(f"{PREFIX}expiry", "-inf", time.time(), start=0, num=1000)
-        return due
-
     async def expire(self, id_: str) -> None:
         """Forget all of a job but that it was."""
         await self._run(scripts.EXPIRE, id_, time.time(), MEMORY_SECONDS)
 
-    async def oldest(self, state: State, number: int) -> list[str]:
-        """Ids of the jobs that have been in a state for longest, by submission."""
-        ids: list[str] = await self.redis.zrange(f"{PREFIX}state:{state}", 0, number - 1)
-        return ids
 
-    async def events(self, id_: str, after: str = "0") -> AsyncIterator[Event | None]:
-        """All events of a job after the one with the id ``after``, as they come, up to the ``end``; None while nothing comes."""
-        key = f"{PREFIX}events:{id_}"
-        while True:
-            streams = await self.redis.xread({key: after}, count=200, block=5000)
-            if not streams:
-                yield None
-            for _, entries in streams:
-                for after, entry in entries:
-                    yield Event(after, entry["event"], entry["data"])
-                    if entry["event"] == "end":
-                        return
-            if not await self.redis.exists(key):
-                return
-
-
-def _parse(fields: Mapping[str, str]) -> Job:
-    values: dict[str, Any] = {
-        k: v for k, v in fields.items() if ":" not in k and k not in ("lease", "beat") and v != ""
+def _fields(draft: Draft, owner: str | None) -> dict[str, str | int]:
+    """What the record of a new job holds."""
+    return {
+        "id": draft.id,
+        "kind": draft.kind,
+        "owner": owner or "",
+        "traceparent": tracing.context(),
+        "class_id": "" if draft.class_id is None else draft.class_id,
+        "parameters": json.dumps(draft.parameters),
+        "inputs": json.dumps(list(draft.inputs)),
+        "steps": draft.steps,
     }
-    for name in ("parameters", "inputs", "artifacts", "result", "problem"):
-        if name in values:
-            values[name] = json.loads(values[name])
-    values["times"] = {k.removeprefix("at:"): float(v) for k, v in fields.items() if k.startswith("at:")}
-    return Job.model_validate(values)
+
+
+def _state_or_stop(outcome: str) -> State | Stop:
+    return Stop(outcome) if outcome in set(Stop) else State(outcome)

@@ -30,6 +30,11 @@ end
 local function remove_keys(id)
   redis.call('DEL', p .. 'trace:' .. id, p .. 'frames:' .. id)
 end
+local function unindex(id, state)
+  local class, batch, owner = unpack(redis.call('HMGET', job(id), 'class_id', 'batch', 'owner'))
+  local indices = {'all', 'expiry', 'state:' .. state, 'class:' .. class, 'owner:' .. (owner or ''), 'batch:' .. batch}
+  for _, index in ipairs(indices) do redis.call('ZREM', p .. index, id) end
+end
 local function count_active()
   local active = 0
   for _, state in ipairs({'queued', 'running', 'cancelling'}) do active = active + redis.call('ZCARD', p .. 'state:' .. state) end
@@ -58,7 +63,7 @@ for _, j in ipairs(jobs) do
     'parameters', j.parameters, 'inputs', j.inputs, 'traceparent', j.traceparent, 'steps', j.steps)
   redis.call('ZADD', p .. 'all', seq, j.id)
   redis.call('ZADD', p .. 'class:' .. j.class_id, seq, j.id)
-  redis.call('ZADD', p .. 'owner:' .. j.owner, seq, j.id)
+  if j.owner ~= '' then redis.call('ZADD', p .. 'owner:' .. j.owner, seq, j.id) end
   if batch ~= '' then redis.call('ZADD', p .. 'batch:' .. batch, seq, j.id) end
   move(j.id, 'queued', now)
 end
@@ -116,16 +121,16 @@ return state
 """
 )
 
-# id, lease: the holder lives
-BEAT = (
+# id, lease: the holder is alive. The time is kept in the field `beat`, as earlier versions did.
+HEARTBEAT = (
     _SHARED
     + """
 if redis.call('HGET', job(ARGV[2]), 'lease') == ARGV[3] then redis.call('HSET', job(ARGV[2]), 'beat', clock()) end
 """
 )
 
-# id -> seconds since its holder was last heard of, as a string
-SILENCE = (
+# id -> seconds since the last heartbeat of its holder, as a string
+SECONDS_SINCE_HEARTBEAT = (
     _SHARED
     + """
 return tostring(clock() - tonumber(redis.call('HGET', job(ARGV[2]), 'beat') or 0))
@@ -179,11 +184,9 @@ DELETE = (
     _SHARED
     + """
 local id = ARGV[2]
-local state, class, batch, owner = unpack(redis.call('HMGET', job(id), 'state', 'class_id', 'batch', 'owner'))
+local state = redis.call('HGET', job(id), 'state')
 if not state then return 0 end
-for _, index in ipairs({'all', 'expiry', 'state:' .. state, 'class:' .. class, 'owner:' .. (owner or ''), 'batch:' .. batch}) do
-  redis.call('ZREM', p .. index, id)
-end
+unindex(id, state)
 remove_keys(id)
 redis.call('DEL', job(id), p .. 'events:' .. id)
 return 1
@@ -195,11 +198,10 @@ EXPIRE = (
     _SHARED
     + """
 local id, now, memory = ARGV[2], ARGV[3], ARGV[4]
-local state, class, batch, owner = unpack(redis.call('HMGET', job(id), 'state', 'class_id', 'batch', 'owner'))
+local state = redis.call('HGET', job(id), 'state')
 redis.call('ZREM', p .. 'expiry', id)
 if not state then return 0 end
-local indices = {'all', 'state:' .. state, 'class:' .. class, 'owner:' .. (owner or ''), 'batch:' .. batch}
-for _, index in ipairs(indices) do redis.call('ZREM', p .. index, id) end
+unindex(id, state)
 remove_keys(id)
 redis.call('HSET', job(id), 'state', 'expired', 'at:expired', now)
 redis.call('EXPIRE', job(id), memory)

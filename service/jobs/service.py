@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import QueueError
+from service.jobs.attempt import JobLimits
 from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.queue import JobQueue, connect
 from service.jobs.record import Job, State
+from service.jobs.run import Runner
 from service.jobs.store import ArtifactStore, input_name
 from service.jobs.valkey import EmbeddedValkey
-from service.jobs.worker import Limits, Runner, Worker
+from service.jobs.worker import Worker
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -108,5 +110,5 @@ async def _embedded(data_dir: Path) -> AsyncIterator[str]:
 
 def worker(job_service: JobService, settings: Settings, runner: Runner) -> Worker:
     """A worker of the job_service."""
-    limits = Limits(settings.job_seconds, settings.checkpoint_seconds)
+    limits = JobLimits(settings.job_seconds, settings.checkpoint_seconds)
     return Worker(job_service.ledger, job_service.queue, job_service.store, runner, limits, settings.job_concurrency)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from service.attribution import Floats
 from service.jobs.record import Job
-from service.jobs.worker import Advance, Conclusion, Run
+from service.jobs.run import Advance, Conclusion, Run
 from service.kinds import KINDS, Inputs, JobParameters, plan
 from service.networks.catalog import Networks
 from service.networks.network import Network

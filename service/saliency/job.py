@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from service.jobs.record import Job
-from service.jobs.worker import Advance, Conclusion, Run
+from service.jobs.run import Advance, Conclusion, Run
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.images import Photograph, Resize

@@ -29,7 +29,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 async def ledger(valkey: EmbeddedValkey) -> AsyncIterator[Ledger]:
     async with connect(valkey.url, decode=True) as redis:
         await redis.flushall()
-        yield Ledger(redis, bound=10, retention=1000, max_attempts=2)
+        yield Ledger(redis, max_unfinished=10, retention=1000, max_attempts=2)
 
 
 def draft(class_id: int = 76) -> Draft:
@@ -74,7 +74,7 @@ async def test_one_lease_at_a_time(ledger: Ledger, monkeypatch: pytest.MonkeyPat
     (id_,) = await submitted(ledger)
     assert await ledger.claim(id_, "a") == "run"
     assert await ledger.claim(id_, "b") == "busy"
-    monkeypatch.setattr(ledgers, "SILENCE_SECONDS", 0)
+    monkeypatch.setattr(ledgers, "HEARTBEAT_TIMEOUT_SECONDS", 0)
     assert await ledger.claim(id_, "b") == "run"
     assert await ledger.progress(id_, "a", 0, [1.0], {"step": 1}, None) == "lost"
     assert await ledger.finish(id_, "a", State.SUCCEEDED, result={}) == "lost"
@@ -91,7 +91,7 @@ async def test_a_holder_that_was_taken_for_dead_and_lives_does_not_count(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (id_,) = await submitted(ledger)
-    monkeypatch.setattr(ledgers, "SILENCE_SECONDS", 0)
+    monkeypatch.setattr(ledgers, "HEARTBEAT_TIMEOUT_SECONDS", 0)
     for lease, next_lease in ("ab", "bc", "cd", "de"):
         assert await ledger.claim(id_, lease) == "run"
         assert await ledger.claim(id_, next_lease) == "run"

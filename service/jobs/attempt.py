@@ -1,0 +1,186 @@
+"""One attempt at a job: drive its steps, save checkpoints, tell progress, and end it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from service.jobs.ledger import Ledger
+from service.jobs.outcomes import Stop
+from service.jobs.record import Job, State
+from service.jobs.run import Advance, Run, Runner
+from service.jobs.store import ArtifactStore, artifact_name, checkpoint_name, frame_name, image_name, input_name
+
+logger = logging.getLogger(__name__)
+
+HOP_SECONDS = 0.2  # between two looks at the ledger: progress is written, a cancelled job stops
+STALL_SECONDS = 120  # a step that takes longer counts as hung; another worker takes over
+
+
+@dataclass(frozen=True)
+class JobLimits:
+    """seconds: in which a job must be done, counted from its first step. checkpoint_seconds: between two checkpoints."""
+
+    seconds: float
+    checkpoint_seconds: float
+
+
+class Stopped(Exception):
+    """The job is no longer this worker's, or is to stop. The outcome says why."""
+
+    def __init__(self, outcome: State | Stop) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class Attempt:
+    """One attempt at one job, from its claim to its end.
+
+    Args:
+        ledger: Where its progress and its end are written.
+        store: Where its pictures and checkpoints are kept.
+        limits: On its time.
+        job: Its record, as claimed.
+        lease: What proves that the job is still this worker's.
+        heartbeat: Tells the queue that the worker is alive.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        store: ArtifactStore,
+        limits: JobLimits,
+        job: Job,
+        lease: str,
+        heartbeat: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._limits = limits
+        self._job = job
+        self._lease = lease
+        self._heartbeat = heartbeat
+        self._saved = time.monotonic()
+        self._preview: int | None = job.preview
+        self._last: Advance | None = None
+
+    async def run(self, runner: Runner) -> None:
+        """Run the job to its end, from its last checkpoint. Raises `Stopped`."""
+        job = self._job
+        checkpoint = await self._store.find(checkpoint_name(job.id))
+        inputs = {name: await self._store.get(input_name(job.id, name)) for name in job.inputs}
+        run = await asyncio.to_thread(runner, job, checkpoint, inputs)
+        await self._steps(run)
+        made = await asyncio.to_thread(run.conclude)
+        await self._store.put(image_name(job.id), made.image)
+        for name, data in made.artifacts.items():
+            await self._store.put(artifact_name(job.id, name), data)
+        outcome = await self._ledger.finish(
+            job.id, self._lease, State.SUCCEEDED, result=made.result, artifacts=list(made.artifacts)
+        )
+        if outcome != State.SUCCEEDED:
+            raise Stopped(outcome)
+        await self._store.delete(checkpoint_name(job.id))
+        logger.info("job %s has succeeded", job.id)
+
+    async def stop(self, outcome: State | Stop) -> None:
+        """End the attempt in the way that the outcome asks for."""
+        job = self._job
+        if outcome == State.CANCELLING:
+            if picture := await self._latest_picture():
+                await self._store.put(image_name(job.id), picture)
+            await self._ledger.finish(job.id, self._lease, State.CANCELLED)
+            await self._store.delete(checkpoint_name(job.id))
+        elif outcome == Stop.DEADLINE:
+            await self.fail(f"it was not done within {self._limits.seconds:g} seconds; ask for fewer iterations")
+        elif outcome == Stop.LOST:
+            await self._ledger.release(job.id, self._lease)
+        elif outcome == Stop.GONE:
+            await self._store.delete_all(job.id)
+        logger.info("job %s stopped: %s", job.id, outcome)
+
+    async def release(self) -> None:
+        """Save a checkpoint and give the job back, so that another worker goes on with it."""
+        await self._save_last()
+        await self._ledger.release(self._job.id, self._lease)
+        logger.info("job %s is released", self._job.id)
+
+    async def release_patiently(self) -> None:
+        """Give the job back once the queue can be reached again: an unreachable queue is no failure of the job."""
+        while True:
+            try:
+                await self._ledger.release(self._job.id, self._lease)
+            except RedisError:
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def fail(self, detail: str) -> None:
+        """End the job with a problem document."""
+        problem = {"type": "about:blank", "title": "Job failed", "status": 500, "detail": detail}
+        await self._ledger.finish(self._job.id, self._lease, State.FAILED, problem=problem)
+
+    async def _steps(self, run: Run) -> None:
+        """Drive the steps to the last one. Raises `Stopped`."""
+        written = 0
+        while last := await self._threaded(lambda: _hop(run.steps, HOP_SECONDS)):
+            self._last = last
+            if last.preview:
+                await self._store.put(frame_name(self._job.id, last.index), await self._threaded(last.image))
+                self._preview = last.index
+            if last.preview or time.monotonic() - self._saved > self._limits.checkpoint_seconds:
+                await self._save(last)
+            preview = last.index if last.preview else None
+            outcome = await self._ledger.progress(
+                self._job.id, self._lease, written, run.scores[written:], last.fields, preview
+            )
+            written = len(run.scores)
+            if outcome != State.RUNNING:
+                raise Stopped(outcome)
+            if time.time() - self._job.times[State.RUNNING] > self._limits.seconds:
+                raise Stopped(Stop.DEADLINE)
+
+    async def _save_last(self) -> None:
+        """Write a checkpoint of the last finished step."""
+        if self._last is not None:
+            await self._save(self._last)
+
+    async def _latest_picture(self) -> bytes | None:
+        """The picture after the last finished step, or the newest preview."""
+        if self._last is not None:
+            picture: bytes = await self._threaded(self._last.image)
+            return picture
+        return None if self._preview is None else await self._store.find(frame_name(self._job.id, self._preview))
+
+    async def _save(self, advance: Advance) -> None:
+        await self._store.put(checkpoint_name(self._job.id), await self._threaded(advance.checkpoint))
+        self._saved = time.monotonic()
+
+    async def _threaded(self, function: Callable[[], Any]) -> Any:
+        """Run on a thread, telling the queue every second that the worker lives; a thread is never left behind on its own."""
+        task = asyncio.ensure_future(asyncio.to_thread(function))
+        started = time.monotonic()
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=1)
+                if time.monotonic() - started < STALL_SECONDS:
+                    await self._heartbeat()
+                    await self._ledger.heartbeat(self._job.id, self._lease)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=2)
+            raise
+        return task.result()
+
+
+def _hop(steps: Iterator[Advance], seconds: float) -> Advance | None:
+    """Make steps until the time is over or a preview is due; the last one, None if there are no more."""
+    last: Advance | None = None
+    end = time.monotonic() + seconds
+    for last in steps:
+        if last.preview or time.monotonic() > end:
+            break
+    return last
