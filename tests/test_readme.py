@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.conftest import PHOTOGRAPHS, Server
 from tests.models.networks import CLASSES, classifier, write
+from tests.waiting import eventually
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 COMMANDS = re.findall(r"^    ((?:curl|convlens) .+)$", README, re.MULTILINE)
@@ -68,8 +69,7 @@ def run(command: str, job: str, folder: Path, server: Server) -> bytes:
         server.client.get(f"/visualize/{job}", params={"wait": 60})
         line = line.replace("/ID", f"/{job}")
     if "model=model" in line:  # it is being tried out
-        while not {m["name"]: m["served"] for m in server.client.get("/models").json()}["model"]:
-            pass
+        eventually(lambda: {m["name"]: m["served"] for m in server.client.get("/models").json()}["model"])
     if line.startswith("curl"):
         line = line.replace("curl ", "curl --silent --show-error --fail-with-body ", 1)
     if line.startswith("convlens visualize"):

@@ -12,6 +12,7 @@ import httpx
 
 from tests.api.test_problems import png
 from tests.conftest import Server
+from tests.waiting import eventually
 
 
 def test_abuse_is_answered_and_memory_comes_back(server: Server, cat: bytes) -> None:
@@ -70,13 +71,11 @@ def test_the_process_ends_cleanly(server: Server) -> None:
 
 def test_a_request_under_way_is_not_cut_by_the_end_of_the_service(models_dir: Path, tmp_path: Path, cat: bytes) -> None:
     server = Server("--models-dir", str(models_dir), "--data-dir", str(tmp_path), "--no-worker")
-    while server.client.get("/readyz").status_code != 200:
-        pass
+    eventually(lambda: server.client.get("/readyz").status_code, lambda status: status == 200)
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(server.client.post, "/saliency?method=rise&masks=500", files={"image": cat})
         with httpx.Client(base_url=server.url) as other:
-            while not is_busy(other):
-                pass
+            eventually(lambda: is_busy(other))
         server.process.terminate()
         assert slow.result().status_code == 200
     assert server.process.wait(30) in (0, -signal.SIGTERM)  # uvicorn ends with the signal that it was sent

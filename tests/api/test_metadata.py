@@ -7,6 +7,7 @@ import pytest
 
 from service.settings import Settings
 from tests.conftest import serving
+from tests.waiting import eventually
 
 
 def test_models(client: httpx.Client) -> None:
@@ -62,17 +63,20 @@ def test_health(client: httpx.Client) -> None:
 
 
 def test_ready_after_the_warm_up(client: httpx.Client) -> None:
-    while (response := client.get("/readyz")).status_code == 503:
-        assert response.json()["detail"] == "not ready: warming up"
-    assert response.json() == {"status": "ready"}
+    def ready() -> bool:
+        response = client.get("/readyz")
+        assert response.json() in ({"status": "ready"}, response.json() | {"detail": "not ready: warming up"})
+        return response.status_code == 200
+
+    eventually(ready)
+    assert client.get("/readyz").json() == {"status": "ready"}
 
 
 def test_not_ready_with_a_broken_model(tmp_path: Path, models_dir: Path, fresh: Settings) -> None:
     (tmp_path / "squeezenet1_1.toml").write_bytes((models_dir / "squeezenet1_1.toml").read_bytes())
     (tmp_path / "squeezenet1_1.onnx").write_bytes(b"broken")
     with serving(fresh.model_copy(update={"models_dir": tmp_path})) as client:
-        while "warming up" in (detail := client.get("/readyz").json()["detail"]):
-            pass
+        detail = eventually(lambda: client.get("/readyz").json()["detail"], lambda said: "warming up" not in said)
         assert "no valid ONNX file" in detail
         assert client.get("/healthz").status_code == 200
 

@@ -14,6 +14,7 @@ from service.client import AsyncClient, Client, ServiceError
 from service.settings import Settings
 from tests.api.test_problems import problem
 from tests.conftest import serving
+from tests.waiting import eventually
 
 SMALL: dict[str, Any] = {"size": 64, "iterations": 12, "preview_every": 5, "seed": 1}
 LONG: dict[str, Any] = {"size": 64, "iterations": 4000, "preview_every": 1000, "seed": 1}
@@ -153,8 +154,10 @@ def test_idempotency(api: httpx.Client) -> None:
 def test_a_running_job_is_cancelled_and_its_picture_kept(api: httpx.Client) -> None:
     job = submit(api, **LONG)
     image = job["links"]["image"]
-    while (state := api.get(job["links"]["self"]).json())["preview"] is None:
-        assert state["state"] in ("queued", "running")
+    state = eventually(
+        lambda: api.get(job["links"]["self"]).json(),
+        lambda state: state["preview"] is not None or state["state"] not in ("queued", "running"),
+    )
     assert state["state"] == "running"
     assert "the job is running and has no picture yet; latest=1" in problem(api.get(image), 409)
     assert Image.open(io.BytesIO(api.get(image, params={"latest": 1}).content)).size == (64, 64)
@@ -251,8 +254,7 @@ def test_failing_expired_and_late_jobs(fresh: Settings, monkeypatch: pytest.Monk
             failed = finished(api, submit(api, **SMALL)["id"])
         assert failed["state"] == "failed"
         assert "ZeroDivisionError" in failed["problem"]["detail"]
-        while (response := api.get(failed["links"]["self"])).status_code == 200:
-            pass
+        response = eventually(lambda: api.get(failed["links"]["self"]), lambda response: response.status_code != 200)
         assert "has expired" in problem(response, 410)
 
 

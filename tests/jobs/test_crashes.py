@@ -17,14 +17,18 @@ from service.api.job_schemas import JobAnswer
 from service.client import Client, ServiceError
 from service.jobs.valkey import EmbeddedValkey
 from tests.conftest import Server, await_line, start
+from tests.waiting import eventually
 
 PARAMETERS: dict[str, Any] = {"size": 64, "seed": 1, "preview_every": 0}
 
 
 def until_running(client: Client, job: JobAnswer, step: int = 1) -> JobAnswer:
-    while (now := client.get(job.id)).step < step:
+    def look() -> JobAnswer:
+        now = client.get(job.id)
         assert now.state in ("queued", "running"), now
-    return now
+        return now
+
+    return eventually(look, lambda now: now.step >= step)
 
 
 def submit(client: Client, class_id: int = 76, **parameters: Any) -> JobAnswer:
@@ -39,8 +43,7 @@ def kill_valkey(valkey: EmbeddedValkey) -> None:
         pid = int(redis.info("server")["process_id"])  # type: ignore[index]
     os.kill(pid, signal.SIGKILL)
     with suppress(ProcessLookupError, FileNotFoundError):
-        while "zombie" not in Path(f"/proc/{pid}/status").read_text():
-            pass
+        eventually(Path(f"/proc/{pid}/status").read_text, lambda status: "zombie" in status)
 
 
 @pytest.mark.parametrize("valkey_dies_too", [False, True], ids=["service", "service-and-valkey"])
@@ -160,11 +163,10 @@ def test_another_worker_takes_over(fleet: Fleet) -> None:
             until_running(client, job, 100)
         fleet.hire(1)  # one that has nothing to do: the others finish what they have before they take more
         fleet.kill(fleet.workers[0])
-        killed = time.time()
-        while not any(
-            job.attempts == 2 and job.state == "running" for job in map(client.get, [job.id for job in jobs])
-        ):
-            assert time.time() - killed < 60
+        eventually(
+            lambda: [client.get(job.id) for job in jobs],
+            lambda seen: any(job.attempts == 2 and job.state == "running" for job in seen),
+        )
         for job in jobs:
             client.cancel(job.id)
 
@@ -174,15 +176,15 @@ def test_workers_killed_at_random_lose_nothing(fleet: Fleet) -> None:
     fleet.hire(2)
     with Client(server.url) as client:
         batch = client.submit([i % 1000 for i in range(200)], **PARAMETERS, iterations=40)
+
+        def succeeded() -> int:
+            return client.batch(batch.id).states.get("succeeded", 0)  # type: ignore[call-overload, no-any-return]
+
         for killed in range(1, 6):
-            while client.batch(batch.id).states.get("succeeded", 0) < 35 * killed:  # type: ignore[call-overload]
-                time.sleep(0.05)
+            eventually(succeeded, lambda n, enough=35 * killed: n >= enough, 90)
             fleet.kill(dice.choice(fleet.workers))
             fleet.hire()
-        deadline = time.time() + 90
-        while client.batch(batch.id).states.get("succeeded", 0) < 200:  # type: ignore[call-overload]
-            assert time.time() < deadline, client.batch(batch.id).states
-            time.sleep(0.2)
+        eventually(succeeded, lambda n: n >= 200, 90)
         listed = [job.id for job in pages(client, batch.id)]
         assert len(listed) == len(set(listed)) == 200
         assert all(client.image(id_).startswith(b"\x89PNG") for id_ in listed)

@@ -24,6 +24,7 @@ from service.saliency.explain import warning_of
 from service.settings import Settings
 from tests.conftest import serving
 from tests.models.networks import CLASSES, classifier, write
+from tests.waiting import eventually
 
 FORMS: list[dict[str, Any]] = [
     {},
@@ -252,10 +253,10 @@ def api(folder: Path, fresh: Settings) -> Iterator[httpx.Client]:
 
 
 def wait_until_tried_out(client: httpx.Client) -> dict[str, Any]:
-    while True:
-        models = {model["name"]: model for model in client.get("/models").json()}
-        if all(model["served"] or model["problem"] for model in models.values()):
-            return models
+    return eventually(
+        lambda: {model["name"]: model for model in client.get("/models").json()},
+        lambda models: all(model["served"] or model["problem"] for model in models.values()),
+    )
 
 
 def test_a_dropped_file_gets_every_endpoint_and_a_broken_one_harms_nobody(

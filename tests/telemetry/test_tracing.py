@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from service.settings import Settings
 from service.telemetry import tracing
 from tests.conftest import serving
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -34,8 +35,7 @@ def test_a_job_belongs_to_the_trace_of_its_request(fresh: Settings, exporter: In
         job = client.post("/visualize", json=body, headers={"traceparent": parent}).json()
         client.get(f"/visualize/{job['id']}?wait=60")
         assert client.get("/healthz").status_code == httpx.codes.OK
-        while "job" not in {span.name for span in exporter.get_finished_spans()}:
-            pass
+        eventually(lambda: {span.name for span in exporter.get_finished_spans()}, lambda names: "job" in names)
     spans = {span.name: span for span in exporter.get_finished_spans()}
     assert not any("healthz" in name for name in spans)
     for name in ("job", "POST /visualize"):
