@@ -35,8 +35,8 @@ async def read_job_request(request: Request) -> tuple[JobParameters, dict[str, b
     values: Any
     files: dict[str, bytes] = {}
     if is_form(request):
-        form = await read_named(request, PICTURES)
-        values, files = dict(form.fields), form.files
+        files, fields = await read_named(request, PICTURES)
+        values = dict(fields)
     else:
         try:
             values = json.loads(await request.body())

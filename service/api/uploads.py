@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData, QueryParams, UploadFile
+from starlette.datastructures import QueryParams, UploadFile
 from starlette.exceptions import HTTPException
 
 from service.errors import InvalidParameter, TooLarge, UnsupportedMedia
@@ -20,18 +20,10 @@ MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 
 
 @dataclass(frozen=True)
-class Upload:
-    """The images of a request as they were sent, and the form fields beside them."""
+class Form:
+    """What a form holds: the files with the names of their fields, in the order sent, and the other fields."""
 
-    files: list[bytes]
-    fields: dict[str, str | list[str]]
-
-
-@dataclass(frozen=True)
-class Named:
-    """Pictures by the names of their form fields, and the fields beside them."""
-
-    files: dict[str, bytes]
+    files: list[tuple[str, bytes]]
     fields: dict[str, str | list[str]]
 
 
@@ -44,24 +36,34 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_named(request: Request, names: Sequence[str]) -> Named:
-    """The pictures in the form fields of these names, one each, and the other fields. Raises `InvalidParameter`."""
-    async with request.form(max_files=len(names) + 1, max_fields=2 * MAX_FIELDS) as form:
-        files: dict[str, bytes] = {}
+async def _read_form(request: Request, names: Sequence[str], place: str, max_files: int, max_fields: int) -> Form:
+    """The files in the fields of these names, and the other fields. place: where files belong, in words.
+
+    Raises `InvalidParameter` for a file in another field, or for text in one of these.
+    """
+    async with request.form(max_files=max_files, max_fields=max_fields) as form:
+        files: list[tuple[str, bytes]] = []
         texts: dict[str, list[str]] = {}
         for name, value in form.multi_items():
             if isinstance(value, UploadFile) != (name in names):
                 kind = "a file" if name in names else "text"
-                raise InvalidParameter(
-                    f"the form field {name!r} must be {kind}; files belong in {' or '.join(map(repr, names))}"
-                )
-            if not isinstance(value, UploadFile):
-                texts.setdefault(name, []).append(value)
-            elif name in files:
-                raise InvalidParameter(f"the form has several files in the field {name!r}; send one")
+                raise InvalidParameter(f"the form field {name!r} must be {kind}; files belong in {place}")
+            if isinstance(value, UploadFile):
+                files.append((name, await value.read()))
             else:
-                files[name] = await value.read()
-        return Named(files, _joined(texts))
+                texts.setdefault(name, []).append(value)
+        return Form(files, _joined(texts))
+
+
+async def read_named(request: Request, names: Sequence[str]) -> tuple[dict[str, bytes], dict[str, str | list[str]]]:
+    """The pictures in the form fields of these names, one each, and the other fields. Raises `InvalidParameter`."""
+    form = await _read_form(request, names, " or ".join(map(repr, names)), len(names) + 1, 2 * MAX_FIELDS)
+    files: dict[str, bytes] = {}
+    for name, data in form.files:
+        if name in files:
+            raise InvalidParameter(f"the form has several files in the field {name!r}; send one")
+        files[name] = data
+    return files, form.fields
 
 
 def _joined(texts: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
@@ -69,7 +71,7 @@ def _joined(texts: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
     return {name: values if len(values) > 1 else values[0] for name, values in texts.items()}
 
 
-async def read_upload(request: Request, max_images: int) -> Upload:
+async def _read_images(request: Request, max_images: int) -> Form:
     """The images and form fields of the request.
 
     Raises `UnsupportedMedia`, `TooLarge` (too many images) or `InvalidParameter` (no image).
@@ -78,58 +80,43 @@ async def read_upload(request: Request, max_images: int) -> Upload:
     if media == "multipart/form-data":
         return await _from_form(request, max_images)
     if media.startswith("image/") or media == "application/octet-stream":
-        return Upload([await request.body()], {})
+        return Form([(FIELD, await request.body())], {})
     raise UnsupportedMedia(
         f"the body is {media or 'of no declared type'}; send multipart/form-data with a field {FIELD!r} (curl -F image=@cat.png), "
         "or the image itself with its Content-Type (curl --data-binary @cat.png -H 'Content-Type: image/png')"
     )
 
 
-async def _from_form(request: Request, max_images: int) -> Upload:
+async def _from_form(request: Request, max_images: int) -> Form:
+    place = f"the field {FIELD!r} (curl -F image=@cat.png)"
     try:
-        async with request.form(max_files=max_images + 1, max_fields=MAX_FIELDS) as form:
-            return await _from_fields(form, max_images)
+        form = await _read_form(request, [FIELD], place, max_images + 1, MAX_FIELDS)
     except HTTPException as error:
         if "Too many files" in str(error.detail):
             raise _too_many(max_images) from error
         raise
-
-
-async def _from_fields(form: FormData, max_images: int) -> Upload:
-    files: list[bytes] = []
-    texts: dict[str, list[str]] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile) != (name == FIELD):
-            kind = "a file" if name == FIELD else "text"
-            raise InvalidParameter(
-                f"the form field {name!r} must be {kind}; files belong in the field {FIELD!r} (curl -F image=@cat.png)"
-            )
-        if isinstance(value, UploadFile):
-            files.append(await value.read())
-        else:
-            texts.setdefault(name, []).append(value)
-    if not files:
+    if not form.files:
         raise InvalidParameter(f"the form has no file in a field {FIELD!r} (curl -F image=@cat.png)")
-    if len(files) > max_images:
+    if len(form.files) > max_images:
         raise _too_many(max_images)
-    return Upload(files, _joined(texts))
+    return form
 
 
 def _too_many(max_images: int) -> TooLarge:
     return TooLarge(f"a request holds at most {max_images} images; send several requests")
 
 
-async def read_request(request: Request, parameters: type[P], max_images: int) -> tuple[list[bytes], P]:
+async def read_photographs(request: Request, parameters: type[P], max_images: int) -> tuple[list[bytes], P]:
     """The images of the request, and its parameters: those of the query with the form fields laid over them.
 
-    Raises what `read_upload` does, and `RequestValidationError`.
+    Raises `UnsupportedMedia`, `TooLarge` (too many images), `InvalidParameter` (no image) or `RequestValidationError`.
     """
     query = request.scope["query_string"]
     found = _from_query(parameters, query) if len(query) > MAX_KEPT_QUERY else _kept(parameters, query)
-    upload = await read_upload(request, max_images)
-    if upload.fields:
-        found = _validated(parameters, {**found.model_dump(exclude_unset=True), **upload.fields}, "form")
-    return upload.files, found
+    form = await _read_images(request, max_images)
+    if form.fields:
+        found = _validated(parameters, {**found.model_dump(exclude_unset=True), **form.fields}, "form")
+    return [data for _, data in form.files], found
 
 
 def _from_query(parameters: type[P], query: bytes) -> P:
@@ -151,7 +138,7 @@ def _validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
 
 
 def request_described(parameters: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI description of what `read_request` reads: the parameters in the query or as form fields beside the image."""
+    """The OpenAPI description of what `read_photographs` reads: the parameters in the query or as form fields beside the image."""
     properties = parameters.model_json_schema()["properties"]
     image = {"type": "string", "format": "binary"}
     files = {"type": "array", "items": image, "description": "One or several image files."}

@@ -8,7 +8,7 @@ from service.api.parameters import ActivationParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import layer_activation, meta
 from service.api.schemas import ActivationAnswer
-from service.api.uploads import read_request, request_described
+from service.api.uploads import read_photographs, request_described
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.pictures import images
@@ -32,7 +32,7 @@ async def show_activations(request: Request, services: ServicesDep) -> Response:
     height x width), `application/json` a summary and a grid of every layer asked for.
     """
     media = negotiate(request, JSON, PNG, NPY)
-    files, parameters = await read_request(request, ActivationParameters, 1)
+    files, parameters = await read_photographs(request, ActivationParameters, 1)
     network = services.network(parameters.model)
     layers = parameters.layer or (list(network.listed_layers) if media == JSON else [network.cam_layer])
     for name in layers:

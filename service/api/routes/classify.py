@@ -7,7 +7,7 @@ from service.api.parameters import ClassifyParameters
 from service.api.problems import RESPONSES
 from service.api.responses import classified, meta
 from service.api.schemas import ClassifyAnswer
-from service.api.uploads import read_request, request_described
+from service.api.uploads import read_photographs, request_described
 from service.saliency.explain import classify, enough_for, fit_all, read
 from service.telemetry.timing import Stopwatch
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["photographs"])
 @router.post("/classify", responses=RESPONSES, openapi_extra=request_described(ClassifyParameters))
 async def classify_photographs(request: Request, services: ServicesDep) -> ClassifyAnswer:
     """The five most probable classes of each photograph."""
-    files, parameters = await read_request(request, ClassifyParameters, services.settings.max_images)
+    files, parameters = await read_photographs(request, ClassifyParameters, services.settings.max_images)
     network = services.network(parameters.model)
     watch = Stopwatch()
 

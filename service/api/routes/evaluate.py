@@ -8,7 +8,7 @@ from service.api.parameters import EvaluateParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import evaluation_result, meta
 from service.api.schemas import EvaluateAnswer
-from service.api.uploads import read_request, request_described
+from service.api.uploads import read_photographs, request_described
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.saliency.evaluation import evaluate, runs_needed
@@ -31,7 +31,7 @@ async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     of the weights (Adebayo et al. 2018). `application/json` gives the curves, `image/png` a plot. It takes some seconds.
     """
     media = negotiate(request, JSON, PNG)
-    files, parameters = await read_request(request, EvaluateParameters, 1)
+    files, parameters = await read_photographs(request, EvaluateParameters, 1)
     network = services.network(parameters.model)
     question = question_of(
         network, parameters.method, parameters.method_values, parameters.class_id, parameters.other_class_id

@@ -12,7 +12,7 @@ from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta, saliency_result, style
 from service.api.schemas import SaliencyAnswer
 from service.api.submission import accepted, fingerprint, photograph_of, submitted
-from service.api.uploads import read_request, request_described
+from service.api.uploads import read_photographs, request_described
 from service.errors import InvalidParameter
 from service.jobs.ledger import Draft
 from service.networks.network import Network
@@ -63,7 +63,7 @@ async def explain_photographs(
     raw map at `/visualize/{id}/artifacts/map.npy`.
     """
     media = negotiate(request, JSON, PNG, NPY)
-    files, parameters = await read_request(request, SaliencyParameters, services.settings.max_images)
+    files, parameters = await read_photographs(request, SaliencyParameters, services.settings.max_images)
     parameters = parameters.completed(media)
     network = services.network(parameters.model)
     wanted: list[int | None] = [*parameters.class_id] if parameters.class_id else [None]
