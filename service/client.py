@@ -148,7 +148,10 @@ class Client:
         return _as_job(self._send(_job(id_)))
 
     def wait(self, id_: str, timeout: float = 3600.0) -> JobAnswer:
-        """The job at its end: long polls, and ever longer pauses while the service cannot be reached. Raises `TimeoutError`."""
+        """The job at its end: long polls, and ever longer pauses while the service cannot be reached.
+
+        Raises `TimeoutError`.
+        """
         deadline, pauses = time.monotonic() + timeout, _pauses()
         while time.monotonic() < deadline:
             try:

@@ -1,4 +1,7 @@
-"""Every knob of the service. Each is read from the environment variable CONVLENS_<NAME>; flags of the command line go before."""
+"""Every knob of the service.
+
+Each is read from the environment variable CONVLENS_<NAME>; flags of the command line go before.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal

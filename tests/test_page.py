@@ -1,4 +1,7 @@
-"""The page in a real browser: headless Chromium, driven by Selenium; axe-core for accessibility. Screenshots go to .artifacts/."""
+"""The page in a real browser: headless Chromium, driven by Selenium; axe-core for accessibility.
+
+Screenshots go to .artifacts/.
+"""
 
 import json
 import shutil

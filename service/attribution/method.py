@@ -1,7 +1,7 @@
 """What a method gets, what it returns, and the registry of all methods.
 
-A method explains one image for one class. It sees the network as a `Subject` and may be a generator that yields the fraction that is
-done, so that whoever drives it can tell progress or stop.
+A method explains one image for one class. It sees the network as a `Subject` and may be a generator that yields the
+fraction that is done, so that whoever drives it can tell progress or stop.
 """
 
 from collections.abc import Callable, Generator
@@ -27,9 +27,11 @@ CHUNK = 16  # images that are evaluated at once: enough for all cores, little me
 class ValueAndGrad:
     """The network and the gradient of one class score, at N images.
 
-    logits: (N, classes). class_ids: (N,), the classes that were differentiated. scores: (N,), their differentiated values.
-    before_relu: (N,), whether that value is the one before the final ReLU. at: the value that was moved, the images (N, 3, H, W) or a
-    layer (N, C, h, w). gradients: with respect to it, of its shape; for the images per unit of the [0, 1] pixel.
+    logits: (N, classes). class_ids: (N,), the classes that were differentiated. scores: (N,), their differentiated
+    values.
+    before_relu: (N,), whether that value is the one before the final ReLU. at: the value that was moved, the images (N,
+    3, H, W) or a layer (N, C, h, w). gradients: with respect to it, of its shape; for the images per unit of the [0, 1]
+    pixel.
     """
 
     logits: Floats
@@ -125,7 +127,10 @@ def method(
     sign: Sign = "absolute",
     warning: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register the decorated function, whose docstring is the summary. It returns an attribution, or is a generator that does."""
+    """Register the decorated function, whose docstring is the summary.
+
+    It returns an attribution, or is a generator that does.
+    """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         summary = " ".join((getdoc(function) or "").split())

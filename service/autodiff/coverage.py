@@ -12,7 +12,8 @@ _RANDOM = "its result is random, whatever its input is"
 _BITS = "it reads the bits of numbers as something else"
 _TEXT = "it works on text or files"
 
-# Nothing flows back through these: their outputs do not change, or change only in jumps, when their inputs move a little.
+# Nothing flows back through these: their outputs do not change, or change only in jumps, when their inputs move a
+# little.
 NO_GRADIENT_BECAUSE: Mapping[str, str] = {
     **dict.fromkeys(
         "And ArgMax ArgMin BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Equal Greater GreaterOrEqual "

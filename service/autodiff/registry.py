@@ -17,7 +17,8 @@ class Rule:
 
     apply: ``apply(op, node, *dy)`` returns one cotangent per input of the node, None where it is zero. ``dy`` are the
         cotangents of the node's outputs; trailing outputs that nothing flows back to are left out, others are None.
-    core_axes: for operators that broadcast, the number of trailing axes that take no part in it (0 for Add, 2 for MatMul);
+    core_axes: for operators that broadcast, the number of trailing axes that take no part in it (0 for Add, 2 for
+    MatMul);
         the walk then sums the cotangents back to the shapes of the inputs. None where nothing is broadcast.
     broadcasts: the inputs that are broadcast, if not all are.
     """

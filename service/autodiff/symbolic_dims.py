@@ -1,6 +1,7 @@
 """Names for sizes that are known only at run time: equal names for sizes that are equal whatever they will be.
 
-ONNX's own inference leaves such sizes open. With names the runtime's optimizer sees which shapes are equal, and keeps to its fast layout.
+ONNX's own inference leaves such sizes open. With names the runtime's optimizer sees which shapes are equal, and keeps
+to its fast layout.
 """
 
 import onnx_ir as ir

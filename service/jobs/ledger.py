@@ -1,4 +1,7 @@
-"""The ledger: all records of jobs, kept in Valkey or Redis. Every change is one script, so that no crash leaves half of it."""
+"""The ledger: all records of jobs, kept in Valkey or Redis.
+
+Every change is one script, so that no crash leaves half of it.
+"""
 
 import hashlib
 import json
@@ -47,7 +50,8 @@ class Submission:
 class Ledger(Records):
     """Records of jobs.
 
-    redis: a client that decodes responses. max_unfinished: most unfinished jobs. retention: seconds for which a finished job is kept.
+    redis: a client that decodes responses. max_unfinished: most unfinished jobs. retention: seconds for which a
+    finished job is kept.
     max_attempts: how often a job is begun before it is given up.
     """
 
@@ -156,7 +160,10 @@ class Ledger(Records):
         return _state_or_stop(await self._run(scripts.FINISH, id_, time.time(), lease, state, self._retention, encoded))
 
     async def release(self, id_: str, lease: str) -> str:
-        """Give up a job in order; the attempt does not count. If it is still the holder's, it goes back into the queue."""
+        """Give up a job in order; the attempt does not count.
+
+        If it is still the holder's, it goes back into the queue.
+        """
         outcome: str = await self._run(scripts.RELEASE, id_, time.time(), lease)
         return outcome
 

@@ -30,7 +30,8 @@ FINISHED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 class Job(BaseModel):
     """One job. Times are seconds since the epoch; steps count from 0.
 
-    owner: name of the key that it was submitted with; only that sees it. inputs: names of the pictures that were sent with it.
+    owner: name of the key that it was submitted with; only that sees it. inputs: names of the pictures that were sent
+    with it.
     artifacts: names of what it made beside its picture. traceparent: of the trace of the request that submitted it.
     """
 

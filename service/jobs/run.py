@@ -12,8 +12,8 @@ from service.jobs.record import Job
 class Advance:
     """One step of a job, as its runner yields it.
 
-    index: from 0. fields: what the record keeps of it. preview: whether a picture of it is wanted. image: the PNG. checkpoint: the state
-    after the step.
+    index: from 0. fields: what the record keeps of it. preview: whether a picture of it is wanted. image: the PNG.
+    checkpoint: the state after the step.
     """
 
     index: int

@@ -1,8 +1,9 @@
 """What must happen as a whole in the store: Lua scripts. Each gets the prefix of all keys as its first argument.
 
-Keys under the prefix: ``job:ID`` (hash), ``trace:ID`` (list of scores), ``frames:ID`` (sorted set of steps), ``events:ID`` (stream),
-``all``, ``state:STATE``, ``class:N``, ``owner:NAME``, ``batch:ID`` (sorted sets of job ids by sequence number), ``expiry`` (sorted set
-of job ids by time), ``idem:KEY`` (hash), ``seq`` (counter).
+Keys under the prefix: ``job:ID`` (hash), ``trace:ID`` (list of scores), ``frames:ID`` (sorted set of steps),
+``events:ID`` (stream),
+``all``, ``state:STATE``, ``class:N``, ``owner:NAME``, ``batch:ID`` (sorted sets of job ids by sequence number),
+``expiry`` (sorted set of job ids by time), ``idem:KEY`` (hash), ``seq`` (counter).
 """
 
 _SHARED = """
@@ -98,7 +99,8 @@ return 'run'
 """
 )
 
-# id, lease, step from which the trace is written, scores as JSON, fields as JSON, preview step or '' -> state | 'lost' | 'gone'
+# id, lease, step from which the trace is written, scores as JSON, fields as JSON, preview step or '' -> state | 'lost'
+# | 'gone'
 PROGRESS = (
     _SHARED
     + """
@@ -152,7 +154,8 @@ return to
 """
 )
 
-# id, now, lease -> 'ok' | 'lost' | 'gone'. The holder stops in order, so its attempt does not count, even if another has taken it for dead.
+# id, now, lease -> 'ok' | 'lost' | 'gone'. The holder stops in order, so its attempt does not count, even if another
+# has taken it for dead.
 RELEASE = (
     _SHARED
     + """

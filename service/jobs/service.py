@@ -36,7 +36,8 @@ class JobService:
     ) -> Submission:
         """Accept all jobs or none; see `Ledger.submit`.
 
-        What is accepted is in the ledger, and found there again should the queue not get it. Its inputs are stored before.
+        What is accepted is in the ledger, and found there again should the queue not get it. Its inputs are stored
+        before.
         """
         submission: Submission | None = None
         try:

@@ -25,8 +25,8 @@ MAX_SOCKET_PATH = 100  # the kernel allows 107 bytes
 class EmbeddedValkey:
     """A Valkey that belongs to a data folder.
 
-    A service that was killed leaves its Valkey behind: `start` finds it alive on its socket and takes it over, or starts another on the
-    same append-only file. A lock on the folder keeps two services from sharing one by accident.
+    A service that was killed leaves its Valkey behind: `start` finds it alive on its socket and takes it over, or
+    starts another on the same append-only file. A lock on the folder keeps two services from sharing one by accident.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -57,7 +57,8 @@ class EmbeddedValkey:
             config={"appendonly": "yes", "appendfsync": "always", "auto-aof-rewrite-min-size": "64mb"},
         )
         try:
-            # The server would otherwise end with Ctrl-C before the service has handed back its jobs; it inherits the mask.
+            # The server would otherwise end with Ctrl-C before the service has handed back its jobs; it inherits the
+            # mask.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             self._server.start(timeout=30)
         except (ValkeyServerError, OSError) as error:

@@ -1,7 +1,7 @@
 """From whatever an exporter wrote to the one form that the service works with.
 
-That form: opset 18 or newer, constants folded; an input float32 (N, 3, H, W), RGB, in [0, 1]; an output with one score per class
-(N, classes), taken before a final softmax.
+That form: opset 18 or newer, constants folded; an input float32 (N, 3, H, W), RGB, in [0, 1]; an output with one score
+per class (N, classes), taken before a final softmax.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,10 @@ def is_canonical(proto: onnx.ModelProto, manifest: Manifest) -> bool:
 
 
 def modernized(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """At the opset floor or above, functions inlined, what does not depend on an input computed. Raises `ModelError`."""
+    """At the opset floor or above, functions inlined, what does not depend on an input computed.
+
+    Raises `ModelError`.
+    """
     try:
         model = ir.from_proto(inliner.inline_local_functions(at_opset_floor(proto)))
         optimizer.fold_constants(model, input_size_limit=2**24, output_size_limit=2**24, should_fold=_always)

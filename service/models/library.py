@@ -54,8 +54,8 @@ class Model:
 class Library:
     """All models of a folder by name, one per manifest.
 
-    manifests: the names of the files of the manifests, by model. broken: why a manifest cannot be used, by the name of its file, which does
-    no harm to the others.
+    manifests: the names of the files of the manifests, by model. broken: why a manifest cannot be used, by the name of
+    its file, which does no harm to the others.
     """
 
     def __init__(self, models_dir: Path) -> None:

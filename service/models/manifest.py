@@ -19,8 +19,8 @@ class _Strict(BaseModel):
 class Preprocessing(_Strict):
     """How a [0, 1] RGB pixel becomes what the network was trained on: (channels(pixel) · scale − mean) / std.
 
-    in_graph: whether that is part of the ONNX file already, and here only recorded for those who read the manifest. If not, the service
-    puts it in front of the network.
+    in_graph: whether that is part of the ONNX file already, and here only recorded for those who read the manifest. If
+    not, the service puts it in front of the network.
     """
 
     in_graph: bool = True

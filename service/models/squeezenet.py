@@ -54,9 +54,9 @@ def manifest() -> Manifest:
 def build(weights: Weights) -> onnx.ModelProto:
     """The network with its preprocessing.
 
-    Input ``image``: float32 (N, 3, H, W), RGB, [0, 1]. Outputs: ``logits`` (N, 1000), the scores as published, that is with a ReLU before
-    the average, and ``conv10_average`` (N, 1000), the same without that ReLU. N, H and W are symbolic; inner values have the names of the
-    layers in the literature.
+    Input ``image``: float32 (N, 3, H, W), RGB, [0, 1]. Outputs: ``logits`` (N, 1000), the scores as published, that is
+    with a ReLU before the average, and ``conv10_average`` (N, 1000), the same without that ReLU. N, H and W are
+    symbolic; inner values have the names of the layers in the literature.
     """
     image = ir.val("image", ir.DataType.FLOAT, ["N", 3, "H", "W"])
     graph = ir.Graph([image], [], nodes=[], opset_imports={"": OPSET}, name=NAME)

@@ -50,7 +50,8 @@ class Networks:
     def __getitem__(self, name: str) -> Network:
         """The network of that name.
 
-        Raises `NotFound` with the names that there are, `ModelError` when its file is of no use, `Unready` while it is being tried out.
+        Raises `NotFound` with the names that there are, `ModelError` when its file is of no use, `Unready` while it is
+        being tried out.
         """
         if (problem := self.problems.get(name)) is not None:
             raise ModelError(f"the model {name!r} is not served: {problem}")
@@ -73,7 +74,10 @@ class Networks:
                     self.problems[name] = problem
 
     def reload(self) -> None:
-        """Read the models folder again. Models whose files have not changed keep their sessions. Raises `ModelError` if there is none."""
+        """Read the models folder again.
+
+        Models whose files have not changed keep their sessions. Raises `ModelError` if there is none.
+        """
         self._take(Library(self._folder))
 
     def _take(self, library: Library) -> None:

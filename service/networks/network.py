@@ -41,7 +41,10 @@ def refused_as_model_error() -> Iterator[None]:
 
 
 class Network:
-    """One model on one engine. Its sessions are made when they are first needed, and shared in memory with those of other networks."""
+    """One model on one engine.
+
+    Its sessions are made when they are first needed, and shared in memory with those of other networks.
+    """
 
     def __init__(self, model: Model, batcher: Batcher, sessions: Sessions, engine: Engine) -> None:
         self.model = model
@@ -95,7 +98,10 @@ class Network:
         return logits
 
     def activations(self, images: Floats, layers: Sequence[str]) -> list[Floats]:
-        """What the layers hold, each (N, C, h, w), at images (N, 3, H, W) in [0, 1]. Raises `InvalidParameter` for an unknown layer."""
+        """What the layers hold, each (N, C, h, w), at images (N, 3, H, W) in [0, 1].
+
+        Raises `InvalidParameter` for an unknown layer.
+        """
         names = tuple(self.layer(name).name for name in layers)
         # One session for all the layers of the manifest; others get their own.
         listed = self.listed_layers
@@ -112,7 +118,8 @@ class Network:
     ) -> ValueAndGrad:
         """Scores and gradients of the classes (N,), of the predicted ones by default, at images (N, 3, H, W) in [0, 1].
 
-        rules: how the gradient passes a Relu. layer: with respect to which the gradient is taken, instead of the images.
+        rules: how the gradient passes a Relu. layer: with respect to which the gradient is taken, instead of the
+        images.
         Raises `InvalidParameter` for an unknown layer.
         """
         manifest = self.model.manifest

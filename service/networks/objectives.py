@@ -1,6 +1,7 @@
 """Objectives: nodes appended to a network that name one scalar per image, ready to be differentiated with it.
 
-`class_score` is the score of a class. A `Term` is something about one layer, or about the image; `weighted_terms` sums several of them.
+`class_score` is the score of a class. A `Term` is something about one layer, or about the image; `weighted_terms` sums
+several of them.
 """
 
 from collections.abc import Sequence
@@ -22,12 +23,13 @@ PREDICTED = -1  # as a class id: the class with the highest score
 def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = True) -> onnx.ModelProto:
     """Append the score of one class per image.
 
-    one_channel: whether a convolutional head may be computed once more for the class alone, so that the gradient passes through one channel
-    instead of all; it then does not pass through the layers of the head.
+    one_channel: whether a convolutional head may be computed once more for the class alone, so that the gradient passes
+    through one channel instead of all; it then does not pass through the layers of the head.
 
-    New input ``class_id``: int64 (N,), `PREDICTED` for the highest score. New outputs: ``chosen``: int64 (N,), the class ids after that,
-    and ``score``: float32 (N,). A network that ends in a ReLU can give a class the score 0 with a zero gradient; then the score is taken
-    before that ReLU, if the manifest names the value.
+    New input ``class_id``: int64 (N,), `PREDICTED` for the highest score. New outputs: ``chosen``: int64 (N,), the
+    class ids after that,
+    and ``score``: float32 (N,). A network that ends in a ReLU can give a class the score 0 with a zero gradient; then
+    the score is taken before that ReLU, if the manifest names the value.
     """
     copy = ir.from_proto(model)
     graph = copy.graph
@@ -56,12 +58,14 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
 class Term:
     """One part of an objective. Its value is what is to grow, so losses are negative.
 
-    ``channel``: the mean of a channel of the layer; input ``<i>.channel`` int64 (N,). Where that is 0 behind a Relu, and with it the
-    gradient, it is the mean before the Relu.
+    ``channel``: the mean of a channel of the layer; input ``<i>.channel`` int64 (N,). Where that is 0 behind a Relu,
+    and with it the gradient, it is the mean before the Relu.
     ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
-    ``content``: −Σ (F − T)², input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style Transfer", equation 1).
+    ``content``: −Σ (F − T)², input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style Transfer",
+    equation 1).
     ``style``: −Σ (G − A)², with the Gram matrix G = F·Fᵀ / (C·H·W); input ``<i>.target`` (N, C, C) (equations 3 and 4).
-    ``variation``: −Σ of the squared differences of neighbours, of the image (N, 3, H, W) (Johnson et al. 2016, section 3.2).
+    ``variation``: −Σ of the squared differences of neighbours, of the image (N, 3, H, W) (Johnson et al. 2016, section
+    3.2).
     """
 
     kind: Literal["channel", "energy", "content", "style", "variation"]
@@ -71,8 +75,8 @@ class Term:
 def weighted_terms(model: onnx.ModelProto, terms: Sequence[Term]) -> onnx.ModelProto:
     """Append a weighted sum of terms.
 
-    New inputs: ``weights``, float32 (N, terms), and those of the terms, where ``<i>`` is the place of the term. New outputs: ``terms``,
-    float32 (N, terms), and ``score``, float32 (N,).
+    New inputs: ``weights``, float32 (N, terms), and those of the terms, where ``<i>`` is the place of the term. New
+    outputs: ``terms``, float32 (N, terms), and ``score``, float32 (N,).
     """
     copy = ir.from_proto(model)
     graph = copy.graph

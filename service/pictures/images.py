@@ -66,7 +66,8 @@ def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograp
     """An upright RGB picture of the first frame.
 
     EXIF orientation is applied, transparent parts are laid on white, 16-bit, grey, palette and CMYK pixels converted.
-    enough: short side, in pixels, that the caller needs; a larger JPEG is decoded at 1/2, 1/4 or 1/8 of its size, several times faster.
+    enough: short side, in pixels, that the caller needs; a larger JPEG is decoded at 1/2, 1/4 or 1/8 of its size,
+    several times faster.
     Raises `TooLarge` (judged from the header) or `NotAnImage`.
     """
     if not data:
@@ -129,7 +130,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 class Fitted:
     """A photograph as a network takes it.
 
-    pixels: float32 (3, H, W) in [0, 1]. box: left, upper, right, lower corner of what the network sees, in pixels of the photograph.
+    pixels: float32 (3, H, W) in [0, 1]. box: left, upper, right, lower corner of what the network sees, in pixels of
+    the photograph.
     """
 
     pixels: Floats
@@ -139,8 +141,8 @@ class Fitted:
 def fit(photograph: Photograph, size: int, short_side: int, how: Resize) -> Fitted:
     """Scale a photograph for a network that was trained on squares of ``size``.
 
-    ``squash``: the whole picture to the square. ``crop``: the short side to ``short_side``, then the central square. ``native``: the short
-    side to ``size``, aspect ratio kept.
+    ``squash``: the whole picture to the square. ``crop``: the short side to ``short_side``, then the central square.
+    ``native``: the short side to ``size``, aspect ratio kept.
     """
     (width, height), whole = photograph.image.size, photograph.box
     if how == "squash":

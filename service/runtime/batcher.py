@@ -1,8 +1,8 @@
 """Sharing the processor: runs of the same graph are merged, interactive ones go first, and each finds the best use of the cores.
 
-On a CPU one image a run is fastest (a batch leaves the cache), and several single-threaded runs side by side do more than one run on all
-cores; a run that is alone gets all cores. On a GPU waiting runs are merged. Nothing ever waits for others to come: a lane that is free
-takes what is there.
+On a CPU one image a run is fastest (a batch leaves the cache), and several single-threaded runs side by side do more
+than one run on all cores; a run that is alone gets all cores. On a GPU waiting runs are merged. Nothing ever waits for
+others to come: a lane that is free takes what is there.
 """
 
 import time
@@ -59,7 +59,8 @@ _Outcome = list[Array] | BaseException
 class Batcher:
     """Runs graphs on a number of lanes.
 
-    lanes: runs side by side. max_batch: most rows of one run. max_queue: most waiting interactive rows; more are refused.
+    lanes: runs side by side. max_batch: most rows of one run. max_queue: most waiting interactive rows; more are
+    refused.
     seconds: for which a run may wait for a lane.
     """
 
@@ -163,7 +164,10 @@ class Batcher:
 
 
 def _run_merged(tasks: Sequence[_Task], alone: bool) -> list[tuple[_Task, _Outcome]]:
-    """What came out for each task of one run for all. Should it fail, each is run by itself, so that only the guilty one fails."""
+    """What came out for each task of one run for all.
+
+    Should it fail, each is run by itself, so that only the guilty one fails.
+    """
     now = time.monotonic()
     late = [task for task in tasks if now > task.deadline]
     refused: list[tuple[_Task, _Outcome]] = [

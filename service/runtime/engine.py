@@ -36,8 +36,8 @@ def cores() -> int:
 class Session:
     """One graph, ready to run; safe to use from several threads at once.
 
-    On a CPU there are two of it: one that runs on all cores, for a run that is alone, and one on a single core, for runs side by side.
-    Their results are the same, bit for bit.
+    On a CPU there are two of it: one that runs on all cores, for a run that is alone, and one on a single core, for
+    runs side by side. Their results are the same, bit for bit.
     """
 
     def __init__(self, wide: ort.InferenceSession | BoundRuns, narrow: ort.InferenceSession | BoundRuns) -> None:
@@ -58,7 +58,8 @@ class Engine:
     """Makes sessions on the first execution provider that works.
 
     providers: names in order of preference (``cuda``, ``cpu``), or ``auto`` for CUDA where it starts, else the CPU.
-    threads: of a run on the CPU that is alone; 0 for one per core. precision: of the scores of classes and their gradients.
+    threads: of a run on the CPU that is alone; 0 for one per core. precision: of the scores of classes and their
+    gradients.
     cuda_graphs: whether runs on CUDA are recorded and replayed.
     """
 

@@ -31,7 +31,8 @@ class Sessions:
     def get(self, key: Hashable, build: Callable[[], onnx.ModelProto]) -> Session:
         """The session of the key; the first caller builds its graph, others with the same key wait for it.
 
-        Raises what ``build`` raises, and `EngineError` when the runtime refuses the graph; then the next caller tries again.
+        Raises what ``build`` raises, and `EngineError` when the runtime refuses the graph; then the next caller tries
+        again.
         """
         with self._lock:
             entry = self._made.get(key)

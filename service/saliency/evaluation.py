@@ -24,7 +24,8 @@ SMALLEST_WEIGHTS = 32  # tensors with fewer numbers are preprocessing
 class Curves:
     """Probability of the class while pixels are taken away, or put back, from the hottest on (Petsiuk et al. 2018, RISE, section 4.1).
 
-    fractions: of the pixels, (points,). deletion, insertion: (points,). The areas: small is good for deletion, large for insertion.
+    fractions: of the pixels, (points,). deletion, insertion: (points,). The areas: small is good for deletion, large
+    for insertion.
     """
 
     fractions: Floats
@@ -46,7 +47,8 @@ class Curves:
 class Stage:
     """A stage of the randomization.
 
-    layers: how many of the last ones are random. first: name of the first of these. similarity: rank correlation with the original map.
+    layers: how many of the last ones are random. first: name of the first of these. similarity: rank correlation with
+    the original map.
     """
 
     layers: int
@@ -133,8 +135,8 @@ def randomization(
 ) -> list[Stage]:
     """The similarity of the map to the one of a network whose last layers are random, more and more of them.
 
-    Adebayo et al. 2018, "Sanity Checks for Saliency Maps", section 3: cascading randomization, Spearman's rank correlation of absolute
-    values. A map that stays as it is does not depend on what the network has learned.
+    Adebayo et al. 2018, "Sanity Checks for Saliency Maps", section 3: cascading randomization, Spearman's rank
+    correlation of absolute values. A map that stays as it is does not depend on what the network has learned.
     """
     names = weighted_nodes(network.model.proto)
     found = []

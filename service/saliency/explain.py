@@ -23,8 +23,10 @@ Output = Literal["overlay", "heatmap", "panel"]
 class Explanation:
     """One photograph, what the network makes of it, and the map of the pixels that the score depends on.
 
-    photograph: as decoded. fitted: what the network saw of it. saliency: float32 (h, w), not normalized, signed where the method is.
-    probabilities: (classes,). score: of class_id, the differentiated value, taken before the final ReLU if ``before_relu``.
+    photograph: as decoded. fitted: what the network saw of it. saliency: float32 (h, w), not normalized, signed where
+    the method is.
+    probabilities: (classes,). score: of class_id, the differentiated value, taken before the final ReLU if
+    ``before_relu``.
     other_class_id: the class whose score was taken off. notes: what else the method has to say.
     """
 
@@ -135,7 +137,10 @@ def explain_stepwise(
 def question_of(
     network: Network, method: str, values: dict[str, Any], class_id: int | None, other_class_id: int | None
 ) -> Question:
-    """The question that parameters ask. Raises `InvalidParameter` for classes and layers that the network does not have."""
+    """The question that parameters ask.
+
+    Raises `InvalidParameter` for classes and layers that the network does not have.
+    """
     check_class(network, class_id)
     check_class(network, other_class_id, "other_class_id")
     parameters = METHODS[method].parameters.model_validate(values)
@@ -184,8 +189,8 @@ def _explanation(
 class Style:
     """How a map is drawn.
 
-    sign: which of its values, None for those that the method means. smoothing: sigma of a Gaussian, in pixels of the map. max_side: of an
-    overlay, in pixels.
+    sign: which of its values, None for those that the method means. smoothing: sigma of a Gaussian, in pixels of the
+    map. max_side: of an overlay, in pixels.
     """
 
     output: Output

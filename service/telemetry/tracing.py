@@ -1,6 +1,9 @@
-"""OpenTelemetry traces: of requests, and of the jobs that they start. An extra: without it, or while it is off, nothing happens here.
+"""OpenTelemetry traces: of requests, and of the jobs that they start.
 
-The trace of a request goes with its job through the queue (W3C Trace Context), so that the spans of a worker belong to the request.
+An extra: without it, or while it is off, nothing happens here.
+
+The trace of a request goes with its job through the queue (W3C Trace Context), so that the spans of a worker belong to
+the request.
 """
 
 from collections.abc import Iterator

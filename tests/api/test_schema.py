@@ -14,7 +14,8 @@ from service.main import document
 from tests.conftest import Server
 
 KEY = "cl_for_the_tests"
-# What a photograph holds, and which parameters a method or a kind of job takes, no schema can say: such requests may be refused.
+# What a photograph holds, and which parameters a method or a kind of job takes, no schema can say: such requests may be
+# refused.
 PHOTOGRAPHS = {"/saliency", "/classify", "/activations", "/evaluate", "/visualize", "/session"}
 
 

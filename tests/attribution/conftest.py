@@ -10,7 +10,10 @@ from service.attribution import ValueAndGrad
 
 
 class Toy:
-    """relu(conv3x3) -> a layer of 4 maps; scores are weighted means of the maps over 3 classes. Gradients by the chain rule."""
+    """relu(conv3x3) -> a layer of 4 maps; scores are weighted means of the maps over 3 classes.
+
+    Gradients by the chain rule.
+    """
 
     cam_layer = "maps"
 

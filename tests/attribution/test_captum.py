@@ -78,7 +78,10 @@ def ours(network: Network, image: Any, name: str, **parameters: Any) -> Any:
 
 
 def error(found: Any, expected: Any) -> float:
-    """Of the norm. Where an activation lies within rounding of a kink, single values differ; see tests/models/test_squeezenet.py."""
+    """Of the norm.
+
+    Where an activation lies within rounding of a kink, single values differ; see tests/models/test_squeezenet.py.
+    """
     value = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
     print(f"relative error {value:.1e}")
     return value

@@ -1,6 +1,7 @@
 """The table of graphs on which every rule is checked.
 
-A case is the body of a graph in ONNX text, the inputs to differentiate with respect to (first) and the constants, as shapes or arrays.
+A case is the body of a graph in ONNX text, the inputs to differentiate with respect to (first) and the constants, as
+shapes or arrays.
 """
 
 from dataclasses import dataclass, field

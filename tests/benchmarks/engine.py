@@ -1,4 +1,7 @@
-"""The gradient of SqueezeNet: ours against PyTorch's autograd, same weights, same threads. Run: python -m tests.benchmarks.engine."""
+"""The gradient of SqueezeNet: ours against PyTorch's autograd, same weights, same threads.
+
+Run: python -m tests.benchmarks.engine.
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""`POST /saliency` over HTTP against what the engine alone does on the same cores. Run: python -m tests.benchmarks.http."""
+"""`POST /saliency` over HTTP against what the engine alone does on the same cores.
+
+Run: python -m tests.benchmarks.http.
+"""
 
 import os
 import re

@@ -1,4 +1,7 @@
-"""What jobs cost others: `/saliency` while jobs run, and submitting to a full queue. Run: python -m tests.benchmarks.jobs."""
+"""What jobs cost others: `/saliency` while jobs run, and submitting to a full queue.
+
+Run: python -m tests.benchmarks.jobs.
+"""
 
 import tempfile
 import time

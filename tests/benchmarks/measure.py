@@ -11,8 +11,9 @@ PAUSE = 0.05  # seconds after which the threads of the one before have stopped s
 def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, float]:
     """Median duration of each in milliseconds.
 
-    They take turns, so that a slow moment hits all. Before each measured call there are a pause and one not measured: the threads of
-    PyTorch and of ONNX Runtime spin for a while after their work, and would take the cores from whoever comes next.
+    They take turns, so that a slow moment hits all. Before each measured call there are a pause and one not measured:
+    the threads of PyTorch and of ONNX Runtime spin for a while after their work, and would take the cores from whoever
+    comes next.
     """
     durations: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(rounds + warm_up):

@@ -1,4 +1,7 @@
-"""Networks exported from PyTorch with random weights, against autograd; writes docs/networks.md. Optional: make networks."""
+"""Networks exported from PyTorch with random weights, against autograd; writes docs/networks.md.
+
+Optional: make networks.
+"""
 
 import io
 import time

@@ -80,7 +80,10 @@ def test_bound_buffers_hold_a_gradient(network: Network, cat: bytes) -> None:
 
 
 def test_a_gradient_in_float16_is_nearly_the_same(network: Network, cat: bytes) -> None:
-    """Not quite: some Relus and pools decide otherwise. On a CPU only the storage is float16, on a GPU the sums may be too."""
+    """Not quite: some Relus and pools decide otherwise.
+
+    On a CPU only the storage is float16, on a GPU the sums may be too.
+    """
     halving = Engine("cpu", 1, "float16")
     half = Network(
         network.model, Batcher(lanes=1, max_batch=1, max_queue=10, seconds=60), Sessions(halving, 2**30), halving

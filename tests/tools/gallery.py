@@ -1,4 +1,7 @@
-"""Makes docs/gallery.md: every method and every kind of job on photographs that scikit-image ships, through the API. Run: make gallery."""
+"""Makes docs/gallery.md: every method and every kind of job on photographs that scikit-image ships, through the API.
+
+Run: make gallery.
+"""
 
 import io
 import tempfile

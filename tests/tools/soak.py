@@ -1,6 +1,9 @@
-"""A soak: mixed load on an API and two workers, while workers and Valkey are killed and frozen and clients are slow. Run: make soak.
+"""A soak: mixed load on an API and two workers, while workers and Valkey are killed and frozen and clients are slow.
 
-It ends in a report, and with status 1 if something accepted was lost, something answered 5xx but 503, or memory kept growing.
+Run: make soak.
+
+It ends in a report, and with status 1 if something accepted was lost, something answered 5xx but 503, or memory kept
+growing.
 """
 
 import argparse

@@ -7,7 +7,8 @@ by operators of the layout only:
 
 - the mask of a Relu by a very steep HardSigmoid (`activations`);
 - the transposed convolution as a convolution, or as several whose results are interleaved (`convolution`);
-- the max pool by depthwise convolutions, and in phases that the convolution before it takes as they are (`max_pooling`).
+- the max pool by depthwise convolutions, and in phases that the convolution before it takes as they are
+(`max_pooling`).
 
 On other processors they are of no use. Where a node does not fit, they fall back to the rules of the package.
 """
