@@ -33,7 +33,11 @@ def tell(network: Network) -> None:
         _milliseconds(lambda: network.value_and_grad(image)),
     )
     print(f"cost        {forward:.1f} ms forward, {gradient:.1f} ms with gradient, on one core")
-    print(f"gradient    differs from central differences by {gradient_error(network):.1e} of its size")
+    error = gradient_error(network)
+    if error is None:
+        print("gradient    too small at the trial picture to be checked: the score hardly depends on the pixels there")
+    else:
+        print(f"gradient    differs from central differences by {error:.1e} of its size")
 
 
 def _milliseconds(run: Callable[[], object]) -> float:

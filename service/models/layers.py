@@ -54,7 +54,7 @@ def image_layers(proto: onnx.ModelProto, manifest: Manifest) -> dict[str, Layer]
 def _keeps_places(node: ir.Node, spatial: set[ir.Value]) -> bool:
     """Whether the outputs are (N, channels, height, width): because an input is, or since channels last are turned back."""
     if node.op_type == "Transpose":
-        return node.attributes.get_ints("perm") == _TO_CHANNELS_FIRST
+        return list(node.attributes.get_ints("perm") or []) == _TO_CHANNELS_FIRST
     return node.op_type not in _REARRANGING and any(x in spatial for x in node.inputs)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import onnx
+import onnx_ir as ir
 from google.protobuf.message import DecodeError
 from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
@@ -10,6 +11,7 @@ from service.errors import ModelError
 
 MAX_BYTES = 2 * 2**30
 MAX_NODES = 50_000
+FIRST_IR_WITH_CONSTANT_WEIGHTS = 4
 DOMAINS = frozenset(["", "ai.onnx"])
 
 
@@ -28,6 +30,7 @@ def read_onnx(path: Path, max_bytes: int = MAX_BYTES) -> onnx.ModelProto:
         ) from error
     _check_contents(proto, path)
     _load_external(proto, path, max_bytes)
+    proto = tidied(proto)
     try:
         onnx.checker.check_model(proto, full_check=proto.ByteSize() < 2**30)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
@@ -65,3 +68,38 @@ def _load_external(proto: onnx.ModelProto, path: Path, max_bytes: int) -> None:
             load_external_data_for_model(proto, str(folder))
         except Exception as error:  # whatever a damaged file causes
             raise ModelError(f"the weights of {path.name} cannot be read: {str(error)[:300]}") from error
+
+
+def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph without what older and looser exporters leave behind; the argument may be changed.
+
+    Before IR version 4 all weights were inputs, too, which could be given other values; here they are constants. Sizes that are not
+    positive stand for unknown ones (Paddle writes -1). Nodes may stand in any order.
+    """
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    inputs = [value for value in proto.graph.input if value.name not in weights]
+    del proto.graph.input[:]
+    proto.graph.input.extend(inputs)
+    proto.ir_version = max(proto.ir_version, FIRST_IR_WITH_CONSTANT_WEIGHTS)
+    for value in [*proto.graph.input, *proto.graph.output, *proto.graph.value_info]:
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if dim.HasField("dim_value") and dim.dim_value <= 0:
+                dim.dim_param = f"{value.name}_{axis}"
+    if _is_sorted(proto.graph):
+        return proto
+    model = ir.from_proto(proto)
+    try:
+        model.graph.sort()
+    except ValueError:  # a circle; the checker says so
+        return proto
+    return ir.to_proto(model)
+
+
+def _is_sorted(graph: onnx.GraphProto) -> bool:
+    """Whether every node stands behind those whose outputs it reads."""
+    made_later = {name for node in graph.node for name in node.output}
+    for node in graph.node:
+        if not made_later.isdisjoint(node.input):
+            return False
+        made_later.difference_update(node.output)
+    return True

@@ -20,6 +20,7 @@ from service.runtime.engine import Engine
 from service.runtime.sessions import Sessions
 
 SESSION_BYTES = 2**34
+STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of central differences, as lengths in pixels of [0, 1]
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,20 @@ def uncovered(network: Network) -> list[str]:
         return missing_rules(network.model.proto, manifest.logits, manifest.input)
 
 
-def gradient_error(network: Network) -> float:
-    """How far the gradient of the predicted class is from central differences along it, relative; the best of several steps."""
+def gradient_error(network: Network) -> float | None:
+    """How far the gradient of the predicted class is from central differences along it, relative to its size.
+
+    Several steps are tried and the best one counts. None where the score moves less than float32 can tell, so that differences say
+    nothing; a gradient of zero is such a case.
+    """
     image = smooth_image(network.model.manifest.size)
     at = network.value_and_grad(image[None], np.array([PREDICTED]))
     class_id, gradient = int(at.class_ids[0]), at.gradients[0].astype(np.float64)
     slope = float(np.sqrt((gradient**2).sum()))
-    if slope == 0:
-        return 0.0
+    if 2 * slope * STEPS[-1] <= 10 * np.finfo(np.float32).eps * abs(float(at.scores[0])):
+        return None
     direction, errors = gradient / slope, []
-    for step in (0.003, 0.01, 0.03, 0.1, 0.3, 1.0):
+    for step in STEPS:
         ahead, behind = (
             float(network.classify((image + s * direction)[None].astype(np.float32))[0, class_id])
             for s in (step, -step)

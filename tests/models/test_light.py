@@ -1,0 +1,87 @@
+"""Networks of the ONNX model zoo as they ship inside the package onnx: IR version 3, weights among the inputs, opset 9."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+from service.models.importing import Choices, add
+from service.models.reading import read_onnx
+from service.networks.checking import gradient_error, standalone
+from service.networks.network import Network
+
+LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+# Their weights are constants: of the others the score hardly depends on the image, and VGG 19 needs gigabytes.
+DEPENDENT = ["light_inception_v1", "light_resnet50", "light_shufflenet", "light_squeezenet"]
+INDEPENDENT = ["light_densenet121", "light_inception_v2"]
+
+
+def added(name: str, folder: Path) -> Network:
+    """The network as the service takes it in."""
+    return standalone(add(LIGHT / f"{name}.onnx", folder, Choices(mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))))
+
+
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_gradients_agree_with_differences_of_the_original(name: str, tmp_path: Path) -> None:
+    network = added(name, tmp_path)
+    mean, std = (np.array(v, np.float32)[:, None, None] for v in ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4)))
+    image = np.random.default_rng(0).random((3, 224, 224), np.float32)
+    at = network.value_and_grad(image[None], np.array([7]))
+    proto = onnx.load(LIGHT / f"{name}.onnx")
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    feed = next(value.name for value in proto.graph.input if value.name not in weights)
+    # The original ends in a softmax: what is compared is the value before it.
+    logits = next(node.input[0] for node in proto.graph.node if node.op_type == "Softmax")
+    proto.graph.output.append(onnx.helper.make_tensor_value_info(logits, onnx.TensorProto.FLOAT, None))
+    before = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+
+    def score(pixels: np.ndarray) -> float:
+        (values,) = before.run([logits], {feed: ((pixels - mean) / std)[None].astype(np.float32)})
+        return float(values.reshape(-1)[7])
+
+    assert at.logits[0, 7] == pytest.approx(score(image), rel=1e-4)
+    gradient = at.gradients[0].astype(np.float64)
+    slope = float(np.sqrt((gradient**2).sum()))
+    direction = gradient / slope
+    errors = [
+        abs((score(image + s * direction) - score(image - s * direction)) / (2 * s) - slope) / slope
+        for s in (0.03, 0.1, 0.3, 1.0)
+    ]
+    assert min(errors) < 2e-2
+
+
+@pytest.mark.parametrize("name", INDEPENDENT)
+def test_a_gradient_below_the_precision_of_the_score_is_not_judged(name: str, tmp_path: Path) -> None:
+    assert gradient_error(added(name, tmp_path)) is None
+
+
+TOY = """<ir_version: 8, opset_import: ["": 18]> toy (float[N,3,S,S] x) => (float[N,2] y)
+    <float[2,3,1,1] w = {1,2,3,4,5,6}> { c = Conv(x, w) a = GlobalAveragePool(c) y = Flatten(a) }"""
+
+
+def test_nodes_in_any_order_and_sizes_of_minus_one(tmp_path: Path) -> None:
+    proto = onnx.parser.parse_model(TOY)
+    nodes = list(proto.graph.node)[::-1]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    for axis in (0, 2, 3):
+        proto.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = -1
+    onnx.save(proto, tmp_path / "toy.onnx")
+    read = read_onnx(tmp_path / "toy.onnx")
+    assert [node.op_type for node in read.graph.node] == ["Conv", "GlobalAveragePool", "Flatten"]
+    assert all(not dim.HasField("dim_value") for dim in list(read.graph.input[0].type.tensor_type.shape.dim)[2:])
+    network = standalone(add(tmp_path / "toy.onnx", tmp_path / "models", Choices(labels=("a", "b"), mean=(0, 0, 0))))
+    gradients = network.value_and_grad(np.zeros((1, 3, 8, 8), np.float32), np.array([1])).gradients
+    np.testing.assert_allclose(gradients[0], np.array([4, 5, 6])[:, None, None] / 64 * np.ones((3, 8, 8)), rtol=1e-5)
+
+
+def test_layers_of_a_network_with_channels_last(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["": 18]> toy (float[N,8,8,3] x) => (float[N,2] y)
+        <float[2,3,1,1] w = {1,2,3,4,5,6}>
+        { t = Transpose<perm=[0,3,1,2]>(x) c = Conv(t, w) r = Relu(c) a = GlobalAveragePool(r) y = Flatten(a) }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "last.onnx")
+    network = standalone(add(tmp_path / "last.onnx", tmp_path / "models", Choices(labels=("a", "b"))))
+    assert {"c", "r"} <= set(network.layers)
+    assert network.cam_layer == "r"
