@@ -234,3 +234,12 @@ async def test_artifacts(tmp_path: Path) -> None:
     await store.delete("nothing/there")
     with pytest.raises(QueueError, match="cannot be opened"):
         ArtifactStore.open("nonsense://x", tmp_path)
+
+
+async def test_jobs_without_an_owner_are_in_no_index_of_owners(ledger: Ledger) -> None:
+    """Earlier versions kept one under an empty name; what they left there goes with its job."""
+    (id_,) = await submitted(ledger)
+    assert not await ledger.redis.exists("convlens:owner:")
+    await ledger.redis.zadd("convlens:owner:", {id_: 1})
+    await ledger.delete(id_)
+    assert not await ledger.redis.exists("convlens:owner:")
