@@ -4,11 +4,11 @@ A method explains one image for one class. It sees the network as a `Subject` an
 fraction that is done, so that whoever drives it can tell progress or stop.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import getdoc, isgeneratorfunction
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -104,17 +104,25 @@ class Method:
 
     def run(self, subject: Subject, image: Floats, class_id: int, parameters: Parameters) -> Attribution:
         """All steps at once."""
-        return to_the_end(self.function(subject, image, class_id, parameters))
+        return Stepwise(self.function(subject, image, class_id, parameters)).finish()
 
 
-def to_the_end(steps: Generator[float, None, T]) -> T:
-    """What a generator of progress returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+class Stepwise(Generic[T]):
+    """Iterates over the progress of a generator and keeps what it returns as `result`."""
+
+    result: T
+
+    def __init__(self, steps: Generator[float, None, T]) -> None:
+        self._steps = steps
+
+    def __iter__(self) -> Iterator[float]:
+        self.result = yield from self._steps
+
+    def finish(self) -> T:
+        """Run all steps that remain and return the result."""
+        for _ in self:
+            pass
+        return self.result
 
 
 METHODS: dict[str, Method] = {}

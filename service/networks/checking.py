@@ -48,8 +48,8 @@ def check_in_child(manifest_path: Path, limits: Limits) -> str | None:
         return f"trying it out took longer than {limits.seconds:g} seconds"
     if done.returncode == 0:
         return None
-    told = done.stderr.partition("convlens: ")[2].strip()
-    return told or f"trying it out killed the process (exit status {done.returncode})"
+    message = done.stderr.partition("convlens: ")[2].strip()
+    return message or f"trying it out killed the process (exit status {done.returncode})"
 
 
 def limit_memory(memory_bytes: int) -> None:

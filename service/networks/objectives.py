@@ -33,7 +33,7 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
     """
     copy = ir.from_proto(model)
     graph = copy.graph
-    values = {v.name: v for node in graph for v in node.outputs}
+    values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
     shape = graph.inputs[0].shape
     batch = ir.Shape(shape.dims[:1]) if shape is not None else ir.Shape(["N"])
     class_id = ir.val("class_id", ir.DataType.INT64, batch)
@@ -44,8 +44,8 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
     wanted = op.Unsqueeze(class_id, axis)
     chosen = op.Where(op.Less(wanted, 0), op.ArgMax(logits, axis=1, keepdims=1), wanted)
     names = [name for name in (manifest.logits, manifest.logits_before_relu) if name is not None]
-    pick = _Picker(op, chosen, one_channel)
-    scores = [pick(values[name]) for name in names]
+    score_of = _ClassScore(op, chosen, one_channel)
+    scores = [score_of(values[name]) for name in names]
     score = op.Where(op.Greater(scores[0], 0), *scores) if len(scores) == 2 else scores[0]
     for name, value in (("chosen", chosen), ("score", score)):
         output = op.Squeeze(value, axis, _name=name)
@@ -80,7 +80,7 @@ def weighted_terms(model: onnx.ModelProto, terms: Sequence[Term]) -> onnx.ModelP
     """
     copy = ir.from_proto(model)
     graph = copy.graph
-    values = {v.name: v for v in graph.inputs} | {v.name: v for node in graph for v in node.outputs}
+    values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
     shape = graph.inputs[0].shape
     batch = shape[0] if shape is not None else "N"
     op = Ops(graph, scope="objective")
@@ -159,8 +159,8 @@ def _squared_differences(op: Ops, x: ir.Value, axis: int) -> ir.Value:
     return op.ReduceSum(op.Mul(difference, difference), op.constant([1, 2, 3]), keepdims=0)
 
 
-class _Picker:
-    """Picks the logit of the chosen class (N, 1) from logits (N, classes) that may share a head."""
+class _ClassScore:
+    """Maps logits (N, classes) to the logit of the chosen class (N, 1); several logits may share a convolutional head."""
 
     def __init__(self, op: Ops, chosen: ir.Value, one_channel: bool) -> None:
         self._op = op

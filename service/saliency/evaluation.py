@@ -17,7 +17,8 @@ from service.networks.network import Network
 from service.networks.objectives import PREDICTED
 from service.saliency.explain import Question, View
 
-SMALLEST_WEIGHTS = 32  # tensors with fewer numbers are preprocessing
+SMALLEST_WEIGHTS = 32  # tensors with fewer numbers belong to the preprocessing
+SESSION_RUNS = 50  # creating the sessions of a randomized network takes about as long as this many runs
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,13 @@ def evaluate(network: Network, image: Floats, question: Question, points: int, s
 
 
 def runs_needed(question: Question, height: int, width: int, points: int, stages: int) -> int:
-    """How many runs of the network that takes; making the sessions of a stage costs as much as about 50 of them."""
+    """The cost of `evaluate` in runs of the network, like `Parameters.runs_needed` for a single map.
+
+    Creating sessions for the randomized networks is included, converted to runs.
+    """
     each = question.parameters.runs_needed(height, width)
-    return each + 3 * 2 * (points + 1) + stages * (each + 50) + 1
+    curve_runs = 3 * 2 * (points + 1)  # of three maps, each with deletion and insertion
+    return each + curve_runs + stages * (each + SESSION_RUNS) + 1
 
 
 def edges(image: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import softmax
 
 from service.attribution import METHODS, Attribution, Ints, Parameters, ValueAndGrad
-from service.attribution.method import Rules, Sign, to_the_end
+from service.attribution.method import Rules, Sign, Stepwise
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.networks.objectives import PREDICTED
@@ -120,7 +120,7 @@ def explain(
 ) -> Explanation:
     """Attribute the score of the class, of the picture's predicted one by default, to its pixels."""
     with watch.stage("run"):
-        return to_the_end(explain_stepwise(network, photograph, fitted, question))
+        return Stepwise(explain_stepwise(network, photograph, fitted, question)).finish()
 
 
 def explain_stepwise(

@@ -1,9 +1,10 @@
 """Saliency maps as jobs: for methods that take longer than a request should."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from service.attribution.method import Stepwise
 from service.jobs.record import Job
 from service.jobs.run import Advance, Conclusion, Run
 from service.networks.network import Network
@@ -43,30 +44,20 @@ class SaliencyJobParameters(BaseModel):
 
 
 def run(network: Network, job: Job, inputs: Mapping[str, bytes]) -> Run:
-    """The job under way. One that was interrupted starts from the beginning: its parameters give the same map."""
+    """The job as steps. An interrupted job starts again from the beginning; the same parameters give the same map."""
     parameters = SaliencyJobParameters.model_validate(job.parameters)
-    explanation: list[Explanation] = []
-    steps = _advances(network, job, parameters, images.decode_own(inputs["image"]), explanation)
-    return Run(steps, [], lambda: _conclude(network, explanation[0], parameters.style))
-
-
-def _advances(
-    network: Network,
-    job: Job,
-    parameters: SaliencyJobParameters,
-    pixels: images.Pixels,
-    explanation: list[Explanation],
-) -> Iterator[Advance]:
-    photograph = Photograph.of(pixels)
+    photograph = Photograph.of(images.decode_own(inputs["image"]))
     (fitted,) = fit_all(network, [photograph], parameters.resize, Stopwatch())
     question = parameters.question(network, job.class_id)
+    explaining = Stepwise(explain_stepwise(network, photograph, fitted, question))
+    return Run(_advances(explaining, job.steps), [], lambda: _conclude(network, explaining.result, parameters.style))
 
-    def explained() -> Iterator[float]:
-        explanation.append((yield from explain_stepwise(network, photograph, fitted, question)))
 
-    for done in explained():
-        yield _at(int(done * (job.steps - 1)))
-    yield _at(job.steps)
+def _advances(progress: Iterable[float], steps: int) -> Iterator[Advance]:
+    """Translate fractions into step numbers; the last step is taken once the map is complete."""
+    for done in progress:
+        yield _at(int(done * (steps - 1)))
+    yield _at(steps)
 
 
 def _at(step: int) -> Advance:

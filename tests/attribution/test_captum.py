@@ -74,7 +74,7 @@ def image(cat: bytes) -> Any:
 
 def ours(network: Network, image: Any, name: str, **parameters: Any) -> Any:
     method = METHODS[name]
-    return method.run(View(network, None, False), image, CLASS, method.parameters(**parameters)).map
+    return method.run(View(network, None), image, CLASS, method.parameters(**parameters)).map
 
 
 def error(found: Any, expected: Any) -> float:

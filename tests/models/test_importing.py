@@ -194,10 +194,10 @@ def test_what_takes_too_long_or_too_much_is_given_up(tmp_path: Path) -> None:
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(classifier(size=32, softmax=True), tmp_path / "from")
     assert main(["inspect", str(path)]) == 0
-    told = capsys.readouterr().out
-    assert "pixels: NCHW, 32x32" in told
-    assert "Conv 2" in told  # the preprocessing is one, too
-    assert "differs from central differences by" in told
+    printed = capsys.readouterr().out
+    assert "pixels: NCHW, 32x32" in printed
+    assert "Conv 2" in printed  # the preprocessing is one of the two
+    assert "differs from central differences by" in printed
     assert main(["add", str(path), "--name", "mine", "--models-dir", str(tmp_path / "models")]) == 0
     assert (tmp_path / "models" / "mine.onnx").exists()
     (tmp_path / "broken.onnx").write_bytes(b"broken")
