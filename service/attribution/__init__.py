@@ -1,7 +1,7 @@
-"""Attribution methods: functions on arrays that know neither ONNX nor HTTP, each with its paper."""
+"""Attribution methods: functions of arrays, independent of ONNX and HTTP, each with its paper."""
 
 # isort: off
-# In the order in which methods are listed, the simplest first; the modules register them.
+# Importing a module registers its methods. The order is the one in which methods are listed, the simplest first.
 from service.attribution import gradients, cam, perturbation  # noqa: F401
 
 # isort: on

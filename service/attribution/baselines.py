@@ -1,4 +1,4 @@
-"""Pictures that hold nothing: what is put in the place of what is taken away."""
+"""Baselines: uninformative pictures that replace the parts of a picture that are removed."""
 
 from typing import Literal
 
@@ -8,13 +8,16 @@ from scipy.ndimage import gaussian_filter
 from service.attribution.method import Floats
 
 Fill = Literal["black", "white", "grey", "mean", "blur"]
-BLUR_SHARE = 1 / 16  # sigma of ``blur``, in short sides of the picture
+BLUR_SHARE = 1 / 16  # sigma of ``blur`` as a share of the picture's short side
 
 _LEVELS = {"black": 0.0, "grey": 0.5, "white": 1.0}
 
 
 def baseline(image: Floats, fill: Fill) -> Floats:
-    """A picture of the shape of ``image`` (3, H, W): of one colour, of its mean colour, or the image blurred beyond recognition."""
+    """An uninformative picture of the same shape as ``image`` (3, H, W).
+
+    It is black, white, grey, of the mean colour of the image, or the image blurred beyond recognition.
+    """
     if fill == "blur":
         return blurred(image, min(image.shape[1:]) * BLUR_SHARE)
     if fill == "mean":
@@ -23,6 +26,6 @@ def baseline(image: Floats, fill: Fill) -> Floats:
 
 
 def blurred(image: Floats, sigma: float) -> Floats:
-    """The image (3, H, W) under a Gaussian, sigma in pixels."""
+    """The image (3, H, W) smoothed by a Gaussian; sigma is in pixels."""
     smooth: Floats = gaussian_filter(image, (0, sigma, sigma), mode="nearest") if sigma > 0 else image
     return smooth

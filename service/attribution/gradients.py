@@ -1,4 +1,4 @@
-"""Methods that read the gradient with respect to the pixels."""
+"""Methods based on the gradient with respect to the pixels."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -21,7 +21,8 @@ from service.attribution.method import (
 )
 
 INSENSITIVE = (
-    "The map hardly depends on the class or on the weights of the higher layers: it fails the sanity checks of Adebayo et al. 2018. "
+    "The map hardly depends on the class or on the weights of the higher layers: "
+    "it fails the sanity checks of Adebayo et al. 2018. "
     "It shows what the image holds rather than what the decision rests on."
 )
 
@@ -41,7 +42,7 @@ def gradient_x_input(subject: Subject, image: Floats, class_id: int, _: Paramete
 
 
 class Noisy(Parameters):
-    """Parameters of averages over noisy copies."""
+    """Parameters of methods that average over noisy copies of the picture."""
 
     samples: Annotated[int, Field(ge=2, le=1000, description="Noisy copies of the picture.")] = 25
     noise: Annotated[
@@ -52,7 +53,7 @@ class Noisy(Parameters):
     ] = 0
 
     def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
-        """The picture itself and its copies."""
+        """One run for the picture itself and one for each copy."""
         return 1 + self.samples
 
 
@@ -81,17 +82,17 @@ def vargrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy) -
 
 
 class Path(Parameters):
-    """Parameters of integrals along a path."""
+    """Parameters of methods that integrate along a path."""
 
     steps: Annotated[int, Field(ge=2, le=1000, description="Points on the path.")] = 32
 
     def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
-        """The picture, the points and the other end of the path."""
+        """One run for the picture, one for each point and one for the other end of the path."""
         return 2 + self.steps
 
 
 class StraightPath(Path):
-    """A straight line from a baseline."""
+    """Parameters of a straight path from a baseline."""
 
     baseline: Annotated[
         Fill, Field(description="Where the path begins: a colour, the mean colour, or the picture blurred.")
@@ -102,7 +103,9 @@ class StraightPath(Path):
     "integrated_gradients", "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, section 3", StraightPath
 )
 def integrated_gradients(subject: Subject, image: Floats, class_id: int, parameters: StraightPath) -> Steps:
-    """The gradient along a straight line from a baseline, times the way: the map sums up to the difference of the scores."""
+    """
+    The gradient along a straight line from a baseline, times the way: the map sums up to the difference of the scores.
+    """  # noqa: D200 - too long for one line
     at = _at(subject, image, class_id)
     start = baseline(image, parameters.baseline)
     total = np.zeros_like(image, np.float64)
@@ -116,7 +119,7 @@ def integrated_gradients(subject: Subject, image: Floats, class_id: int, paramet
 
 
 class BlurPath(Path):
-    """A path from a blurred picture to the sharp one."""
+    """Parameters of a path from a blurred picture to the sharp one."""
 
     max_sigma: Annotated[
         float, Field(gt=0, le=200, description="Of the Gaussian at the beginning of the path, in pixels.")
@@ -125,9 +128,11 @@ class BlurPath(Path):
 
 @method("blur_integrated_gradients", "Xu et al. 2020, Attribution in Scale and Space, section 3", BlurPath)
 def blur_integrated_gradients(subject: Subject, image: Floats, class_id: int, parameters: BlurPath) -> Steps:
-    """The gradient along the path from the blurred picture to the sharp one: no baseline colour, and no artefacts of one."""
+    """
+    The gradient along the path from the blurred picture to the sharp one: no baseline colour, and no artefacts of one.
+    """  # noqa: D200 - too long for one line
     at = _at(subject, image, class_id)
-    # The scale grows with the square of sigma where structures are small: more points there.
+    # Sigma shrinks quadratically, so that more points lie where the picture is nearly sharp and changes most.
     sigmas = parameters.max_sigma * np.linspace(1, 0, parameters.steps + 1) ** 2
     path = [blurred(image, sigma) for sigma in sigmas]
     total = np.zeros_like(image, np.float64)
@@ -167,7 +172,7 @@ def _at(subject: Subject, image: Floats, class_id: int) -> ValueAndGrad:
 def _at_noisy_copies(
     subject: Subject, image: Floats, at: ValueAndGrad, parameters: Noisy
 ) -> Iterator[tuple[float, Floats]]:
-    """The fraction done and the gradients (n, 3, H, W) of the next noisy copies."""
+    """For each chunk of noisy copies, the fraction that is done and the gradients (n, 3, H, W)."""
     rng = np.random.default_rng(parameters.seed)
     for i in range(0, parameters.samples, CHUNK):
         n = min(CHUNK, parameters.samples - i)
@@ -176,7 +181,11 @@ def _at_noisy_copies(
 
 
 def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:
-    """The gradients (n, 3, H, W) of one and the same score: where it is 0 behind a final ReLU, it does not change."""
+    """The gradients (n, 3, H, W) of the score that was differentiated at the image.
+
+    If that is the score after a final ReLU, its gradient is zero wherever the ReLU is inactive, although
+    `value_and_grad` falls back to the score before the ReLU there.
+    """
     found = subject.value_and_grad(points, np.repeat(at.class_ids, len(points)))
     if at.before_relu[0]:
         return found.gradients
@@ -184,7 +193,10 @@ def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Float
 
 
 def _complete(subject: Subject, values: Floats, at: ValueAndGrad, start: Floats) -> Attribution:
-    """With the completeness error: how far the sum of the map is from what the score has gained since the start of the path."""
+    """The attribution with its completeness error in the notes.
+
+    The error is the sum of the map minus the difference between the scores at the two ends of the path.
+    """
     other = subject.value_and_grad(start[None], at.class_ids)
     first = 0.0 if other.before_relu[0] and not at.before_relu[0] else float(other.scores[0])
     gained = float(at.scores[0]) - first

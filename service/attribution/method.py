@@ -1,7 +1,7 @@
-"""What a method gets, what it returns, and the registry of all methods.
+"""The interface of attribution methods, and the registry of all methods.
 
-A method explains one image for one class. It sees the network as a `Subject` and may be a generator that yields the
-fraction that is done, so that whoever drives it can tell progress or stop.
+A method explains one image for one class. It sees the network as a `Subject`. A method that takes many runs is a
+generator that yields the fraction that is done, so that its caller can report progress or stop early.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -20,18 +20,21 @@ Ints = npt.NDArray[np.int64]
 Rules = Literal["exact", "guided", "deconvnet"]
 Sign = Literal["absolute", "positive", "negative"]
 
-CHUNK = 16  # images that are evaluated at once: enough for all cores, little memory
+CHUNK = 16  # images per evaluation: enough to keep all cores busy at little memory
 
 
 @dataclass(frozen=True)
 class ValueAndGrad:
-    """The network and the gradient of one class score, at N images.
+    """The scores of the network and the gradient of one class score per image, at N images.
 
-    logits: (N, classes). class_ids: (N,), the classes that were differentiated. scores: (N,), their differentiated
-    values.
-    before_relu: (N,), whether that value is the one before the final ReLU. at: the value that was moved, the images (N,
-    3, H, W) or a layer (N, C, h, w). gradients: with respect to it, of its shape; for the images per unit of the [0, 1]
-    pixel.
+    Attributes:
+        logits: All scores, (N, classes).
+        class_ids: The classes whose scores were differentiated, (N,).
+        scores: The values that were differentiated, (N,).
+        before_relu: Whether the differentiated value is the score before the final ReLU, (N,).
+        at: Where the gradient was taken: the images (N, 3, H, W) or the values of a layer (N, C, h, w).
+        gradients: The gradients with respect to ``at``, of the same shape. For images they are per unit of the pixel
+            range [0, 1].
     """
 
     logits: Floats
@@ -47,26 +50,36 @@ class Subject(Protocol):
 
     @property
     def cam_layer(self) -> str:
-        """The layer that class activation maps look at by default."""
+        """The layer that class activation maps use by default."""
 
     def value_and_grad(
         self, images: Floats, class_ids: Ints, rules: Rules = "exact", layer: str | None = None
     ) -> ValueAndGrad:
-        """Scores and gradients at images (N, 3, H, W) in [0, 1], with respect to the images or to a layer.
+        """Scores and gradients at images (N, 3, H, W) in [0, 1].
 
-        rules: how the gradient passes a Relu.
+        Args:
+            images: The images.
+            class_ids: The class of each image, (N,); a negative one stands for the predicted class.
+            rules: How the gradient passes a Relu.
+            layer: The layer with respect to which the gradient is taken; the images if None.
         """
 
     def logits(self, images: Floats) -> Floats:
-        """The scores (N, classes) alone."""
+        """The scores (N, classes), without gradients."""
 
     def of(self, values: Floats, class_id: int) -> Floats:
-        """What is explained, of values (N, classes): those of the class, or their difference to those of another."""
+        """The explained part (N,) of values (N, classes): the class alone, or its difference to another class."""
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """A map (H, W), signed where the method is, the evaluation at the image, and what else the method has to say."""
+    """The result of a method.
+
+    Attributes:
+        map: The saliency map (H, W); signed if the method is.
+        at: The scores and the gradient at the image.
+        notes: Further numbers that the method reports, by name.
+    """
 
     map: Floats
     at: ValueAndGrad
@@ -74,12 +87,12 @@ class Attribution:
 
 
 class Parameters(BaseModel):
-    """Parameters of a method; without fields for one that has none."""
+    """Parameters of a method. This base class has no fields and serves methods without parameters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002 - some depend on the size
-        """How many images of that size the method puts through the network."""
+    def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002 - some methods depend on the size
+        """The number of images of that size that the method runs through the network."""
         return 1
 
 
@@ -89,9 +102,16 @@ Function = Callable[[Subject, Floats, int, Any], Steps]
 
 @dataclass(frozen=True)
 class Method:
-    """A method: its name, what it does, where it is from, what to beware of, and its parameters.
+    """A registered method.
 
-    function: of subject, image (3, H, W), class id and parameters. sign: which values of its map a picture shows.
+    Attributes:
+        name: The name in requests.
+        summary: What the method does, in a sentence.
+        paper: The paper and section that it comes from.
+        function: Takes the subject, the image (3, H, W), the class id and the parameters.
+        parameters: The type of the parameters.
+        sign: The values of the map that a picture shows.
+        warning: What to keep in mind when reading the map.
     """
 
     name: str
@@ -103,7 +123,7 @@ class Method:
     warning: str | None
 
     def run(self, subject: Subject, image: Floats, class_id: int, parameters: Parameters) -> Attribution:
-        """All steps at once."""
+        """Run the method from start to end."""
         return Stepwise(self.function(subject, image, class_id, parameters)).finish()
 
 
@@ -135,9 +155,9 @@ def method(
     sign: Sign = "absolute",
     warning: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register the decorated function, whose docstring is the summary.
+    """Register the decorated function as a method; its docstring becomes the summary.
 
-    It returns an attribution, or is a generator that does.
+    The function returns an `Attribution`, or is a generator that yields its progress and returns one.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -149,18 +169,19 @@ def method(
 
 
 def _stepwise(function: Callable[..., Any]) -> Function:
+    """The function as a generator; one that returns at once yields no progress."""
     if isgeneratorfunction(function):
         return function
 
     @wraps(function)
     def steps(subject: Subject, image: Floats, class_id: int, parameters: Any) -> Steps:
         return function(subject, image, class_id, parameters)  # type: ignore[no-any-return]
-        yield  # makes it a generator
+        yield  # never reached, but makes this function a generator
 
     return steps
 
 
 def largest(gradients: Floats) -> Floats:
-    """The largest absolute value over the channels of (3, H, W): (H, W)."""
+    """The largest absolute value over the channels: (H, W) from (3, H, W)."""
     values: Floats = np.abs(gradients).max(axis=0)
     return values

@@ -1,4 +1,4 @@
-"""Methods that take parts of the picture away and look at what becomes of the score."""
+"""Methods that remove parts of the picture and observe how the score changes."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ FillIn = Annotated[Fill, Field(description="What is put in the place of what is 
 
 
 class Windows(Parameters):
-    """Parameters of a window that slides over the picture."""
+    """Parameters of methods that slide a window over the picture."""
 
     window: Annotated[
         int,
@@ -24,11 +24,11 @@ class Windows(Parameters):
     fill: FillIn = "mean"
 
     def runs_needed(self, height: int, width: int) -> int:
-        """The picture itself and one for each place of the window."""
+        """One run for the picture itself and one for each position of the window."""
         return 1 + len(self.starts(height)) * len(self.starts(width))
 
     def starts(self, side: int) -> range:
-        """Where the windows begin along a side, so that they cover it; the last one may be cut off by the edge."""
+        """Where the windows begin along a side. They cover the whole side; the edge may cut off the last one."""
         return range(0, max(side - self.window, 0) + self.stride, self.stride)
 
 
@@ -62,7 +62,7 @@ def occlusion(subject: Subject, image: Floats, class_id: int, parameters: Window
 
 
 class Masks(Parameters):
-    """Parameters of random masks."""
+    """Parameters of methods that use random masks."""
 
     masks: Annotated[int, Field(ge=10, le=20_000, description="Random masks; more are less grainy.")] = 1000
     cells: Annotated[int, Field(ge=2, le=32, description="Cells of a mask along a side.")] = 7
@@ -73,7 +73,7 @@ class Masks(Parameters):
     ] = 0
 
     def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
-        """The picture itself and one for each mask."""
+        """One run for the picture itself and one for each mask."""
         return 1 + self.masks
 
 
@@ -95,12 +95,12 @@ def rise(subject: Subject, image: Floats, class_id: int, parameters: Masks) -> S
         shown += masks.sum(axis=0)
         seen += float(probabilities.sum())
         yield (i + len(masks)) / parameters.masks
-    # Each pixel by how often it was really visible, and by what it adds to the mean: less noise from few masks.
+    # Dividing by how often each pixel was actually visible, and subtracting the mean, reduces the noise of few masks.
     return Attribution((weighted / np.maximum(shown, 1e-9) - seen / parameters.masks).astype(np.float32), at)
 
 
 def random_mask(rng: np.random.Generator, size: tuple[int, ...], parameters: Masks) -> Floats:
-    """A mask (H, W) in [0, 1]: random cells, linearly scaled up and shifted by less than a cell (section 3.2)."""
+    """A mask (H, W) in [0, 1]: random cells, scaled up linearly and shifted by less than one cell (section 3.2)."""
     cells = parameters.cells
     height, width = size
     cell = (-(-height // cells), -(-width // cells))

@@ -1,1 +1,1 @@
-"""The networks: building the default one, and reading the models folder."""
+"""Models as files: building the default one, and reading the models folder."""

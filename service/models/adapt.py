@@ -1,7 +1,7 @@
-"""From whatever an exporter wrote to the one form that the service works with.
+"""Bringing the graphs of any exporter into the one form that the service works with.
 
-That form: opset 18 or newer, constants folded; an input float32 (N, 3, H, W), RGB, in [0, 1]; an output with one score
-per class (N, classes), taken before a final softmax.
+In that form the opset is 18 or newer and constants are folded. The input is float32 (N, 3, H, W), RGB, in [0, 1]. The
+output has one score per class, (N, classes), taken before a final softmax.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,13 @@ from service.models.squeezenet import preprocess
 
 @dataclass(frozen=True)
 class Adapted:
-    """A model in the form of the service. image_size: (height, width) if the graph admits only one. one_by_one: whether N must be 1."""
+    """A model in the form of the service.
+
+    Attributes:
+        proto: The model.
+        image_size: The size (height, width) of images, if the graph admits only one.
+        one_by_one: Whether N must be 1.
+    """
 
     proto: onnx.ModelProto
     image_size: tuple[int, int] | None
@@ -29,7 +35,7 @@ class Adapted:
 
 
 def adapt(proto: onnx.ModelProto, manifest: Manifest) -> Adapted:
-    """Bring a model into the form of the service. Raises `ModelError` that says what does not fit."""
+    """Bring a model into the form of the service. Raises `ModelError` with the reason if that is impossible."""
     if is_canonical(proto, manifest):
         return Adapted(proto, None, one_by_one=False)
     proto = modernized(proto)
@@ -60,31 +66,31 @@ def adapt(proto: onnx.ModelProto, manifest: Manifest) -> Adapted:
 
 
 def is_canonical(proto: onnx.ModelProto, manifest: Manifest) -> bool:
-    """Whether the model has the form of the service already, as the built one has: then it is not touched."""
+    """Whether the model already has the form of the service, as the built-in one does; it is then left unchanged."""
     return manifest.preprocessing.in_graph and manifest.layout == "NCHW" and proto.producer_name == "convlens"
 
 
 def modernized(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """At the opset floor or above, functions inlined, what does not depend on an input computed.
+    """The model at a sufficient opset, with functions inlined and constants folded.
 
-    Raises `ModelError`.
+    Raises `ModelError` if a tool cannot process the model.
     """
     try:
         model = ir.from_proto(inliner.inline_local_functions(at_opset_floor(proto)))
         optimizer.fold_constants(model, input_size_limit=2**24, output_size_limit=2**24, should_fold=_always)
         optimizer.remove_unused_nodes(model)
         return onnx.shape_inference.infer_shapes(ir.to_proto(model), data_prop=True)
-    except Exception as error:  # the tools raise a dozen types that share no base
+    except Exception as error:  # the tools raise many types without a common base
         raise ModelError(f"the model cannot be brought to opset {OPSET_FLOOR}: {str(error)[:300]}") from error
 
 
 def _always(node: ir.Node) -> bool | None:
-    """Whether to compute a node whose inputs are known: also those that make large tensors of small ones."""
+    """Fold operators that expand small tensors too; None leaves the decision about others to the optimizer."""
     return True if node.op_type in ("ConstantOfShape", "Expand", "Tile") else None
 
 
 def _drop_initializers_from_inputs(graph: ir.Graph) -> None:
-    """Before IR version 4 weights had to be inputs too."""
+    """Keep only true inputs: before IR version 4, weights had to be inputs too."""
     graph.inputs[:] = [value for value in graph.inputs if value.name not in graph.initializers]
 
 
@@ -100,7 +106,7 @@ def _image_input(graph: ir.Graph, manifest: Manifest) -> ir.Value:
 
 
 def _prepend(graph: ir.Graph, image: ir.Value, manifest: Manifest, dims: list[int | str | ir.SymbolicDim]) -> None:
-    """Put the preprocessing and the change of layout in front of everything that reads the image."""
+    """Insert the preprocessing and the change of layout between the image and the nodes that read it."""
     readers = list(image.uses())
     image.shape = ir.Shape(dims)
     op = Ops(graph, scope="adapted")
@@ -131,5 +137,5 @@ def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
 
 
 def float_weights(proto: onnx.ModelProto) -> int:
-    """How many numbers the weights of the model have."""
+    """The number of parameters in all weights of the model."""
     return sum(int(np.prod(tensor.dims)) for tensor in proto.graph.initializer)

@@ -1,4 +1,4 @@
-"""Writing the default model into the models folder."""
+"""Building the default model into the models folder."""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ from service.models.weights import squeezenet_weights
 
 
 def build(models_dir: Path, weights: Path | None = None) -> list[Path]:
-    """Write the ONNX file and the manifest of SqueezeNet 1.1; return the files that changed (none the second time)."""
+    """Write the ONNX file and the manifest of SqueezeNet 1.1, and return the files that changed."""
     contents = {
         f"{squeezenet.NAME}.onnx": squeezenet.build(squeezenet_weights(weights)).SerializeToString(deterministic=True),
         f"{squeezenet.NAME}.toml": render(squeezenet.manifest()).encode(),
@@ -20,7 +20,7 @@ def build(models_dir: Path, weights: Path | None = None) -> list[Path]:
 
 
 def write_if_changed(path: Path, data: bytes) -> bool:
-    """Replace the file as a whole, or leave it alone if it holds ``data`` already; a reader never sees half of it."""
+    """Replace the file atomically, unless it already contains ``data``. Returns whether the file was written."""
     if path.exists() and path.read_bytes() == data:
         return False
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

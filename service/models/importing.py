@@ -1,4 +1,4 @@
-"""A first draft of the manifest of a model that somebody brings: what the graph tells, and guesses for the rest."""
+"""Drafting the manifest of a foreign model: what the graph says, and guesses for the rest."""
 
 import shutil
 from collections import Counter
@@ -39,7 +39,7 @@ USUAL_SIZE = 224
 
 @dataclass(frozen=True)
 class Choices:
-    """What the person who brings the model says of it; None and empty where the graph shall tell."""
+    """What the user says about the model. Fields that are None or empty are read from the graph or guessed."""
 
     name: str | None = None
     title: str | None = None
@@ -52,7 +52,7 @@ class Choices:
 
 
 def draft(path: Path, choices: Choices) -> Manifest:
-    """A manifest for an ONNX file. Raises `ModelError` for what is no image classifier."""
+    """Draft a manifest for an ONNX file. Raises `ModelError` if it is not an image classifier."""
     proto = read_onnx(path)
     graph = ir.from_proto(modernized(proto)).graph
     image = _image(graph)
@@ -80,7 +80,10 @@ def draft(path: Path, choices: Choices) -> Manifest:
 
 
 def add(path: Path, models_dir: Path, choices: Choices) -> Path:
-    """Copy the file, and files with its weights, into the models folder, with a manifest beside it; the place of the manifest."""
+    """Copy the file and its external weights into the models folder, and write a manifest beside it.
+
+    Returns the path of the manifest. Raises `ModelError` if the file is not an image classifier.
+    """
     manifest = draft(path, choices)
     models_dir.mkdir(parents=True, exist_ok=True)
     target = models_dir / manifest.file
@@ -118,7 +121,7 @@ def _image(graph: ir.Graph) -> ir.Value:
 
 
 def _logits(graph: ir.Graph) -> tuple[ir.Value, int]:
-    """The scores before a final softmax, and how many there are."""
+    """The scores before a final softmax, and the number of classes."""
     for output in graph.outputs:
         value = _before_softmax(output)
         dims = list(value.shape or [])
@@ -129,7 +132,7 @@ def _logits(graph: ir.Graph) -> tuple[ir.Value, int]:
 
 
 def _before_softmax(output: ir.Value) -> ir.Value:
-    """Where a softmax was applied to the scores, its input; else the output itself."""
+    """The input of a final softmax, or the output itself if there is none."""
     value = output
     while (
         (node := value.producer()) is not None
@@ -143,7 +146,7 @@ def _before_softmax(output: ir.Value) -> ir.Value:
 
 
 def _preprocessing(image: ir.Value, producer: str, choices: Choices) -> Preprocessing:
-    """What was said; else what the first nodes of the graph look like: arithmetic there is preprocessing."""
+    """The preprocessing that the user chose, or else a guess: arithmetic in the first nodes is preprocessing."""
     said = {
         key: getattr(choices, key) for key in ("mean", "std", "scale", "channels") if getattr(choices, key) is not None
     }

@@ -1,4 +1,4 @@
-"""The layers of a network that can be looked at: its values with channels and places."""
+"""The layers of a network that can be examined: its values with channels and two spatial axes."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,12 @@ from service.models.manifest import Manifest
 class Layer:
     """A value (N, channels, height, width) of the graph.
 
-    size: (height, width) for a square image of the size of the manifest, None where it cannot be inferred.
-    listed: whether the manifest names it as one of interest.
+    Attributes:
+        name: The name of the value.
+        operator: The type of the node that computes it.
+        channels: The number of channels.
+        size: The size (height, width) for a square image of the size in the manifest; None if it cannot be inferred.
+        listed: Whether the manifest lists the layer as one of interest.
     """
 
     name: str
@@ -23,15 +27,18 @@ class Layer:
     listed: bool
 
 
-# After these the axes are no longer (N, channels, height, width).
+# The outputs of these operators need not have the axes (N, channels, height, width).
 _REARRANGING = frozenset(
-    "Transpose Reshape MatMul Gemm Flatten Squeeze Unsqueeze Softmax Gather GatherND Einsum Split DepthToSpace SpaceToDepth Shape".split()
+    (
+        "Transpose Reshape MatMul Gemm Flatten Squeeze Unsqueeze Softmax Gather GatherND Einsum Split DepthToSpace "
+        "SpaceToDepth Shape"
+    ).split()
 )
 _TO_CHANNELS_FIRST = [0, 3, 1, 2]
 
 
 def image_layers(proto: onnx.ModelProto, manifest: Manifest) -> dict[str, Layer]:
-    """All layers between the image and the scores by name, in the order in which they are computed."""
+    """All layers between the image and the scores by name, in the order of the graph."""
     fixed = onnx.ModelProto()
     fixed.CopyFrom(proto)
     image = next(value for value in fixed.graph.input if value.name == manifest.input)
@@ -52,7 +59,10 @@ def image_layers(proto: onnx.ModelProto, manifest: Manifest) -> dict[str, Layer]
 
 
 def _keeps_places(node: ir.Node, spatial: set[ir.Value]) -> bool:
-    """Whether the outputs are (N, channels, height, width): because an input is, or since channels last are turned back."""
+    """Whether the outputs have the axes (N, channels, height, width).
+
+    They do if an input has them and the operator keeps them, or if a Transpose moves channels from last to first.
+    """
     if node.op_type == "Transpose":
         return list(node.attributes.get_ints("perm") or []) == _TO_CHANNELS_FIRST
     return node.op_type not in _REARRANGING and any(x in spatial for x in node.inputs)
@@ -64,6 +74,6 @@ def _layer(value: ir.Value, operator: str, manifest: Manifest) -> Layer | None:
         return None
     height, width = dims[2:]
     size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    if size is not None and max(size) < 2:  # a global pool holds no places
+    if size is not None and max(size) < 2:  # after a global pool there are no spatial positions
         return None
     return Layer(value.name or "", operator, dims[1], size, value.name in manifest.layers)

@@ -1,4 +1,4 @@
-"""The models folder: which models there are, and reading them."""
+"""The models folder and its models."""
 
 import hashlib
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class Model:
 
     @classmethod
     def of(cls, manifest: Manifest, adapted: Adapted) -> "Model":
-        """A model that is in memory only."""
+        """A model that exists only in memory."""
         model = cls(manifest, Path(manifest.file))
         model.__dict__["adapted"] = adapted
         return model
@@ -36,26 +36,30 @@ class Model:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the ONNX file."""
+        """The SHA-256 of the ONNX file."""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     @cached_property
     def adapted(self) -> Adapted:
-        """The graph in the form of the service. Raises `ModelError`."""
+        """The graph in the form of the service. Raises `ModelError` if the file cannot be used."""
         return adapt(read_onnx(self.path), self.manifest)
 
     @property
     def proto(self) -> onnx.ModelProto:
-        """The same without what is known of it. Not to be changed."""
+        """The adapted graph. It is shared and must not be modified."""
         return self.adapted.proto
 
 
 class Library:
     """All models of a folder by name, one per manifest.
 
-    manifests: the names of the files of the manifests, by model. broken: why a manifest cannot be used, by the name of
-    its file, which does no harm to the others.
+    A manifest that cannot be used does not affect the others.
+
+    Attributes:
+        folder: The models folder.
+        manifests: The file names of the manifests, by model name.
+        broken: Why manifests cannot be used, by their file names without the suffix.
     """
 
     def __init__(self, models_dir: Path) -> None:
@@ -76,7 +80,8 @@ class Library:
         if not self._models:
             reasons = "; ".join(self.broken.values())
             raise ModelError(
-                f"there is no model in {models_dir}; 'convlens build' writes the default one{': ' if reasons else ''}{reasons}"
+                f"there is no model in {models_dir}; 'convlens build' writes the default one"
+                f"{': ' if reasons else ''}{reasons}"
             )
 
     def __getitem__(self, name: str) -> Model:

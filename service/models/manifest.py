@@ -1,4 +1,4 @@
-"""The manifest of a model: a TOML file beside the ONNX file that says what the graph does not."""
+"""The manifest of a model: a TOML file beside the ONNX file that states what the graph does not."""
 
 import tomllib
 from pathlib import Path
@@ -62,14 +62,16 @@ class Manifest(_Strict):
     cam_layer: Annotated[
         str | None,
         Field(
-            description="Where class activation maps look by default: the last features; found from the graph if absent."
+            description=(
+                "Where class activation maps look by default: the last features; found from the graph if absent."
+            )
         ),
     ] = None
     labels: Annotated[tuple[str, ...], Field(min_length=2, description="The class names in the order of their ids.")]
 
 
 def read(path: Path) -> Manifest:
-    """Parse a manifest; raises `ModelError` that names the file and what is wrong."""
+    """Parse a manifest. Raises `ModelError` with the name of the file and the reason if it cannot be used."""
     try:
         return Manifest.model_validate(tomllib.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:

@@ -1,4 +1,4 @@
-"""Reading ONNX files that somebody else made: bounded, and within their folder."""
+"""Reading foreign ONNX files, with bounds on their size and confined to their folder."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ DOMAINS = frozenset(["", "ai.onnx"])
 
 
 def read_onnx(path: Path, max_bytes: int = MAX_BYTES) -> onnx.ModelProto:
-    """The graph of a file, with its external weights; checked. Raises `ModelError` that says what is wrong."""
+    """Read and check a file with its external weights. Raises `ModelError` with the reason if it cannot be used."""
     try:
         size = path.stat().st_size
         if size > max_bytes:
@@ -51,7 +51,10 @@ def _check_contents(proto: onnx.ModelProto, path: Path) -> None:
 
 
 def _load_external(proto: onnx.ModelProto, path: Path, max_bytes: int) -> None:
-    """Read weights that lie in other files of the same folder. onnx refuses places outside of it, too; here it is told in words."""
+    """Read weights from other files in the same folder.
+
+    onnx also refuses files outside of it, but this check has a clear message.
+    """
     folder, total = path.parent.resolve(), 0
     for tensor in proto.graph.initializer:
         if not uses_external_data(tensor):
@@ -66,15 +69,16 @@ def _load_external(proto: onnx.ModelProto, path: Path, max_bytes: int) -> None:
     if total:
         try:
             load_external_data_for_model(proto, str(folder))
-        except Exception as error:  # whatever a damaged file causes
+        except Exception as error:  # a damaged file can raise anything
             raise ModelError(f"the weights of {path.name} cannot be read: {str(error)[:300]}") from error
 
 
 def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph without what older and looser exporters leave behind; the argument may be changed.
+    """Normalize what older and less strict exporters write. The argument may be modified.
 
-    Before IR version 4 all weights were inputs, too, which could be given other values; here they are constants. Sizes that are not
-    positive stand for unknown ones (Paddle writes -1). Nodes may stand in any order.
+    - Before IR version 4, all weights were also inputs that callers could override; they become constants.
+    - Sizes that are not positive stand for unknown ones (Paddle writes -1); they become symbolic.
+    - Nodes in any order are sorted topologically.
     """
     weights = {tensor.name for tensor in proto.graph.initializer}
     inputs = [value for value in proto.graph.input if value.name not in weights]
@@ -90,13 +94,13 @@ def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
     model = ir.from_proto(proto)
     try:
         model.graph.sort()
-    except ValueError:  # a circle; the checker says so
+    except ValueError:  # a cycle, which the checker reports
         return proto
     return ir.to_proto(model)
 
 
 def _is_sorted(graph: onnx.GraphProto) -> bool:
-    """Whether every node stands behind those whose outputs it reads."""
+    """Whether every node comes after those whose outputs it reads."""
     made_later = {name for node in graph.node for name in node.output}
     for node in graph.node:
         if not made_later.isdisjoint(node.input):

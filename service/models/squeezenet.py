@@ -12,7 +12,7 @@ from service.models.weights import SQUEEZENET_SHA256, Weights
 
 NAME = "squeezenet1_1"
 OPSET = 20
-# squeeze 1x1, expand 1x1, expand 3x3
+# The numbers of channels of squeeze 1x1, expand 1x1 and expand 3x3.
 FIRES = {
     "fire2": (16, 64, 64),
     "fire3": (16, 64, 64),
@@ -32,7 +32,7 @@ LAYERS = tuple(
 
 
 def manifest() -> Manifest:
-    """What the service must know of the network beside its graph."""
+    """The manifest of the network."""
     return Manifest(
         name=NAME,
         title="SqueezeNet 1.1, ImageNet",
@@ -54,9 +54,9 @@ def manifest() -> Manifest:
 def build(weights: Weights) -> onnx.ModelProto:
     """The network with its preprocessing.
 
-    Input ``image``: float32 (N, 3, H, W), RGB, [0, 1]. Outputs: ``logits`` (N, 1000), the scores as published, that is
-    with a ReLU before the average, and ``conv10_average`` (N, 1000), the same without that ReLU. N, H and W are
-    symbolic; inner values have the names of the layers in the literature.
+    The input is ``image``, float32 (N, 3, H, W), RGB, in [0, 1]. The outputs are ``logits`` (N, 1000), the scores as
+    published, with a ReLU before the average, and ``conv10_average`` (N, 1000), the same without that ReLU. N, H and W
+    are symbolic. Inner values have the names of the layers in the literature.
     """
     image = ir.val("image", ir.DataType.FLOAT, ["N", 3, "H", "W"])
     graph = ir.Graph([image], [], nodes=[], opset_imports={"": OPSET}, name=NAME)
@@ -79,7 +79,10 @@ def build(weights: Weights) -> onnx.ModelProto:
 
 
 def preprocess(op: Ops, image: ir.Value, preprocessing: Preprocessing) -> ir.Value:
-    """[0, 1] RGB to what the network was trained on, as one 1x1 convolution: channel order, scale, mean and deviation."""
+    """Convert RGB in [0, 1] to what the network was trained on, as a single 1x1 convolution.
+
+    The convolution applies the channel order, the scale, the mean and the standard deviation.
+    """
     std = np.array(preprocessing.std)
     order = ["RGB".index(c) for c in preprocessing.channels]
     kernel = np.eye(3)[order] * (preprocessing.scale / std)[:, None]
@@ -106,7 +109,7 @@ def _max_pool(op: Ops, x: ir.Value, name: str) -> ir.Value:
 
 
 def _fire(op: Ops, x: ir.Value, name: str, weights: Weights) -> ir.Value:
-    """Squeeze with 1x1, expand with 1x1 and 3x3 side by side (section 3.2)."""
+    """A fire module: squeeze by 1x1, then expand by 1x1 and 3x3 in parallel (section 3.2)."""
     squeezed = _convolution(op, x, f"{name}/squeeze1x1", weights, f"{name}/relu_squeeze1x1")
     narrow = _convolution(op, squeezed, f"{name}/expand1x1", weights, f"{name}/relu_expand1x1")
     wide = _convolution(op, squeezed, f"{name}/expand3x3", weights, f"{name}/relu_expand3x3", pads=[1, 1, 1, 1])

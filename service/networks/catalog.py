@@ -1,4 +1,4 @@
-"""All networks that the service offers, and which of the files in the models folder are of no use."""
+"""All networks that the service offers, and the problems of those that it cannot offer."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +11,19 @@ from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine
 from service.runtime.sessions import Sessions
 
-Check = Callable[[Path], str | None]  # of the manifest of a model: why it cannot be served
+Check = Callable[[Path], str | None]  # from the path of a manifest to the reason why the model cannot be served, if any
 
 
 class Networks:
     """The networks of a models folder on one engine, by model name.
 
-    check: tries out a model before it is served for the first time. trusted: the model that is served without.
+    Args:
+        folder: The models folder.
+        engine: The engine that all networks share.
+        batcher: Runs the sessions of all networks.
+        session_bytes: The memory that all sessions together may take.
+        trusted: The name of the model that is served without a check.
+        check: Tries out every other model before it is served for the first time; None serves all without a check.
     """
 
     def __init__(
@@ -50,8 +56,10 @@ class Networks:
     def __getitem__(self, name: str) -> Network:
         """The network of that name.
 
-        Raises `NotFound` with the names that there are, `ModelError` when its file is of no use, `Unready` while it is
-        being tried out.
+        Raises:
+            NotFound: There is no such model; the message lists the names.
+            ModelError: The model cannot be served.
+            Unready: The model is still being tried out.
         """
         if (problem := self.problems.get(name)) is not None:
             raise ModelError(f"the model {name!r} is not served: {problem}")
@@ -61,11 +69,11 @@ class Networks:
         return self._networks[model.name]
 
     def is_served(self, name: str) -> bool:
-        """Whether the model can be used now."""
+        """Whether the model can be used at the moment."""
         return name in self._networks and name not in self._unchecked and name not in self.problems
 
     def check_all(self) -> None:
-        """Try out the models that have not been yet, one after the other."""
+        """Try out the models that have not been tried out yet, one after the other."""
         for name in sorted(self._unchecked):
             problem = self._check(self._folder / self._library.manifests[name]) if self._check is not None else None
             with self._lock:
@@ -96,12 +104,12 @@ class Networks:
             self._stamps = stamps
 
     def close(self) -> None:
-        """Finish what is under way."""
+        """Wait for runs in progress and stop."""
         self._batcher.close()
 
 
 def _stamp(model: Model) -> tuple[object, ...]:
-    """What changes when the files of a model do."""
+    """A value that changes whenever the files of the model change."""
     try:
         stat = model.path.stat()
     except OSError:

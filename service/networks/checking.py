@@ -1,4 +1,4 @@
-"""Trying out a model in a process of its own, so that no file can take the service down or keep it busy."""
+"""Trying out a model in a separate process, so that no file can crash the service or keep it busy."""
 
 import resource
 import subprocess
@@ -20,19 +20,27 @@ from service.runtime.engine import Engine
 from service.runtime.sessions import Sessions
 
 SESSION_BYTES = 2**34
-STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # of central differences, as lengths in pixels of [0, 1]
+STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # step lengths of central differences, in units of the pixel range [0, 1]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """seconds: for one model. memory_bytes: of the process that tries it out."""
+    """The limits for trying out one model.
+
+    Attributes:
+        seconds: The time that it may take.
+        memory_bytes: The address space of the process that tries it out.
+    """
 
     seconds: float
     memory_bytes: int
 
 
 def check_in_child(manifest_path: Path, limits: Limits) -> str | None:
-    """Why a model cannot be served, None if it can: found out by a process that may crash, hang or swell."""
+    """Try out a model in a child process that may crash, hang or run out of memory.
+
+    Returns the reason why the model cannot be served, or None if it can.
+    """
     command = [
         sys.executable,
         "-m",
@@ -53,12 +61,12 @@ def check_in_child(manifest_path: Path, limits: Limits) -> str | None:
 
 
 def limit_memory(memory_bytes: int) -> None:
-    """Of this process, from now on."""
+    """Limit the address space of this process from now on."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
 def check(manifest_path: Path) -> None:
-    """Do with a model all that a request does, once. Raises `ModelError` or `EngineError`."""
+    """Do once with a model what requests do. Raises `ModelError` or `EngineError` if that fails."""
     try:
         network = standalone(manifest_path)
         side = network.model.manifest.size
@@ -70,12 +78,12 @@ def check(manifest_path: Path) -> None:
         raise
     except MemoryError as error:
         raise ModelError("trying it out took too much memory") from error
-    except Exception as error:  # whatever a strange file causes in the tools that read it
+    except Exception as error:  # a malformed file can raise anything in the libraries that read it
         raise ModelError(f"{type(error).__name__}: {str(error)[:300]}") from error
 
 
 def standalone(manifest_path: Path) -> Network:
-    """The network of a manifest on an engine of its own."""
+    """The network of a manifest, on its own engine."""
     manifest = manifests.read(manifest_path)
     engine = Engine("cpu", 1)
     return Network(
@@ -93,17 +101,20 @@ def smooth_image(side: int) -> Floats:
 
 
 def uncovered(network: Network) -> list[str]:
-    """The operators between image and logits that have no rule, with the names of their nodes. Raises `ModelError`."""
+    """The operators between image and logits without a differentiation rule, with the names of their nodes.
+
+    Raises `ModelError` if the graph has no value of one of these names.
+    """
     manifest = network.model.manifest
     with refused_as_model_error():
         return missing_rules(network.model.proto, manifest.logits, manifest.input)
 
 
 def gradient_error(network: Network) -> float | None:
-    """How far the gradient of the predicted class is from central differences along it, relative to its size.
+    """The relative difference between the gradient of the predicted class and central differences along it.
 
-    Several steps are tried and the best one counts. None where the score moves less than float32 can tell, so that differences say
-    nothing; a gradient of zero is such a case.
+    Several step lengths are tried, and the smallest difference counts. Returns None if the score changes by less than
+    float32 can resolve, so that differences are meaningless; a gradient of zero is such a case.
     """
     image = smooth_image(network.model.manifest.size)
     at = network.value_and_grad(image[None], np.array([PREDICTED]))

@@ -1,4 +1,4 @@
-"""A model that is ready to run: scores of classes, layers, objectives, and their gradients."""
+"""A model that is ready to run: class scores, activations of layers, objectives, and their gradients."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ _VARIANTS: dict[Rules, Callable[[Mapping[str, Rule]], Mapping[str, Rule]]] = {
 
 @contextmanager
 def refused_as_model_error() -> Iterator[None]:
-    """Raise what the differentiation refuses as a `ModelError` with the same message."""
+    """Turn `NotDifferentiable` into a `ModelError` with the same message."""
     try:
         yield
     except NotDifferentiable as error:
@@ -43,7 +43,8 @@ def refused_as_model_error() -> Iterator[None]:
 class Network:
     """One model on one engine.
 
-    Its sessions are made when they are first needed, and shared in memory with those of other networks.
+    Its sessions are created when they are first needed. They count towards the memory that `sessions` allows for all
+    networks together.
     """
 
     def __init__(self, model: Model, batcher: Batcher, sessions: Sessions, engine: Engine) -> None:
@@ -56,7 +57,7 @@ class Network:
 
     @property
     def provider(self) -> str:
-        """Name of the execution provider."""
+        """The name of the execution provider."""
         return self._engine.provider
 
     @property
@@ -66,27 +67,27 @@ class Network:
 
     @cached_property
     def is_quantized(self) -> bool:
-        """Whether gradients pass roundings as if they were not there."""
+        """Whether the network rounds values; gradients pass such roundings unchanged."""
         return any(node.op_type in STRAIGHT_THROUGH for node in self.model.proto.graph.node)
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
-        """The layers that can be looked at, from the image to the scores."""
+        """The layers that can be examined, by name, from the image to the scores."""
         return image_layers(self.model.proto, self.model.manifest)
 
     @cached_property
     def listed_layers(self) -> tuple[str, ...]:
-        """The layers of interest: those of the manifest, or some from the image to the scores."""
+        """The layers of interest: those of the manifest, or else up to about 16 spread over the network."""
         names = list(self.layers)
         return self.model.manifest.layers or tuple(names[:: max(1, len(names) // 16)])
 
     @property
     def cam_layer(self) -> str:
-        """The last layer that holds features of places: where class activation maps look by default."""
+        """The layer that class activation maps use by default: that of the manifest, or else the last one."""
         return self.model.manifest.cam_layer or next(reversed(self.layers))
 
     def layer(self, name: str) -> Layer:
-        """The layer of that name. Raises `InvalidParameter` with the names that there are."""
+        """The layer of that name. If there is none, raises `InvalidParameter` with the names of all layers."""
         if name not in self.layers:
             raise InvalidParameter(f"{self.model.name} has no layer {name!r}; it has: {', '.join(self.layers)}")
         return self.layers[name]
@@ -98,12 +99,12 @@ class Network:
         return logits
 
     def activations(self, images: Floats, layers: Sequence[str]) -> list[Floats]:
-        """What the layers hold, each (N, C, h, w), at images (N, 3, H, W) in [0, 1].
+        """The activations of the layers, each (N, C, h, w), at images (N, 3, H, W) in [0, 1].
 
         Raises `InvalidParameter` for an unknown layer.
         """
         names = tuple(self.layer(name).name for name in layers)
-        # One session for all the layers of the manifest; others get their own.
+        # All listed layers share one session; any other combination of layers gets its own.
         listed = self.listed_layers
         outputs = listed if set(names) <= set(listed) else names
         session = self._sessions.get((self._key, "layers", outputs), lambda: with_outputs(self.model.proto, outputs))
@@ -116,11 +117,16 @@ class Network:
         rules: Rules = "exact",
         layer: str | None = None,
     ) -> ValueAndGrad:
-        """Scores and gradients of the classes (N,), of the predicted ones by default, at images (N, 3, H, W) in [0, 1].
+        """Scores and gradients of one class per image.
 
-        rules: how the gradient passes a Relu. layer: with respect to which the gradient is taken, instead of the
-        images.
-        Raises `InvalidParameter` for an unknown layer.
+        Args:
+            images: The images (N, 3, H, W) in [0, 1].
+            class_ids: The classes (N,), `PREDICTED` for the predicted one; all are predicted ones if None.
+            rules: How the gradient passes a Relu.
+            layer: The layer with respect to which the gradient is taken; the images if None.
+
+        Raises:
+            InvalidParameter: There is no such layer.
         """
         manifest = self.model.manifest
         if class_ids is None:
@@ -148,7 +154,17 @@ class Network:
         weights: Floats,
         feeds: Mapping[str, Array],
     ) -> tuple[Floats, Floats, Floats]:
-        """Score (N,), terms (N, terms) and gradient (N, 3, H, W) of weighted terms; see `networks.objectives.weighted_terms`."""
+        """The score (N,), the terms (N, terms) and the gradient (N, 3, H, W) of a weighted sum of terms.
+
+        Args:
+            images: The images (N, 3, H, W) in [0, 1].
+            terms: The terms.
+            weights: The weights of the terms, (N, terms).
+            feeds: The inputs of the terms by name; see `networks.objectives.Term`.
+
+        Raises:
+            InvalidParameter: A term names a layer that does not exist.
+        """
         manifest = self.model.manifest
         for term in terms:
             if term.layer != manifest.input:
@@ -162,18 +178,24 @@ class Network:
     def gradient_model(
         self, size: tuple[int, int] | None = None, rules: Rules = "exact", wrt: str | None = None
     ) -> onnx.ModelProto:
-        """The graph of `value_and_grad`: the network, the score of one class, and its gradient; for images of one size (H, W) or of any."""
+        """The graph of `value_and_grad`: the network, the score of one class, and its gradient.
+
+        It takes images of one size (H, W), or of any size if None.
+        """
         manifest = self.model.manifest
-        # Moving a Relu behind a pool changes nothing of the derivative, but it does of its variants.
+        # Moving a Relu behind a pool does not change the exact derivative, but it does change its variants.
         layers = [] if wrt in (None, manifest.input) else [str(wrt)]
         proto = self._prepared(size, layers, rewrite=rules == "exact")
         scored = class_score(proto, manifest, one_channel=not layers)
-        if self._engine.precision == "float16" and not layers:  # objectives may have squares that float16 cannot hold
+        if self._engine.precision == "float16" and not layers:  # objectives may have squares that exceed float16
             scored = in_float16(scored)
         return self._differentiate(scored, wrt or manifest.input, rules)
 
     def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> onnx.ModelProto:
-        """The graph of `measure`: the network, the weighted terms, and the gradient of their sum."""
+        """The graph of `measure`: the network, the weighted terms, and the gradient of their sum.
+
+        It takes images of one size (H, W), or of any size if None.
+        """
         image = self.model.manifest.input
         proto = self._prepared(size, [term.layer for term in terms if term.layer != image], rewrite=True)
         return self._differentiate(weighted_terms(proto, terms), image, "exact")
@@ -184,24 +206,24 @@ class Network:
         return Network(model, self._batcher, Sessions(self._engine, max_bytes=0), self._engine)
 
     def in_background(self) -> "Network":
-        """The same network with the same sessions, whose runs wait for those that somebody waits for."""
+        """The same network, sharing its sessions, whose runs let those of requests go first."""
         twin = copy(self)
         twin._background = True
         return twin
 
     def unload(self) -> None:
-        """Let go of all sessions."""
+        """Release all sessions."""
         self._sessions.drop(self._key)
 
     def warm_up(self) -> None:
-        """Make the sessions and run them, so that the first request is not the slow one and all lanes have got their memory."""
+        """Create the sessions and run them, so that the first request is not slow and every lane has its memory."""
         blank = np.zeros((1, 3, self.model.manifest.size, self.model.manifest.size), np.float32)
-        for images in (blank, blank.repeat(16, axis=0)):  # a run that is alone, and runs side by side
+        for images in (blank, blank.repeat(16, axis=0)):  # a single run, and runs in parallel
             self.classify(images)
             self.value_and_grad(images)
 
     def check_size(self, height: int, width: int) -> None:
-        """Raise `InvalidParameter` when the network does not take pictures of that size."""
+        """Raise `InvalidParameter` if the network does not take images of that size."""
         only = self.model.adapted.image_size
         if only is not None and only != (height, width):
             raise InvalidParameter(
@@ -211,7 +233,7 @@ class Network:
 
     @property
     def _rows(self) -> int | None:
-        """The number of images in every run, if it is always the same."""
+        """The number of images in each run, if it is fixed."""
         return 1 if self.model.adapted.one_by_one or self._batcher.max_batch == 1 else None
 
     def _run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
@@ -219,7 +241,7 @@ class Network:
         return self._batcher.run(session, outputs, feeds, self._background, most=self._rows)
 
     def _usual(self, images: Floats) -> tuple[int, int] | None:
-        """The size of the images, if it is that of the manifest; all other sizes share a session."""
+        """The size of the images if it is that of the manifest, else None: all other sizes share a session."""
         side = self.model.manifest.size
         return (side, side) if images.shape[2:] == (side, side) else None
 

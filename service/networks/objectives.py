@@ -1,7 +1,7 @@
-"""Objectives: nodes appended to a network that name one scalar per image, ready to be differentiated with it.
+"""Objectives: nodes appended to a network that compute one scalar per image, to be differentiated with it.
 
-`class_score` is the score of a class. A `Term` is something about one layer, or about the image; `weighted_terms` sums
-several of them.
+`class_score` appends the score of a class. A `Term` is a function of one layer or of the image, and `weighted_terms`
+appends a weighted sum of terms.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,17 @@ PREDICTED = -1  # as a class id: the class with the highest score
 def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = True) -> onnx.ModelProto:
     """Append the score of one class per image.
 
-    one_channel: whether a convolutional head may be computed once more for the class alone, so that the gradient passes
-    through one channel instead of all; it then does not pass through the layers of the head.
+    The new input is ``class_id``, int64 (N,), `PREDICTED` for the class with the highest score. The new outputs are
+    ``chosen``, int64 (N,), the class ids with `PREDICTED` resolved, and ``score``, float32 (N,).
 
-    New input ``class_id``: int64 (N,), `PREDICTED` for the highest score. New outputs: ``chosen``: int64 (N,), the
-    class ids after that,
-    and ``score``: float32 (N,). A network that ends in a ReLU can give a class the score 0 with a zero gradient; then
-    the score is taken before that ReLU, if the manifest names the value.
+    A network that ends in a ReLU can give a class the score 0 with a zero gradient. The score is then taken before that
+    ReLU, if the manifest names that value.
+
+    Args:
+        model: The network.
+        manifest: Names the logits.
+        one_channel: Whether a convolutional head may be computed a second time for the chosen class alone, so that the
+            gradient passes through one channel instead of all. It then does not pass through the layers of the head.
     """
     copy = ir.from_proto(model)
     graph = copy.graph
@@ -56,16 +60,23 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
 
 @dataclass(frozen=True)
 class Term:
-    """One part of an objective. Its value is what is to grow, so losses are negative.
+    """One term of an objective. Objectives are maximized, so losses are negative.
 
-    ``channel``: the mean of a channel of the layer; input ``<i>.channel`` int64 (N,). Where that is 0 behind a Relu,
-    and with it the gradient, it is the mean before the Relu.
-    ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
-    ``content``: −Σ (F − T)², input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style Transfer",
-    equation 1).
-    ``style``: −Σ (G − A)², with the Gram matrix G = F·Fᵀ / (C·H·W); input ``<i>.target`` (N, C, C) (equations 3 and 4).
-    ``variation``: −Σ of the squared differences of neighbours, of the image (N, 3, H, W) (Johnson et al. 2016, section
-    3.2).
+    The kinds, where ``<i>`` is the position of the term:
+
+    - ``channel``: the mean of a channel of the layer, with the input ``<i>.channel``, int64 (N,). Where the mean and
+      its gradient are 0 because of a Relu, the mean before the Relu is taken instead.
+    - ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
+    - ``content``: −Σ (F − T)², with the input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style
+      Transfer", equation 1).
+    - ``style``: −Σ (G − A)² with the Gram matrix G = F·Fᵀ / (C·H·W) and the input ``<i>.target``, (N, C, C) (equations
+      3 and 4 there).
+    - ``variation``: −Σ of the squared differences of neighbouring pixels of the image (N, 3, H, W) (Johnson et al.
+      2016, section 3.2).
+
+    Attributes:
+        kind: The kind of the term.
+        layer: The name of the layer, or of the image.
     """
 
     kind: Literal["channel", "energy", "content", "style", "variation"]
@@ -75,8 +86,8 @@ class Term:
 def weighted_terms(model: onnx.ModelProto, terms: Sequence[Term]) -> onnx.ModelProto:
     """Append a weighted sum of terms.
 
-    New inputs: ``weights``, float32 (N, terms), and those of the terms, where ``<i>`` is the place of the term. New
-    outputs: ``terms``, float32 (N, terms), and ``score``, float32 (N,).
+    The new inputs are ``weights``, float32 (N, terms), and those of the terms (see `Term`). The new outputs are
+    ``terms``, float32 (N, terms), and ``score``, float32 (N,).
     """
     copy = ir.from_proto(model)
     graph = copy.graph
@@ -98,7 +109,7 @@ def weighted_terms(model: onnx.ModelProto, terms: Sequence[Term]) -> onnx.ModelP
 
 
 def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any) -> ir.Value:
-    """The value (N,) of a term of the value ``x``: (N, C, H, W)."""
+    """The value (N,) of a term; ``x`` is its layer, (N, C, H, W)."""
     places = op.constant([1, 2, 3])
     if term.kind == "variation":
         return op.Neg(op.Add(_squared_differences(op, x, axis=2), _squared_differences(op, x, axis=3)))
@@ -125,7 +136,7 @@ def _channel_mean(op: Ops, x: ir.Value, channel: ir.Value) -> ir.Value:
 
 
 def _before_relu(op: Ops, x: ir.Value) -> ir.Value | None:
-    """What a Relu made the value of, or several that were joined; None if it is not made by them."""
+    """The value before a Relu, or before several Relus whose results are concatenated; None if there is no Relu."""
     node = x.producer()
     if node is not None and node.op_type == "Relu":
         return node.inputs[0]
@@ -160,7 +171,7 @@ def _squared_differences(op: Ops, x: ir.Value, axis: int) -> ir.Value:
 
 
 class _ClassScore:
-    """Maps logits (N, classes) to the logit of the chosen class (N, 1); several logits may share a convolutional head."""
+    """Maps logits (N, classes) to the logit (N, 1) of the chosen class; computes a head that logits share only once."""
 
     def __init__(self, op: Ops, chosen: ir.Value, one_channel: bool) -> None:
         self._op = op
@@ -188,7 +199,7 @@ class _ClassScore:
 
 
 def _convolutional_head(logits: ir.Value) -> tuple[ir.Node, npt.NDArray[np.floating], bool] | None:
-    """The 1x1 convolution before ``Flatten(GlobalAveragePool([Relu](…)))``, its kernel, and whether there is the Relu."""
+    """The 1x1 convolution before ``Flatten(GlobalAveragePool(…))``, its kernel, and whether a Relu lies between."""
     pool = _producer(logits.producer(), "Flatten", "Reshape", "Squeeze")
     node = _producer(pool, "GlobalAveragePool")
     relu = node is not None and node.op_type == "Relu"
@@ -204,7 +215,7 @@ def _convolutional_head(logits: ir.Value) -> tuple[ir.Node, npt.NDArray[np.float
 
 
 def _producer(node: ir.Node | None, *op_types: str) -> ir.Node | None:
-    """What makes the input of the node, if the node is of one of the types."""
+    """The node that produces the first input of the node, if the node is of one of the types."""
     if node is None or node.op_type not in op_types or node.inputs[0] is None:
         return None
     return node.inputs[0].producer()

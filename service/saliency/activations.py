@@ -1,4 +1,4 @@
-"""What the layers of a network hold for a photograph, as numbers and as grids of feature maps."""
+"""The activations of layers for a photograph, as numbers and as grids of feature maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,13 @@ GAP = 1  # pixels between two maps
 
 @dataclass(frozen=True)
 class Activation:
-    """What one layer holds. values: float32 (channels, h, w). strongest: the channels in the order of their means, highest first."""
+    """The activations of one layer.
+
+    Attributes:
+        layer: The name of the layer.
+        values: The feature maps, float32 (channels, h, w).
+        strongest: The channels ordered by their mean activation, the highest first.
+    """
 
     layer: str
     values: Floats
@@ -23,7 +29,10 @@ class Activation:
 
 
 def activations(network: Network, image: Floats, layers: Sequence[str]) -> list[Activation]:
-    """The named layers at an image (3, H, W) in [0, 1]. Raises `InvalidParameter` for a layer that does not exist."""
+    """The activations of the named layers at an image (3, H, W) in [0, 1].
+
+    Raises `InvalidParameter` for a layer that does not exist.
+    """
     found = network.activations(image[None], layers)
     order = [np.argsort(-values[0].mean(axis=(1, 2)), kind="stable").tolist() for values in found]
     return [
@@ -32,7 +41,14 @@ def activations(network: Network, image: Floats, layers: Sequence[str]) -> list[
 
 
 def grid(activation: Activation, most: int, tile: int, colormap: Colormap) -> Pixels:
-    """The strongest feature maps, at most so many, as squares of ``tile`` pixels, row by row; the brightest of all is white hot."""
+    """A grid of the strongest feature maps, row by row.
+
+    Args:
+        activation: The layer.
+        most: The largest number of maps to show.
+        tile: The side of the square that shows one map, in pixels.
+        colormap: How values become colours. All maps share one scale, from 0 to the largest value.
+    """
     shown = activation.strongest[:most]
     top = max(float(activation.values[shown].max()), 1e-12)
     columns = int(np.ceil(np.sqrt(len(shown))))

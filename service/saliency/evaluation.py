@@ -1,4 +1,4 @@
-"""How much a saliency map can be trusted: deletion, insertion, completeness, and what is left of it when the weights are random."""
+"""How far a saliency map can be trusted: deletion, insertion, completeness, and the randomization of weights."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,10 +23,15 @@ SESSION_RUNS = 50  # creating the sessions of a randomized network takes about a
 
 @dataclass(frozen=True)
 class Curves:
-    """Probability of the class while pixels are taken away, or put back, from the hottest on (Petsiuk et al. 2018, RISE, section 4.1).
+    """The probability of the class while pixels are removed or restored, the hottest first.
 
-    fractions: of the pixels, (points,). deletion, insertion: (points,). The areas: small is good for deletion, large
-    for insertion.
+    Petsiuk et al. 2018, "RISE", section 4.1. A small area under the curve is good for deletion, a large one for
+    insertion.
+
+    Attributes:
+        fractions: The fraction of the pixels that was changed, (points + 1,).
+        deletion: The probabilities while pixels are removed, (points + 1,).
+        insertion: The probabilities while pixels are restored, (points + 1,).
     """
 
     fractions: Floats
@@ -35,12 +40,12 @@ class Curves:
 
     @property
     def deletion_area(self) -> float:
-        """Under the deletion curve."""
+        """The area under the deletion curve."""
         return float(np.trapezoid(self.deletion, self.fractions))
 
     @property
     def insertion_area(self) -> float:
-        """Under the insertion curve."""
+        """The area under the insertion curve."""
         return float(np.trapezoid(self.insertion, self.fractions))
 
 
@@ -48,8 +53,10 @@ class Curves:
 class Stage:
     """A stage of the randomization.
 
-    layers: how many of the last ones are random. first: name of the first of these. similarity: rank correlation with
-    the original map.
+    Attributes:
+        layers: How many of the last layers are random.
+        first: The name of the first of these.
+        similarity: The rank correlation with the original map.
     """
 
     layers: int
@@ -59,7 +66,16 @@ class Stage:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What was found. curves: of the method, and of ``random`` and ``edges`` in comparison. notes: of the method."""
+    """The result of an evaluation.
+
+    Attributes:
+        class_id: The class that was explained.
+        curves: The curves of the method, and of ``random`` and ``edges`` for comparison.
+        map_sum: The sum of the map.
+        score_difference: The score of the image minus that of a black one; a complete map sums up to it.
+        stages: The stages of the randomization.
+        notes: What the method itself reports.
+    """
 
     class_id: int
     curves: dict[str, Curves]
@@ -103,14 +119,14 @@ def runs_needed(question: Question, height: int, width: int, points: int, stages
 
 
 def edges(image: Floats) -> Floats:
-    """The strength of the edges (H, W): a baseline that knows nothing of the network."""
+    """The strength of the edges (H, W): a baseline that does not depend on the network."""
     grey = image.mean(axis=0)
     strength: Floats = np.hypot(sobel(grey, 0), sobel(grey, 1))
     return strength
 
 
 def curves(network: Network, image: Floats, heat: Floats, class_id: int, points: int) -> Curves:
-    """Deletion to black, insertion into the blurred image."""
+    """The curves of a map: deletion replaces pixels by black, insertion restores them in the blurred image."""
     order = np.argsort(-heat, axis=None, kind="stable")
     counts = np.linspace(0, heat.size, points + 1).round().astype(int)
     rank = np.empty(heat.shape, np.int64)
@@ -138,10 +154,10 @@ def _probabilities(network: Network, pictures: Iterator[Floats], class_id: int) 
 def randomization(
     network: Network, image: Floats, question: Question, class_id: int, original: Floats, stages: int
 ) -> list[Stage]:
-    """The similarity of the map to the one of a network whose last layers are random, more and more of them.
+    """How similar the map stays while more and more of the last layers are given random weights.
 
     Adebayo et al. 2018, "Sanity Checks for Saliency Maps", section 3: cascading randomization, Spearman's rank
-    correlation of absolute values. A map that stays as it is does not depend on what the network has learned.
+    correlation of absolute values. A map that does not change does not depend on what the network has learned.
     """
     names = weighted_nodes(network.model.proto)
     found = []
@@ -160,7 +176,7 @@ def randomization(
 
 
 def weighted_nodes(proto: onnx.ModelProto) -> list[str]:
-    """The outputs of the nodes that have learned weights, from the first to the last."""
+    """The first outputs of the nodes with learned weights, in the order of the graph."""
     sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in proto.graph.initializer}
     return [
         node.output[0]
@@ -170,7 +186,10 @@ def weighted_nodes(proto: onnx.ModelProto) -> list[str]:
 
 
 def randomized(proto: onnx.ModelProto, outputs: list[str], seed: int = 0) -> onnx.ModelProto:
-    """The model with random weights in the nodes of these outputs, as large as the learned ones in mean and deviation."""
+    """A copy of the model in which the nodes with these outputs have random weights.
+
+    The weights are normally distributed with the mean and the standard deviation of the learned ones.
+    """
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     chosen = {name for node in copy.graph.node if node.output[0] in outputs for name in node.input}

@@ -1,4 +1,4 @@
-"""From photographs to saliency maps: decode, fit, attribute. Joins images, networks and attribution; knows no HTTP."""
+"""From photographs to saliency maps: decode, fit, attribute and draw. Independent of HTTP."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -21,13 +21,19 @@ Output = Literal["overlay", "heatmap", "panel"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """One photograph, what the network makes of it, and the map of the pixels that the score depends on.
+    """One photograph, its classification, and the map of the pixels that the score depends on.
 
-    photograph: as decoded. fitted: what the network saw of it. saliency: float32 (h, w), not normalized, signed where
-    the method is.
-    probabilities: (classes,). score: of class_id, the differentiated value, taken before the final ReLU if
-    ``before_relu``.
-    other_class_id: the class whose score was taken off. notes: what else the method has to say.
+    Attributes:
+        photograph: The photograph as decoded.
+        fitted: The part that the network saw, at its size.
+        saliency: The map, float32 (h, w); not normalized, and signed if the method is.
+        sign: The values of the map that a picture shows by default.
+        probabilities: The probabilities of the classes, (classes,).
+        class_id: The class that was explained.
+        other_class_id: The class whose score was subtracted, if any.
+        score: The value that was differentiated.
+        before_relu: Whether that value is the score before the final ReLU.
+        notes: Further numbers that the method reports, by name.
     """
 
     photograph: Photograph
@@ -43,13 +49,20 @@ class Explanation:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the map is zero everywhere and says nothing."""
+        """Whether the map is zero everywhere."""
         return not self.saliency.any()
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be explained and how. class_id: the predicted class if None. other_class_id: whose score is taken off."""
+    """What to explain, and how.
+
+    Attributes:
+        method: The name of the method.
+        parameters: The parameters of the method.
+        class_id: The class to explain; the predicted one if None.
+        other_class_id: A class whose score is subtracted.
+    """
 
     method: str
     parameters: Parameters
@@ -58,7 +71,7 @@ class Question:
 
 
 class View:
-    """A network as the methods see it: of one class, or of one in contrast to another."""
+    """A network as a `Subject` of methods. With another class, scores and gradients are differences to that class."""
 
     def __init__(self, network: Network, other_class_id: int | None) -> None:
         self._network = network
@@ -68,7 +81,7 @@ class View:
     def value_and_grad(
         self, images: Floats, class_ids: Ints, rules: Rules = "exact", layer: str | None = None
     ) -> ValueAndGrad:
-        """Scores and gradients, less those of the other class: the gradient of a difference is the difference of the gradients."""
+        """Scores and gradients, minus those of the other class if there is one."""
         at = self._network.value_and_grad(images, class_ids, rules, layer)
         if self._other is None:
             return at
@@ -83,22 +96,29 @@ class View:
         )
 
     def logits(self, images: Floats) -> Floats:
-        """The scores alone."""
+        """The scores (N, classes), without gradients."""
         return self._network.classify(images)
 
     def of(self, values: Floats, class_id: int) -> Floats:
-        """The column of the class, less that of the other."""
+        """The column of the class, minus that of the other class if there is one."""
         return values[:, class_id] - (0 if self._other is None else values[:, self._other])
 
 
 def read(files: Sequence[bytes], max_pixels: int, enough: int, watch: Stopwatch) -> list[Photograph]:
-    """Decode the files in turn, no larger than needed where that is cheaper; see `service.pictures.images.decode`."""
+    """Decode the files one after the other.
+
+    JPEGs may be decoded at a smaller size that still has a short side of at least ``enough`` pixels; see
+    `service.pictures.images.decode`.
+    """
     with watch.stage("decode"):
         return [images.decode(data, max_pixels, enough) for data in files]
 
 
 def enough_for(network: Network, max_side: int = 0) -> int:
-    """The short side that a photograph needs: twice what the network sees, so that scaling it down is still smooth, and what is drawn."""
+    """The short side that a decoded photograph needs, in pixels.
+
+    That is twice what the network sees, so that scaling down stays smooth, or ``max_side`` if the drawing needs more.
+    """
     return max(2 * network.model.manifest.resize, max_side)
 
 
@@ -118,7 +138,7 @@ def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> li
 def explain(
     network: Network, photograph: Photograph, fitted: Fitted, question: Question, watch: Stopwatch
 ) -> Explanation:
-    """Attribute the score of the class, of the picture's predicted one by default, to its pixels."""
+    """Attribute the score of a class, by default the predicted one, to the pixels."""
     with watch.stage("run"):
         return Stepwise(explain_stepwise(network, photograph, fitted, question)).finish()
 
@@ -126,7 +146,7 @@ def explain(
 def explain_stepwise(
     network: Network, photograph: Photograph, fitted: Fitted, question: Question
 ) -> Generator[float, None, Explanation]:
-    """The same step by step: yields the fraction that is done, and returns the explanation."""
+    """`explain` as a generator that yields the fraction that is done and returns the explanation."""
     view = View(network, question.other_class_id)
     class_id = PREDICTED if question.class_id is None else question.class_id
     method = METHODS[question.method]
@@ -137,7 +157,7 @@ def explain_stepwise(
 def question_of(
     network: Network, method: str, values: dict[str, Any], class_id: int | None, other_class_id: int | None
 ) -> Question:
-    """The question that parameters ask.
+    """Build and check the question for a method with parameters given by name.
 
     Raises `InvalidParameter` for classes and layers that the network does not have.
     """
@@ -150,7 +170,7 @@ def question_of(
 
 
 def warning_of(network: Network, method: str) -> str | None:
-    """What to beware of when reading a map of the method of this network."""
+    """What to keep in mind when reading a map of this method for this network; None if nothing."""
     quantized = (
         "The network is quantized; its gradient passes the rounding as if it were not there."
         if network.is_quantized
@@ -189,8 +209,13 @@ def _explanation(
 class Style:
     """How a map is drawn.
 
-    sign: which of its values, None for those that the method means. smoothing: sigma of a Gaussian, in pixels of the
-    map. max_side: of an overlay, in pixels.
+    Attributes:
+        output: What the picture shows; see `draw`.
+        colormap: How values become colours.
+        opacity: The opacity of the map in an overlay, from 0 to 1.
+        smoothing: Sigma of a Gaussian that smooths the map, in pixels of the map.
+        max_side: The longest side of an overlay, in pixels.
+        sign: The values of the map that are shown; the method's own choice if None.
     """
 
     output: Output
@@ -202,7 +227,7 @@ class Style:
 
 
 def draw(explanation: Explanation, style: Style, watch: Stopwatch) -> bytes:
-    """The PNG: ``overlay``, ``heatmap``, or as ``panel`` the photograph, the map and the overlay side by side."""
+    """The explanation as a PNG: an overlay, a heatmap, or a panel of photograph, map and overlay side by side."""
     with watch.stage("colour"):
         heat = images.normalize(_signed(explanation, style.sign), style.smoothing)
         picture = None if style.output == "heatmap" else _over_photograph(explanation, heat, style)
@@ -211,7 +236,7 @@ def draw(explanation: Explanation, style: Style, watch: Stopwatch) -> bytes:
 
 
 def draw_all(explanations: Sequence[Explanation], style: Style, watch: Stopwatch) -> bytes:
-    """The pictures of one photograph for several classes in one PNG, side by side; a panel below the other."""
+    """Explanations of one photograph for several classes as one PNG: side by side, or panels below each other."""
     if len(explanations) == 1:
         return draw(explanations[0], style, watch)
     with watch.stage("colour"):

@@ -1,4 +1,4 @@
-"""Saliency maps as jobs: for methods that take longer than a request should."""
+"""Saliency maps as jobs, for methods that take longer than a request may."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -39,7 +39,7 @@ class SaliencyJobParameters(BaseModel):
     style: Style
 
     def question(self, network: Network, class_id: int | None) -> Question:
-        """What is to be explained. Raises `InvalidParameter` for what the network does not have."""
+        """The question of the job. Raises `InvalidParameter` for classes and layers that the network does not have."""
         return question_of(network, self.method, self.values, class_id, self.other_class_id)
 
 

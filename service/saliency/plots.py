@@ -1,4 +1,4 @@
-"""Curves as pictures. The only module that imports matplotlib."""
+"""Plots of evaluations. This is the only module that imports matplotlib."""
 
 import io
 
@@ -11,7 +11,7 @@ COLOURS = ("#d1495b", "#8d99ae", "#2a9d8f")
 
 
 def evaluation_plot(found: Evaluated, title: str) -> bytes:
-    """Deletion, insertion and randomization side by side, as a PNG."""
+    """A PNG that shows deletion, insertion and randomization side by side."""
     figure = Figure(figsize=(12, 4), layout="constrained")
     FigureCanvasAgg(figure)
     deletion, insertion, randomization = figure.subplots(1, 3)

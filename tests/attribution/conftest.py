@@ -1,4 +1,4 @@
-"""A network of known formula: a small two-layer CNN in float64 NumPy, seen through the same interface as the real one."""
+"""A network with a known formula: a small two-layer CNN in float64 NumPy with the interface of the real one."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from service.attribution import ValueAndGrad
 
 
 class Toy:
-    """relu(conv3x3) -> a layer of 4 maps; scores are weighted means of the maps over 3 classes.
+    """relu(conv3x3) gives a layer of 4 maps; the scores of 3 classes are weighted sums of the maps.
 
-    Gradients by the chain rule.
+    Gradients are computed by the chain rule.
     """
 
     cam_layer = "maps"

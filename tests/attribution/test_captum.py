@@ -19,7 +19,7 @@ CLASS = 285
 
 @pytest.fixture(scope="module")
 def theirs() -> Any:
-    """SqueezeNet 1.1 of modules, since Captum hooks into those."""
+    """SqueezeNet 1.1 made of modules, since Captum hooks into modules."""
     from torch import nn
 
     weights = squeezenet_weights()
@@ -78,9 +78,9 @@ def ours(network: Network, image: Any, name: str, **parameters: Any) -> Any:
 
 
 def error(found: Any, expected: Any) -> float:
-    """Of the norm.
+    """The relative error of the norm.
 
-    Where an activation lies within rounding of a kink, single values differ; see tests/models/test_squeezenet.py.
+    Single values differ where an activation lies within rounding of a kink; see tests/models/test_squeezenet.py.
     """
     value = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
     print(f"relative error {value:.1e}")

@@ -1,4 +1,4 @@
-"""Each method against a naive loop in float64 on a network of known formula."""
+"""Each method against a naive loop in float64 on a network with a known formula."""
 
 from itertools import pairwise
 from typing import Any
@@ -25,7 +25,7 @@ def close(found: Any, expected: Any) -> None:
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
-def test_the_toy_is_differentiated_rightly(toy: Toy, image: Any) -> None:
+def test_the_toy_is_differentiated_correctly(toy: Toy, image: Any) -> None:
     gradient, epsilon = toy.gradient(image, CLASS), 1e-6
     for c, i, j in [(0, 0, 0), (1, 5, 6), (2, 11, 13)]:
         moved = image.astype(np.float64)
@@ -94,7 +94,7 @@ def test_blur_integrated_gradients(toy: Toy, image: Any) -> None:
 
 
 def bilinear(small: Any, height: int, width: int) -> Any:
-    """Pixel centres at (i + 0.5) / size, clamped at the edge."""
+    """Bilinear scaling with pixel centres at (i + 0.5) / size, clamped at the edge."""
     h, w = small.shape
     out = np.zeros((height, width))
     for i, j in np.ndindex(height, width):
@@ -175,7 +175,7 @@ def test_masks_show_what_they_are_asked_to() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_finds_the_predicted_class_and_tells_its_effort(toy: Toy, image: Any, name: str) -> None:
+def test_every_method_finds_the_predicted_class_and_states_its_runs(toy: Toy, image: Any, name: str) -> None:
     parameters = METHODS[name].parameters()
     found = run(toy, image, name, class_id=-1)
     assert found.at.class_ids[0] == toy.logits64(image).argmax()
@@ -185,7 +185,7 @@ def test_every_method_finds_the_predicted_class_and_tells_its_effort(toy: Toy, i
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_steps_tell_how_much_is_done(toy: Toy, image: Any, name: str) -> None:
+def test_steps_yield_the_fraction_that_is_done(toy: Toy, image: Any, name: str) -> None:
     done = list(METHODS[name].function(toy, image, CLASS, METHODS[name].parameters()))  # type: ignore[arg-type]
     assert done == sorted(done)
     assert all(0 < d <= 1 for d in done)

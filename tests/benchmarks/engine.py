@@ -1,4 +1,4 @@
-"""The gradient of SqueezeNet: ours against PyTorch's autograd, same weights, same threads.
+"""The gradient of SqueezeNet compared with PyTorch's autograd, with the same weights and threads.
 
 Run: python -m tests.benchmarks.engine.
 """
@@ -46,7 +46,7 @@ def torch_gradient(weights: Weights, images: torch.Tensor) -> torch.Tensor:
 
 
 def latency(network: Network, plain: Weights, channels_last: Weights) -> None:
-    """(a) one batch after the other."""
+    """(a) Latency: one batch after the other."""
     rows: list[list[object]] = []
     for n, rounds in ((1, 30), (8, 10), (32, 4)):
         images = np.random.default_rng(0).random((n, 3, 224, 224), np.float32)
@@ -66,7 +66,7 @@ def latency(network: Network, plain: Weights, channels_last: Weights) -> None:
 
 
 def compiled(network: Network, plain: Weights) -> None:
-    """(a) once more, against torch.compile and Captum's Saliency."""
+    """(a) Latency compared with torch.compile and Captum's Saliency."""
     image = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
     x = torch.tensor(image)
     scores = torch.compile(lambda images: forward(torch, plain, images).max(dim=1).values.sum())
@@ -83,7 +83,7 @@ def compiled(network: Network, plain: Weights) -> None:
 
 
 def throughput(network: Network, channels_last: Weights) -> None:
-    """(b) images per second with all cores."""
+    """(b) Throughput: images per second with all cores."""
     image = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
     x = torch.tensor(image).contiguous(memory_format=torch.channels_last)
 
@@ -95,13 +95,13 @@ def throughput(network: Network, channels_last: Weights) -> None:
             for name, function in functions.items():
                 time.sleep(PAUSE)
                 found[name].append(rate(function, callers, 96))
-        ours, theirs = (median(rates[1:]) for rates in found.values())  # the first one warms up
+        ours, theirs = (median(rates[1:]) for rates in found.values())  # the first round is the warm-up
         rows.append([callers, ours, theirs, ours / theirs])
     table("Images per second", ["callers", "ours", "PyTorch channels_last", "ratio"], rows)
 
 
 def visualization(network: Network, channels_last: Weights) -> None:
-    """(c) 200 steps of cs231n."""
+    """(c) Visualization: 200 steps of cs231n."""
     preset = PRESETS["cs231n"]
     made = preset.recipe(preset.defaults, 224, "uniform")
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
@@ -128,7 +128,7 @@ def visualization(network: Network, channels_last: Weights) -> None:
 
 
 def growth(network: Network) -> None:
-    """(f) cost against size."""
+    """(f) Cost depending on the size of the image."""
     rows: list[list[object]] = []
     for size in (112, 224, 448):
         image = np.random.default_rng(0).random((1, 3, size, size), np.float32)
@@ -138,7 +138,7 @@ def growth(network: Network) -> None:
 
 
 def pools() -> None:
-    """The max pool's backward in its two forms, each with a 1x1 convolution before and after it, on one core."""
+    """The two forms of the gradient of a max pool between two 1x1 convolutions, on one core."""
     rows: list[list[object]] = []
     for channels, side in ((64, 111), (128, 55), (256, 27)):
         x = np.random.default_rng(0).random((1, 16, side, side), np.float32)
@@ -146,7 +146,10 @@ def pools() -> None:
             "v": np.random.default_rng(1).normal(size=(channels, 16, 1, 1)),
             "w": np.ones((16, channels, 1, 1)),
         }
-        body = "a = Conv(x, v) p = MaxPool<kernel_shape=[3,3], strides=[2,2]>(a) b = Conv(p, w) y = ReduceSum<keepdims=0>(b)"
+        body = (
+            "a = Conv(x, v) p = MaxPool<kernel_shape=[3,3], strides=[2,2]>(a) "
+            "b = Conv(p, w) y = ReduceSum<keepdims=0>(b)"
+        )
         model = graph(body, {"x": x}, constants, "float")
         by_indices = RULES | NCHWC_RULES | {"MaxPool": RULES["MaxPool"]}
         made = {
@@ -174,7 +177,7 @@ def pools() -> None:
 
 
 def profile(network: Network) -> None:
-    """Where the time of one gradient goes on one core, by ONNX Runtime's profiler."""
+    """The time of one gradient by operator, on one core, measured by ONNX Runtime's profiler."""
     options = ort.SessionOptions()
     options.enable_profiling, options.intra_op_num_threads = True, 1
     with tempfile.TemporaryDirectory() as folder:
@@ -210,7 +213,7 @@ def profile(network: Network) -> None:
 
 
 def _kind(arguments: dict[str, Any]) -> str:
-    """The operator; depthwise convolutions by themselves, since only the backward of the pools has them here."""
+    """The operator. Depthwise convolutions count separately: only the gradients of the pools contain them here."""
     name: str = arguments["op_name"]
     if name != "Conv":
         return name

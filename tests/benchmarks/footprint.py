@@ -1,4 +1,7 @@
-"""What it takes to install and to start, against PyTorch with Captum. Run: python -m tests.benchmarks.footprint."""
+"""The cost of installing and starting, compared with PyTorch and Captum.
+
+Run: python -m tests.benchmarks.footprint.
+"""
 
 import subprocess
 import sys
@@ -23,7 +26,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmRSS"
 
 
 def installed(*names: str) -> dict[str, int]:
-    """The packages with all that they need, and the bytes of each."""
+    """The packages and all their dependencies, with the size of each in bytes."""
     sizes: dict[str, int] = {}
     waiting = list(names)
     while waiting:
@@ -33,7 +36,7 @@ def installed(*names: str) -> dict[str, int]:
         try:
             package = distribution(name)
         except PackageNotFoundError:
-            continue  # for another platform
+            continue  # a dependency on another platform
         sizes[name] = sum(
             size
             for file in package.files or []
@@ -45,7 +48,7 @@ def installed(*names: str) -> dict[str, int]:
 
 
 def start_of_service(models: Path, folder: Path) -> tuple[float, float]:
-    """Seconds until it is ready, and then resident MiB."""
+    """Seconds until the service is ready, and the MiB that are then resident."""
     start = time.perf_counter()
     server = Server("--models-dir", str(models), "--data-dir", str(folder), "--threads", "0")
     while server.client.get("/readyz").status_code != 200:
@@ -56,7 +59,7 @@ def start_of_service(models: Path, folder: Path) -> tuple[float, float]:
 
 
 def start_of_captum() -> tuple[float, float]:
-    """Seconds until the first gradient of a tiny network is there, and then resident MiB."""
+    """Seconds until the first gradient of a tiny network, and the MiB that are then resident."""
     start = time.perf_counter()
     found = subprocess.run([sys.executable, "-c", FIRST_GRADIENT], capture_output=True, text=True, check=True)
     return time.perf_counter() - start, int(found.stdout) / 1024

@@ -1,4 +1,4 @@
-"""`POST /saliency` over HTTP against what the engine alone does on the same cores.
+"""`POST /saliency` over HTTP compared with the engine alone on the same cores.
 
 Run: python -m tests.benchmarks.http.
 """
@@ -33,7 +33,7 @@ ANSWERS = [(NPY, "heatmap"), (PNG, "heatmap"), (PNG, "overlay"), (JSON, "heatmap
 STAGES = ["decode", "resize", "run", "colour", "encode"]
 
 
-# A process of its own, and a light one, on bare sockets: it shares the cores with the server.
+# A separate, light process on bare sockets, because it shares the cores with the server.
 LOAD = """
 import selectors, socket, sys, time, urllib.parse
 url, accept, output, path, callers, requests = sys.argv[1:]
@@ -76,19 +76,23 @@ while ready.get_map():
     for key, _ in ready.select():
         key.data.receive()
 durations.sort()
-print(len(durations) / (time.perf_counter() - start), durations[len(durations) // 2] * 1e3, durations[int(len(durations) * 0.99)] * 1e3)
+rate = len(durations) / (time.perf_counter() - start)
+print(rate, durations[len(durations) // 2] * 1e3, durations[int(len(durations) * 0.99)] * 1e3)
 """
 
 
 def load(server: Server, photograph: Path, accept: str, output: str, callers: int) -> tuple[float, float, float]:
-    """Requests per second, p50 and p99 in ms, by a client process of its own."""
+    """Requests per second, and p50 and p99 in ms, measured by a separate client process."""
     command = [sys.executable, "-c", LOAD, server.url, accept, output, str(photograph), str(callers), str(REQUESTS)]
     rate, p50, p99 = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return float(rate), float(p50), float(p99)
 
 
 def responsiveness(server: Server, photograph: Path) -> tuple[float, float, float]:
-    """p50, p99 and maximum of `GET /healthz` in ms while 16 callers ask for overlays: how long the event loop is held."""
+    """p50, p99 and maximum of `GET /healthz` in ms while 16 callers request overlays.
+
+    They show how long the event loop is blocked.
+    """
     busy = Thread(target=load, args=(server, photograph, "image/png", "overlay", 16))
     busy.start()
     durations = []
@@ -104,7 +108,7 @@ def responsiveness(server: Server, photograph: Path) -> tuple[float, float, floa
 
 
 def stages(server: Server, photograph: Path, accept: str, output: str) -> dict[str, float]:
-    """Median of each stage, in ms, of requests one after the other."""
+    """The median duration of each stage in ms, for requests one after the other."""
     found: dict[str, list[float]] = defaultdict(list)
     with httpx.Client(base_url=server.url) as client:
         for _ in range(30):
@@ -118,7 +122,7 @@ def stages(server: Server, photograph: Path, accept: str, output: str) -> dict[s
 
 
 def photographs(folder: Path) -> dict[str, Path]:
-    """A photograph as it is, and one that has the size of the network already."""
+    """A photograph at its own size, and at the size of the network."""
     cat = Image.open(PHOTOGRAPHS / "chelsea.png").convert("RGB")
     files = {}
     for picture in (cat, cat.resize((224, 224))):
@@ -174,7 +178,8 @@ def main() -> None:
         table("Stages of one request, ms", ["JPEG", "answer", "output", *STAGES], costs)
         p50, p99, most = responsiveness(server, files["451 x 300"])
         print(
-            f"\nGET /healthz while 16 callers ask for overlays: p50 {p50:.1f} ms, p99 {p99:.1f} ms, maximum {most:.1f} ms"
+            "\nGET /healthz while 16 callers ask for overlays: "
+            f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, maximum {most:.1f} ms"
         )
         server.stop()
         networks.close()

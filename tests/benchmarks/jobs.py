@@ -1,4 +1,4 @@
-"""What jobs cost others: `/saliency` while jobs run, and submitting to a full queue.
+"""How jobs affect requests: `/saliency` while jobs run, and submitting to a full queue.
 
 Run: python -m tests.benchmarks.jobs.
 """
@@ -16,7 +16,7 @@ from tests.conftest import PHOTOGRAPHS, Server
 
 
 def milliseconds(function: Callable[[], object], times: int) -> float:
-    """Median duration."""
+    """The median duration of calls."""
     durations = []
     for _ in range(times):
         start = time.perf_counter()
@@ -26,7 +26,7 @@ def milliseconds(function: Callable[[], object], times: int) -> float:
 
 
 def side_by_side(models: Path, folder: Path) -> None:
-    """Jobs at the same time against one after the other."""
+    """Jobs in parallel compared with one after the other."""
     rows: list[list[object]] = []
     first: list[bytes] = []
     for concurrency in (1, 2, 4, 8):
@@ -71,7 +71,8 @@ def main() -> None:
                 client.wait(job.id)
             print("| what | idle | while a job runs | ratio |\n| --- | --- | --- | --- |")
             print(
-                f"| POST /saliency, median ms | {median(idle):.1f} | {median(busy):.1f} | {median(busy) / median(idle):.2f} |"
+                f"| POST /saliency, median ms | {median(idle):.1f} | {median(busy):.1f} "
+                f"| {median(busy) / median(idle):.2f} |"
             )
             few = milliseconds(lambda: client.submit(76, iterations=4000, preview_every=0), 100)
             for _ in range(9):
@@ -80,7 +81,8 @@ def main() -> None:
             many = milliseconds(lambda: client.submit(76, iterations=4000, preview_every=0), room)
             refused = server.client.post("/visualize", json={"class_id": 76}).status_code
             print(
-                f"| POST /visualize, median ms with 100 and with 9,100 to 10,000 queued | {few:.1f} | {many:.1f} | {many / few:.2f} |"
+                "| POST /visualize, median ms with 100 and with 9,100 to 10,000 queued "
+                f"| {few:.1f} | {many:.1f} | {many / few:.2f} |"
             )
             for job in client.search(limit=200).data:
                 client.cancel(job.id)

@@ -1,19 +1,19 @@
-"""Measuring side by side."""
+"""Measuring several functions side by side."""
 
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
 from threading import Thread
 
-PAUSE = 0.05  # seconds after which the threads of the one before have stopped spinning
+PAUSE = 0.05  # seconds after which the threads of the previous function have stopped spinning
 
 
 def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, float]:
-    """Median duration of each in milliseconds.
+    """The median duration of each function in milliseconds.
 
-    They take turns, so that a slow moment hits all. Before each measured call there are a pause and one not measured:
-    the threads of PyTorch and of ONNX Runtime spin for a while after their work, and would take the cores from whoever
-    comes next.
+    The functions take turns, so that a slow moment affects all of them. Before each measured call there is a pause and
+    a call that is not measured: the threads of PyTorch and ONNX Runtime spin for a while after their work and would
+    compete with the next function for the cores.
     """
     durations: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(rounds + warm_up):
@@ -28,7 +28,7 @@ def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, warm
 
 
 def rate(function: Callable[[], object], callers: int, calls: int) -> float:
-    """Calls per second of so many threads together."""
+    """Calls per second of ``callers`` threads together."""
 
     def work() -> None:
         for _ in range(calls // callers):

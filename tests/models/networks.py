@@ -1,4 +1,4 @@
-"""Small classifiers in the forms that exporters write."""
+"""Small classifiers in the forms that exporters produce."""
 
 from pathlib import Path
 
@@ -19,7 +19,18 @@ def classifier(
     flat: bool = True,
     activation: str = "Relu",
 ) -> onnx.ModelProto:
-    """A convolution, an activation, global average, a matrix; ``preprocessing``: ``bytes`` or ``unit`` for what the graph expects of it."""
+    """A convolution, an activation, a global average and a matrix.
+
+    Args:
+        layout: NCHW or NHWC.
+        softmax: Whether the graph ends in a softmax.
+        batch: The batch size, or its symbol.
+        size: The side of the image, or its symbol.
+        opset: The opset.
+        preprocessing: ``bytes`` or ``unit`` if the graph subtracts a mean from pixels in [0, 255] or [0, 1].
+        flat: Whether the scores are (N, classes) rather than (N, classes, 1, 1).
+        activation: The type of the activation.
+    """
     rng = np.random.default_rng(0)
     weights = {
         "w": rng.normal(size=(6, 3, 3, 3)).astype(np.float32) * 0.5,
@@ -61,7 +72,7 @@ def classifier(
 
 
 def write(model: onnx.ModelProto, folder: Path, name: str = "toy.onnx", external: bool = False) -> Path:
-    """The model as a file."""
+    """Write the model to a file, with its weights in another one if ``external``."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     onnx.save(model, path, save_as_external_data=external, location="toy.weights", size_threshold=0)

@@ -1,4 +1,4 @@
-"""Networks exported from PyTorch with random weights, against autograd; writes docs/networks.md.
+"""Networks exported from PyTorch with random weights, compared with autograd; writes docs/networks.md.
 
 Optional: make networks.
 """
@@ -32,7 +32,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 
 
 def of(family: str, **config: Any) -> Callable[[], Any]:
-    """A classifier of the library with a small configuration."""
+    """A classifier of `transformers` with a small configuration."""
     cls, settings = getattr(T, f"{family}ForImageClassification"), getattr(T, f"{family}Config")
     return lambda: cls(settings(num_labels=CLASSES, **config))
 
@@ -116,7 +116,7 @@ ROWS: dict[str, list[str]] = {}
 
 
 def made(name: str) -> Any:
-    """The network with weights and statistics of a size that keeps its signals alive."""
+    """The network with weights and statistics that keep its activations at a useful scale."""
     torch.manual_seed(0)
     network = NETWORKS[name]()
     for parameter in network.parameters():
@@ -125,10 +125,10 @@ def made(name: str) -> Any:
 
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None  # the mean over what it sees
+            module.momentum = None  # a cumulative average
     with torch.no_grad():
         network.train()(torch.rand(8, 3, SIZE, SIZE))
-    network.requires_grad_(False)  # autograd shall do no more than we: the gradient of the image
+    network.requires_grad_(False)  # so that autograd computes only the gradient of the image, as we do
 
     class Scores(torch.nn.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -168,7 +168,7 @@ def milliseconds(run: Callable[[], Any]) -> float:
 
 
 def by_differences(network: Any, image: Any, direction: Any, target: int) -> float:
-    """The slope of the score in float64."""
+    """The slope of the score along a direction, by central differences in float64."""
     double = network.double()
     with torch.no_grad():
         ahead, behind = (double(torch.tensor(image + s * direction))[0, target].item() for s in (1e-6, -1e-6))
@@ -181,8 +181,10 @@ def page() -> Iterator[None]:
     head = [
         "# Networks",
         "",
-        "Made by `make networks`: classifiers of `transformers`, and two of a few lines of torch, with random weights and small",
-        "configurations, exported by both exporters of PyTorch, taken in by `convlens add`, at 64 x 64 pixels, one thread. Agreement:",
+        "Made by `make networks`: classifiers of `transformers`, and two of a few lines of torch, "
+        "with random weights and small",
+        "configurations, exported by both exporters of PyTorch, taken in by `convlens add`, "
+        "at 64 x 64 pixels, one thread. Agreement:",
         "relative difference of the gradient of one class score to that of PyTorch's autograd, in float32.",
         "",
         "| network | exporter | operators | agreement | ms, ours | ms, autograd |",
@@ -199,7 +201,7 @@ def test_gradients_of_exported_networks(tmp_path: Path, name: str, dynamo: bool)
     rows = ROWS.setdefault(name, [])
     try:
         proto = exported(network, dynamo)
-    except Exception as error:  # noqa: BLE001 - PyTorch's own exporter cannot do it
+    except Exception as error:  # noqa: BLE001 - PyTorch's exporter can fail with any exception
         rows.append(f"| {name} | {exporter} | PyTorch cannot export it: {type(error).__name__} | | | |")
         pytest.skip(f"PyTorch cannot export it: {type(error).__name__}")
     onnx.save(proto, tmp_path / "net.onnx")
@@ -214,7 +216,7 @@ def test_gradients_of_exported_networks(tmp_path: Path, name: str, dynamo: bool)
     image = np.random.default_rng(0).random((1, 3, SIZE, SIZE), np.float32)
 
     def autograd() -> Any:
-        for module in network.modules():  # LeViT keeps parts of the graph from one run to the next
+        for module in network.modules():  # LeViT keeps parts of the graph between runs
             if hasattr(module, "attention_bias_cache"):
                 module.attention_bias_cache = {}
         x = torch.tensor(image, requires_grad=True)
@@ -225,7 +227,7 @@ def test_gradients_of_exported_networks(tmp_path: Path, name: str, dynamo: bool)
     error = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
     times = milliseconds(lambda: ours.value_and_grad(image, np.array([3]))), milliseconds(autograd)
     note = ""
-    if error > 1e-3:  # who is right?
+    if error > 1e-3:  # decide by central differences
         v = np.random.default_rng(1).normal(size=image.shape)
         slope = by_differences(network, image.astype(np.float64), v, 3)
         mine, theirs = float((found * v).sum()), float((expected * v).sum())

@@ -1,4 +1,4 @@
-"""Bringing one's own network: drafts, adapted graphs, and files that are of no use."""
+"""Importing networks: drafts of manifests, adapted graphs, and files that cannot be used."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -57,7 +57,7 @@ def test_every_form_becomes_a_network_with_the_right_gradient(tmp_path: Path, fo
 
 
 def expected(form: dict[str, Any], images: Any) -> Any:
-    """The scores by hand."""
+    """The scores computed in NumPy."""
     weights = {t.name: onnx.numpy_helper.to_array(t) for t in classifier(**form).graph.initializer}
     preprocessing = form.get("preprocessing")
     if preprocessing is None:
@@ -72,7 +72,7 @@ def expected(form: dict[str, Any], images: Any) -> Any:
     return active.mean(axis=(2, 3)) @ weights["m"].T
 
 
-def test_what_is_said_goes_before_what_is_guessed(tmp_path: Path) -> None:
+def test_choices_take_precedence_over_guesses(tmp_path: Path) -> None:
     path = write(classifier(size=64), tmp_path)
     labels = [f"thing {i}" for i in range(CLASSES)]
     manifest = draft(path, Choices(name="mine", labels=labels, scale=255.0, mean=(1, 2, 3), channels="BGR"))
@@ -97,7 +97,8 @@ def test_a_graph_of_one_size_says_so(tmp_path: Path) -> None:
 def test_constants_and_shape_arithmetic_are_folded(tmp_path: Path) -> None:
     text = """<ir_version: 8, opset_import: ["": 18]> g (float[N,3,8,8] x) => (float[N,2] y)
         <int64[1] zero = {0}, int64[1] two = {2}, float[2,3] w = {1, 2, 3, 4, 5, 6}> {
-        a = GlobalAveragePool(x) b = Flatten(a) s = Shape(x) n = Slice(s, zero, two) c = Concat<axis=0>(zero, two) f = Mul(c, c)
+        a = GlobalAveragePool(x) b = Flatten(a)
+        s = Shape(x) n = Slice(s, zero, two) c = Concat<axis=0>(zero, two) f = Mul(c, c)
         wt = Transpose<perm=[1,0]>(w) y = MatMul(b, wt) }"""
     path = write(onnx.parser.parse_model(text), tmp_path)
     manifest = draft(path, Choices())
@@ -180,11 +181,11 @@ def test_corrupted_files_give_clear_errors(
     folder = tmp_path_factory.mktemp("corrupt")
     path = folder / "toy.onnx"
     path.write_bytes(bytes(data) if changes[0][1] % 2 else bytes(data[:length]))
-    with suppress(ConvlensError):  # anything else is a bug
+    with suppress(ConvlensError):  # any other exception is a bug
         adapt(read_onnx(path), draft(write(classifier(size=8), folder, "good.onnx"), Choices()))
 
 
-def test_what_takes_too_long_or_too_much_is_given_up(tmp_path: Path) -> None:
+def test_checks_end_at_their_limits_of_time_and_memory(tmp_path: Path) -> None:
     place = add(write(classifier(), tmp_path), tmp_path, Choices())
     assert check_in_child(place, Limits(0.05, 2**33)) == "trying it out took longer than 0.05 seconds"
     assert check_in_child(place, Limits(60, 2**28)) is not None
@@ -206,7 +207,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def quantized() -> onnx.ModelProto:
-    """With its activation in eight bits."""
+    """A classifier whose activations are quantized to eight bits."""
     model = classifier(size=32)
     constants = {"scale": np.float32(0.1), "zero": np.int8(-128)}
     model.graph.initializer.extend(

@@ -1,4 +1,4 @@
-"""Networks of the ONNX model zoo as they ship inside the package onnx: IR version 3, weights among the inputs, opset 9."""
+"""Networks of the ONNX model zoo inside the package onnx: IR version 3, weights among the inputs, opset 9."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from service.networks.checking import gradient_error, standalone
 from service.networks.network import Network
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
-# Their weights are constants: of the others the score hardly depends on the image, and VGG 19 needs gigabytes.
+# All weights are constants, so that some scores hardly depend on the image. VGG 19 is left out: it needs gigabytes.
 DEPENDENT = ["light_inception_v1", "light_resnet50", "light_shufflenet", "light_squeezenet"]
 INDEPENDENT = ["light_densenet121", "light_inception_v2"]
 
 
 def added(name: str, folder: Path) -> Network:
-    """The network as the service takes it in."""
+    """The network as the service imports it."""
     return standalone(add(LIGHT / f"{name}.onnx", folder, Choices(mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))))
 
 
@@ -32,7 +32,7 @@ def test_gradients_agree_with_differences_of_the_original(name: str, tmp_path: P
     proto = onnx.load(LIGHT / f"{name}.onnx")
     weights = {tensor.name for tensor in proto.graph.initializer}
     feed = next(value.name for value in proto.graph.input if value.name not in weights)
-    # The original ends in a softmax: what is compared is the value before it.
+    # The original ends in a softmax; the value before it is compared.
     logits = next(node.input[0] for node in proto.graph.node if node.op_type == "Softmax")
     proto.graph.output.append(onnx.helper.make_tensor_value_info(logits, onnx.TensorProto.FLOAT, None))
     before = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])

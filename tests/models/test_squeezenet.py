@@ -140,9 +140,9 @@ def test_the_gradient_is_that_of_autograd_in_float64(network: Network, cat: byte
     assert np.linalg.norm(ours - theirs) / np.linalg.norm(theirs) < 1e-6
 
 
-# Where an activation lies within rounding of a kink (a Relu at 0, two equals under a max pool), the float32 gradients
-# of any two
-# implementations differ by 1e-4 to 2e-2 of their norm, PyTorch's from its own in float64 as well; elsewhere by 3e-7.
+# Where an activation lies within rounding of a kink (a Relu at 0, two equal values under a max pool), the float32
+# gradients of any two implementations differ by 1e-4 to 2e-2 of their norm, and so do PyTorch's gradients in float32
+# and float64. Elsewhere they differ by 3e-7.
 def test_the_gradient_agrees_with_autograd(network: Network, cat: bytes, coffee: bytes) -> None:
     torch = pytest.importorskip("torch", reason="optional: pip install torch==2.13.0")
     from tests.models.torch_squeezenet import autograd

@@ -1,4 +1,4 @@
-"""The weights are read only if they are, byte for byte, the published ones."""
+"""Weights are accepted only if they are, byte for byte, the published ones."""
 
 import pickle
 from pathlib import Path

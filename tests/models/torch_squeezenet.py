@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1 in PyTorch on the same weights, for comparison."""
+"""SqueezeNet 1.1 in PyTorch with the same weights, for comparison."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ MEAN = (103.939, 116.779, 123.68)
 
 
 def forward(torch: Any, weights: dict[str, Any], image: Any) -> Any:
-    """Logits of images (N, 3, H, W) in [0, 1]; ``weights`` as tensors (OIHW, bias)."""
+    """Logits of images (N, 3, H, W) in [0, 1]; ``weights`` maps names to tensors (OIHW kernel, bias)."""
     f = torch.nn.functional
 
     def conv(x: Any, name: str, **options: int) -> Any:
@@ -33,7 +33,7 @@ def forward(torch: Any, weights: dict[str, Any], image: Any) -> Any:
 
 
 def tensors(torch: Any, weights: Weights) -> dict[str, Any]:
-    """The weights in PyTorch's layout."""
+    """The weights as tensors in PyTorch's layout."""
     return {
         name: (
             torch.tensor(np.ascontiguousarray(np.asarray(k).transpose(3, 2, 0, 1))),

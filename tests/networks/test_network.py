@@ -1,4 +1,4 @@
-"""A network and its twin in the background."""
+"""A network and its copy that runs in the background."""
 
 import numpy as np
 

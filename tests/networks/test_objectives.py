@@ -14,8 +14,9 @@ from service.networks.objectives import Term, weighted_terms
 from service.runtime.engine import Engine
 from tests.models.test_squeezenet import in_float64
 
-# image -> a layer of five channels without kinks
-MODEL = """<ir_version: 8, opset_import: ["": 18]> g (float[N,3,H,W] image, float[5,3,3,3] kernel) => (float[N,5,h,w] y) {
+# From the image to a smooth layer of five channels.
+MODEL = """<ir_version: 8, opset_import: ["": 18]>
+    g (float[N,3,H,W] image, float[5,3,3,3] kernel) => (float[N,5,h,w] y) {
     layer = Conv(image, kernel) y = Tanh(layer) }"""
 TERMS = [
     Term(kind, "image" if kind == "variation" else "layer")
@@ -87,7 +88,7 @@ def test_terms_are_their_formulas() -> None:
 def test_gradients_of_terms(term: Term) -> None:
     images = np.random.default_rng(3).random((2, 3, 9, 8))
     graph = weighted_terms(onnx.shape_inference.infer_shapes(in_float64(model())), [term])
-    for value in graph.graph.input:  # the inputs of the terms too
+    for value in graph.graph.input:  # including the inputs of the terms
         if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT:
             value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
     for value in graph.graph.output:
@@ -110,7 +111,7 @@ def test_the_gram_matrix_of_a_target() -> None:
                 assert gram(values)[n, a, b] == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
-def test_a_channel_that_is_off_is_told_by_its_value_before_the_relu() -> None:
+def test_an_inactive_channel_is_scored_before_the_relu() -> None:
     joined = onnx.parser.parse_model(
         """<ir_version: 8, opset_import: ["": 18]> g (float[N,2,H,W] image) => (float[N,4,H,W] layer) {
         a = Relu(image) b = Neg(image) c = Relu(b) layer = Concat<axis=1>(a, c) }"""

@@ -53,7 +53,10 @@ def test_edges_are_where_the_picture_changes() -> None:
 
 
 def test_randomizing_weights_separates_the_methods(network: Network, image: Any) -> None:
-    """Adebayo et al. 2018: the gradient and Grad-CAM change, guided backpropagation hardly does until the first layers are random too."""
+    """The gradient and Grad-CAM change; guided backpropagation hardly does until the first layers are random too.
+
+    Adebayo et al. 2018, "Sanity Checks for Saliency Maps".
+    """
     similar = {}
     for method in ("gradient", "grad_cam", "guided_backprop"):
         stages = evaluate(network, image, question_of(network, method, {}, None, None), 4, 4).stages

@@ -1,4 +1,4 @@
-"""The map of a photograph, from the network up."""
+"""Saliency maps of photographs by the real network."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def ask(
 
 
 def face_to_rest(saliency: Any) -> float:
-    """How hot the cat's face is, in the mean of the map."""
+    """The mean of the map over the cat's face, relative to the mean of the whole map."""
     return float(saliency[60:190, 60:190].mean() / saliency.mean())
 
 
@@ -56,7 +56,7 @@ SEEN_ON_THE_FACE |= {
 }
 
 
-def test_all_methods_are_looked_at() -> None:
+def test_all_methods_are_covered() -> None:
     assert SEEN_ON_THE_FACE.keys() == METHODS.keys()
 
 
@@ -92,7 +92,10 @@ def test_a_layer_that_does_not_exist_is_answered_with_those_that_do(network: Net
 
 @pytest.mark.parametrize("layer", ["conv1", "pool1", "fire2", "pool3", "fire4", "fire7", "fire9", "conv10"])
 def test_gradients_of_layers_against_central_differences(network: Network, cat: bytes, layer: str) -> None:
-    """Along the gradient itself, by running the part of the network after the layer; layers with ties before a max pool apart."""
+    """Differences are taken along the gradient by running the part of the network after the layer.
+
+    Layers with ties before a max pool are left out.
+    """
     images = fit_all(network, [decode(cat, 10**7)], "squash", Stopwatch())[0].pixels[None]
     at = network.value_and_grad(images, np.array([285]), layer=layer)
     (values,) = network.activations(images, [layer])
@@ -124,7 +127,7 @@ def test_a_positive_score_is_differentiated_as_it_is(network: Network, cat: byte
     (fitted,) = fit_all(network, photographs, "squash", Stopwatch())
     at = network.value_and_grad(fitted.pixels[None])
     assert not at.before_relu[0]
-    assert at.scores[0] == pytest.approx(at.logits[0].max(), rel=1e-6)  # computed once more, for this class alone
+    assert at.scores[0] == pytest.approx(at.logits[0].max(), rel=1e-6)  # computed a second time, for this class alone
 
 
 def test_each_image_of_a_batch_has_its_own_class(network: Network, cat: bytes, coffee: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Makes docs/gallery.md: every method and every kind of job on photographs that scikit-image ships, through the API.
+"""Writes docs/gallery.md: every method and kind of job on photographs of scikit-image, through the API.
 
 Run: make gallery.
 """
@@ -55,7 +55,7 @@ JOBS: list[tuple[str, str, list[str], dict[str, Any]]] = [
 
 
 def save(png: bytes, name: str, width: int = 420) -> str:
-    """A small JPEG of the picture; its place as the page names it."""
+    """Save a small JPEG of the picture and return its path relative to the page."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
     image.thumbnail((width, width))
     image.save(FOLDER / f"{name}.jpg", quality=85)
@@ -63,13 +63,14 @@ def save(png: bytes, name: str, width: int = 420) -> str:
 
 
 def methods(http: httpx.Client) -> list[str]:
-    """A row per method."""
+    """A table with a row for each method."""
     rows = ["| method | Egyptian cat | espresso | seconds |", "| --- | --- | --- | --- |"]
     for method in http.get("/methods").json():
         places, seconds = [], []
         for photograph in ("cat", "coffee"):
             headers, files = {"Accept": "image/png"}, {"image": DATA[photograph]}
-            http.post("/saliency", params={"method": method["name"]}, files=files, headers=headers)  # makes the session
+            # The first request creates the session and is not measured.
+            http.post("/saliency", params={"method": method["name"]}, files=files, headers=headers)
             started = time.perf_counter()
             response = http.post("/saliency", params={"method": method["name"]}, files=files, headers=headers)
             seconds.append(time.perf_counter() - started)
@@ -81,7 +82,7 @@ def methods(http: httpx.Client) -> list[str]:
 
 
 def jobs(client: Client) -> list[str]:
-    """A row per job."""
+    """A table with a row for each job."""
     rows = ["| job | picture | seconds |", "| --- | --- | --- |"]
     for i, (title, kind, pictures, parameters) in enumerate(JOBS):
         images = dict(zip(("image", "style_image"), (DATA[name] for name in pictures), strict=False))
@@ -118,12 +119,14 @@ def main() -> None:
         with Client(server.url) as client:
             page = [
                 "# Gallery",
-                "\nMade by `make gallery` through the API, on two CPU cores, from photographs that scikit-image ships. SqueezeNet 1.1.\n",
+                "\nMade by `make gallery` through the API, on two CPU cores, "
+                "from photographs that scikit-image ships. SqueezeNet 1.1.\n",
                 "## Saliency\n",
                 *methods(server.client),
                 "\n## Jobs\n",
                 *jobs(client),
-                "\nFooling: the original (Egyptian cat), the fooling image (sports car), their difference, ten times their difference.\n",
+                "\nFooling: the original (Egyptian cat), the fooling image (sports car), "
+                "their difference, ten times their difference.\n",
                 "## Layers and evaluation\n",
                 *others(server.client),
             ]
