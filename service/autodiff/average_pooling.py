@@ -26,10 +26,17 @@ def average_pool(op: Ops, node: ir.Node, dy: ir.Value, transposed: TransposedCon
     ):
         return [op.Expand(op.Mul(dy, 1 / float(np.prod(dims[2:]))), op.constant(dims))]  # one window covers all of x
     share = _window_share(op, node, win, x)
-    planes = op.Concat(op.constant([-1, 1]), op.Shape(dy, start=2), axis=0)
+    return [spread_over_windows(op, op.Mul(dy, share), win, x, transposed)]
+
+
+def spread_over_windows(
+    op: Ops, shares: ir.Value, win: Window, x: ir.Value, transposed: TransposedConv = transposed_conv
+) -> ir.Value:
+    """Add one number per window to all elements of ``x`` under the window; the result has the shape of ``x``."""
+    planes = op.Concat(op.constant([-1, 1]), op.Shape(shares, start=2), axis=0)
     ones = op.constant(np.ones((1, 1, *win.size)), like=x)
-    spread = transposed(op, op.Reshape(op.Mul(dy, share), planes), ones, win, 1, x)
-    return [op.Reshape(spread, shape_of(op, x))]
+    spread = transposed(op, op.Reshape(shares, planes), ones, win, 1, x)
+    return op.Reshape(spread, shape_of(op, x))
 
 
 def _window_share(op: Ops, node: ir.Node, win: Window, x: ir.Value) -> ir.Value:

@@ -10,7 +10,7 @@ from service.autodiff.errors import NotDifferentiable
 from service.autodiff.folding import known_value
 from service.autodiff.lowering import lowers
 from service.autodiff.ops import Ops
-from service.autodiff.shapes import known_dim, operand, rank
+from service.autodiff.shapes import known_dim, operand, optional_operand, rank
 
 MAX_NODES = 50_000  # of all unrolled steps; a file must not be able to fill the memory
 
@@ -29,7 +29,7 @@ def conditional(op: Ops, node: ir.Node) -> Sequence[ir.Value]:
 def loop(op: Ops, node: ir.Node) -> Sequence[ir.Value]:
     """One copy of the body per step; a condition may stand there as long as it is always true."""
     body, steps = node.attributes["body"].as_graph(), known_value(node.inputs[0])
-    start = node.inputs[1] if len(node.inputs) > 1 else None
+    start = optional_operand(node, 1)
     begins = start is None or ((known := known_value(start)) is not None and bool(known.all()))
     if steps is None or not begins or not _is_always_true(body.outputs[0], body):
         raise NotDifferentiable(f"the number of steps of Loop is not known (node {node.name!r})")

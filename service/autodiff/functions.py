@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable
 import onnx
 from onnx import inliner
 
+from service.autodiff.versions import opset_of
+
 
 def inline_standard_functions(model: onnx.ModelProto, keep: Collection[str]) -> onnx.ModelProto:
     """The model with every operator that the standard defines by a function replaced by it, those in ``keep`` excepted.
@@ -12,7 +14,7 @@ def inline_standard_functions(model: onnx.ModelProto, keep: Collection[str]) -> 
     The same object if there is none. A function may depend on the types of its inputs; operators whose input types
     cannot be inferred stay.
     """
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+    opset = opset_of(model)
     if not any(_schema(node, opset) for node in model.graph.node if node.op_type not in keep):
         return model
     copy = onnx.shape_inference.infer_shapes(model, data_prop=True)

@@ -1,13 +1,12 @@
 """Rules of pools that take the p-norm, (Σ |x|^p)^(1/p), of each window or channel."""
 
-import numpy as np
 import onnx_ir as ir
 
-from service.autodiff.convolution import transposed_conv
+from service.autodiff.average_pooling import spread_over_windows
 from service.autodiff.elementwise import mask
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import operand, shape_of
+from service.autodiff.shapes import operand
 from service.autodiff.windows import window
 
 
@@ -35,8 +34,5 @@ def lp_pool(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """The same, summed over the windows that each element lies in."""
     x, p = operand(node, 0), node.attributes.get_int("p", 2)
     win = window(node, list(node.attributes["kernel_shape"].as_ints()))
-    planes = op.Concat(op.constant([-1, 1]), op.Shape(dy, start=2), axis=0)
-    ones = op.constant(np.ones((1, 1, *win.size)), like=x)
-    shares = op.Reshape(_share(op, dy, node.outputs[0], p), planes)
-    spread = op.Reshape(transposed_conv(op, shares, ones, win, 1, x), shape_of(op, x))
+    spread = spread_over_windows(op, _share(op, dy, node.outputs[0], p), win, x)
     return [op.Mul(_signed_power(op, x, p - 1), spread)]

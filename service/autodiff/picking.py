@@ -5,7 +5,7 @@ import onnx_ir as ir
 from service.autodiff.lowering import lowers
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dim, operand, rank, shape_of, zeros_like
+from service.autodiff.shapes import dim, operand, optional_operand, positions, rank, shape_of, zeros_like
 
 
 @vjp("TopK")
@@ -42,10 +42,9 @@ def compress(op: Ops, node: ir.Node) -> list[ir.Value]:
 def tensor_scatter(op: Ops, node: ir.Node) -> list[ir.Value]:
     """A scatter along one axis: update i of batch b is written to place start[b] + i, circular mode counts round."""
     past, update = operand(node, 0), operand(node, 1)
-    start, axes = node.inputs[2] if len(node.inputs) > 2 else None, rank(past)
+    start, axes = optional_operand(node, 2), rank(past)
     axis = node.attributes.get_int("axis", -2) % axes
-    size = op.Squeeze(dim(op, update, axis), op.constant([0]))
-    steps = op.Unsqueeze(op.Range(op.constant(0), size, op.constant(1)), op.constant([0]))
+    steps = op.Unsqueeze(positions(op, update, axis), op.constant([0]))
     places = op.Add(op.Unsqueeze(start, op.constant([1])), steps) if start is not None else steps  # (batch or 1, size)
     if node.attributes.get_string("mode", "linear") == "circular":
         places = op.Mod(places, dim(op, past, axis))

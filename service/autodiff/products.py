@@ -7,7 +7,7 @@ from service.autodiff.elementwise import mask
 from service.autodiff.errors import NotDifferentiable
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dtype, known_dim, operand, rank, shape_of
+from service.autodiff.shapes import dtype, known_dim, operand, optional_operand, rank, shape_of
 
 
 def _without_zeros(op: Ops, x: ir.Value, zero: ir.Value) -> ir.Value:
@@ -22,7 +22,7 @@ def reduce_product(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     With p the product of the factors that are not zero, this product is p / x where no other factor is zero, else 0;
     for the only zero itself it is p.
     """
-    x, axes = operand(node, 0), node.inputs[1] if len(node.inputs) > 1 else None
+    x, axes = operand(node, 0), optional_operand(node, 1)
     reduction = {"keepdims": 1, "noop_with_empty_axes": node.attributes.get_int("noop_with_empty_axes", 0)}
     zero = op.Equal(x, 0)
     factors = _without_zeros(op, x, zero)

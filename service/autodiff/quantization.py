@@ -8,13 +8,13 @@ import onnx_ir as ir
 from service.autodiff.elementwise import mask
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dtype, operand
+from service.autodiff.shapes import dtype, operand, optional_operand
 
 
 @vjp("QuantizeLinear")
 def quantize_linear(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dx = dy where x is in the range of the quantized type, else 0; what lies beyond was cut off."""
-    x, scale, zero_point = operand(node, 0), operand(node, 1), node.inputs[2] if len(node.inputs) > 2 else None
+    x, scale, zero_point = operand(node, 0), operand(node, 1), optional_operand(node, 2)
     axis = {"axis": node.attributes.get_int("axis", 1)}
     stood_for = op.DequantizeLinear(node.outputs[0], scale, zero_point, **axis)
     stood_for.dtype = dtype(x)

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from service.autodiff.errors import NotDifferentiable
 from service.autodiff.lowering import lowers
 from service.autodiff.ops import Ops
-from service.autodiff.shapes import constant_value, known_dim, operand
+from service.autodiff.shapes import constant_value, known_dim, operand, optional_operand
 
 _ACTIVATIONS = frozenset(["Relu", "Tanh", "Sigmoid", "Softsign", "Softplus"])
 
@@ -132,7 +132,7 @@ def unrolled(op: Ops, node: ir.Node) -> list[ir.Value]:
 def _check_length(node: ir.Node, length: int | None) -> None:
     if length is None:
         raise NotDifferentiable(f"the length of the sequence is not known (node {node.name!r})")
-    lengths = node.inputs[4] if len(node.inputs) > 4 else None
+    lengths = optional_operand(node, 4)
     given = constant_value(lengths)
     if lengths is not None and (given is None or any(n != length for n in given.ravel())):
         raise NotDifferentiable(f"sequences of different lengths have no rule (node {node.name!r})")
@@ -181,7 +181,7 @@ def _layer(op: Ops, node: ir.Node, kind: _Kind, i: int) -> Layer:
 def _initial_state(layer: Layer, x: ir.Value, i: int, direction: int) -> ir.Value:
     """(1, N, H): what the node is given, else zeros."""
     op, node = layer.op, layer.node
-    given = node.inputs[i] if len(node.inputs) > i else None
+    given = optional_operand(node, i)
     if given is None:
         shape = op.Concat(op.constant([1]), op.Shape(x, start=1, end=2), op.constant([layer.hidden]), axis=0)
         return op.Expand(op.constant([0.0], like=x), shape)

@@ -6,12 +6,12 @@ import onnx_ir as ir
 from service.autodiff.elementwise import mask
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import dtype, fixed_dims, operand, rank, shape_of
+from service.autodiff.shapes import dtype, fixed_dims, operand, optional_operand, rank, shape_of
 
 
 def _stretch(op: Ops, node: ir.Node, reduced: ir.Value) -> ir.Value:
     """Put the reduced axes back into a tensor of the shape of the node's output, with size 1."""
-    axes = node.inputs[1] if len(node.inputs) > 1 else None
+    axes = optional_operand(node, 1)
     if node.attributes.get_int("keepdims", 1) or (axes is None and node.attributes.get_int("noop_with_empty_axes", 0)):
         return reduced
     x = operand(node, 0)
@@ -77,7 +77,7 @@ def cumulative_sum(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 def reduce_extremum(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dy goes to the extreme elements, in equal parts where several are (as torch.amax has it)."""
     x, y = operand(node, 0), node.outputs[0]
-    axes = node.inputs[1] if len(node.inputs) > 1 else None
+    axes = optional_operand(node, 1)
     chosen = op.Cast(op.Equal(x, _stretch(op, node, y)), to=dtype(x))
     noop = node.attributes.get_int("noop_with_empty_axes", 0)
     count = op.ReduceSum(chosen, axes, keepdims=1, noop_with_empty_axes=noop)

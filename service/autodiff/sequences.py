@@ -8,7 +8,7 @@ from service.autodiff.errors import NotDifferentiable
 from service.autodiff.folding import known_value
 from service.autodiff.lowering import lowers
 from service.autodiff.ops import Ops
-from service.autodiff.shapes import known_dim, operand, rank
+from service.autodiff.shapes import known_dim, operand, optional_operand, rank
 
 _KEY = "elements"
 
@@ -70,7 +70,7 @@ def _elements(op: Ops, sequence: ir.Value) -> list[ir.Value]:
 
 def _split(op: Ops, node: ir.Node) -> Sequence[ir.Value]:
     """The sections of SplitToSequence. A scalar tells the size of each but the last, by default it is 1."""
-    x, given = operand(node, 0), node.inputs[1] if len(node.inputs) > 1 else None
+    x, given = operand(node, 0), optional_operand(node, 1)
     axis = node.attributes.get_int("axis", 0) % rank(x)
     size, lengths = known_dim(x, axis), known_value(given)
     each_is_known = lengths is not None and lengths.ndim == 1

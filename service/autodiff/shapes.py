@@ -15,6 +15,11 @@ def operand(node: ir.Node, i: int) -> ir.Value:
     return x
 
 
+def optional_operand(node: ir.Node, i: int) -> ir.Value | None:
+    """Input ``i`` of the node, None where it is absent."""
+    return node.inputs[i] if len(node.inputs) > i else None
+
+
 def dtype(x: ir.Value) -> ir.DataType:
     """The element type of ``x``; inference must have found it."""
     if x.dtype is None:
@@ -63,6 +68,12 @@ def dim(op: Ops, x: ir.Value, axis: int) -> ir.Value:
     end = axis + 1
     bounds = {"start": axis} if end == 0 else {"start": axis, "end": end}
     return op.Shape(x, **bounds)
+
+
+def positions(op: Ops, x: ir.Value, axis: int) -> ir.Value:
+    """0, 1, … up to the size of ``x`` along ``axis``."""
+    size = op.Squeeze(dim(op, x, axis), op.constant([0]))
+    return op.Range(op.constant(0), size, op.constant(1))
 
 
 def shape_of(op: Ops, x: ir.Value) -> ir.Value:

@@ -8,7 +8,16 @@ import onnx_ir as ir
 from service.autodiff.errors import NotDifferentiable
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import constant_value, dim, operand, rank, shape_of, zeros_like
+from service.autodiff.shapes import (
+    constant_value,
+    dim,
+    operand,
+    optional_operand,
+    positions,
+    rank,
+    shape_of,
+    zeros_like,
+)
 
 
 @vjp("Reshape", "Flatten", "Squeeze", "Unsqueeze")
@@ -50,12 +59,12 @@ def slice_(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Dx is zero but at the positions that were cut out, which slicing the row of positions tells."""
     x, bounds = operand(node, 0), [operand(node, i) for i in (1, 2)]
     axes = _constant(node, 3, default=np.arange(rank(x)))
-    steps = node.inputs[4] if len(node.inputs) > 4 else None
+    steps = optional_operand(node, 4)
     for i, axis in reversed(list(enumerate(axes.tolist()))):
         pick = [op.Slice(v, op.constant([i]), op.constant([i + 1])) for v in bounds]
         step = op.Slice(steps, op.constant([i]), op.constant([i + 1])) if steps is not None else None
-        positions = op.Slice(_positions(op, x, axis), *pick, op.constant([0]), step)
-        dy = _scatter(op, dy, positions, axis, x)
+        places = op.Slice(positions(op, x, axis), *pick, op.constant([0]), step)
+        dy = _scatter(op, dy, places, axis, x)
     return [dy, *[None] * (len(node.inputs) - 1)]
 
 
@@ -64,7 +73,7 @@ def pad(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Constant padding is undone by negative padding; in other modes each element of dy goes back to where it was read."""
     x, pads = operand(node, 0), operand(node, 1)
     mode = node.attributes.get_string("mode", "constant")
-    axes = node.inputs[3] if len(node.inputs) > 3 else None
+    axes = optional_operand(node, 3)
     if mode == "constant":
         dx = op.Pad(dy, op.Neg(pads), None, axes)
         d_value = op.Sub(op.ReduceSum(dy, keepdims=0), op.ReduceSum(dx, keepdims=0))
@@ -72,8 +81,8 @@ def pad(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     chosen = _constant(node, 3, default=np.arange(rank(x))).tolist()
     for i, axis in enumerate(chosen):
         both = op.Gather(pads, op.constant([i, i + len(chosen)]))
-        positions = op.Pad(_positions(op, x, axis), both, mode=mode)
-        dy = _scatter(op, dy, positions, axis, x)
+        places = op.Pad(positions(op, x, axis), both, mode=mode)
+        dy = _scatter(op, dy, places, axis, x)
     return [dy, None, None, None]
 
 
@@ -139,7 +148,7 @@ def tile(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 @vjp("Trilu")
 def trilu(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """The same triangle of dy."""
-    k = node.inputs[1] if len(node.inputs) > 1 else None
+    k = optional_operand(node, 1)
     return [op.Trilu(dy, k, upper=node.attributes.get_int("upper", 1)), None]
 
 
@@ -160,12 +169,6 @@ def space_to_depth(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     return [op.DepthToSpace(dy, blocksize=node.attributes["blocksize"].as_int(), mode="DCR")]
 
 
-def _positions(op: Ops, x: ir.Value, axis: int) -> ir.Value:
-    """0, 1, … up to the size of ``x`` along ``axis``."""
-    size = op.Squeeze(dim(op, x, axis), op.constant([0]))
-    return op.Range(op.constant(0), size, op.constant(1))
-
-
 def _scatter(op: Ops, dy: ir.Value, positions: ir.Value, axis: int, x: ir.Value) -> ir.Value:
     """Add the slices of ``dy`` along ``axis`` to zeros, each at its position; the result has the size of ``x`` on that axis."""
     axes = [a for a in range(rank(x)) if a != axis % rank(x)]
@@ -178,7 +181,7 @@ def _scatter(op: Ops, dy: ir.Value, positions: ir.Value, axis: int, x: ir.Value)
 
 def _constant(node: ir.Node, i: int, default: np.ndarray) -> np.ndarray:
     """Input ``i`` as a constant; the default where it is absent."""
-    x = node.inputs[i] if len(node.inputs) > i else None
+    x = optional_operand(node, i)
     if x is None:
         return default
     value = constant_value(x)

@@ -9,7 +9,7 @@ from service.autodiff.errors import NotDifferentiable
 from service.autodiff.lowering import lowers
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, vjp
-from service.autodiff.shapes import constant_value, dim, known_dim, operand, rank
+from service.autodiff.shapes import constant_value, dim, known_dim, operand, optional_operand, rank
 
 _AXIS_IS_INPUT = 20  # since which opset the axis of DFT is an input and no attribute
 
@@ -21,11 +21,13 @@ def dft(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     What was padded to the length is cut off again, and the other way round; the half that a one-sided transform leaves
     out is zero, and the imaginary part of a real signal is dropped.
     """
-    x, axis = operand(node, 0), _axis(node)
+    x, axis = operand(node, 0), _axis(op, node)
     inverse = node.attributes.get_int("inverse", 0)
     if inverse and node.attributes.get_int("onesided", 0):
         raise NotDifferentiable(f"DFT that is both inverse and one-sided has no rule (node {node.name!r})")
-    length = op.Reshape(given, op.constant([1])) if (given := _optional(node, 1)) is not None else dim(op, x, axis)
+    length = (
+        op.Reshape(given, op.constant([1])) if (given := optional_operand(node, 1)) is not None else dim(op, x, axis)
+    )
     full = _resized(op, dy, axis, length)
     transformed = transform(op, full, axis, inverse=1 - inverse)
     scale = op.CastLike(length, dy)
@@ -43,19 +45,14 @@ def transform(op: Ops, x: ir.Value, axis: int, **attributes: int) -> ir.Value:
     return op.DFT(x, axis=axis, **attributes)
 
 
-def _axis(node: ir.Node) -> int:
+def _axis(op: Ops, node: ir.Node) -> int:
     x = operand(node, 0)
     if len(node.inputs) > 2 and node.inputs[2] is not None:
         value = constant_value(node.inputs[2])
         if value is None:
             raise NotDifferentiable(f"the axis of DFT must be a constant (node {node.name!r})")
         return int(value) % rank(x)
-    opset = node.graph.opset_imports.get("", 0) if isinstance(node.graph, ir.Graph) else 0
-    return node.attributes.get_int("axis", -2 if opset >= _AXIS_IS_INPUT else 1) % rank(x)
-
-
-def _optional(node: ir.Node, i: int) -> ir.Value | None:
-    return node.inputs[i] if len(node.inputs) > i else None
+    return node.attributes.get_int("axis", -2 if op.opset >= _AXIS_IS_INPUT else 1) % rank(x)
 
 
 def _resized(op: Ops, x: ir.Value, axis: int, length: ir.Value) -> ir.Value:
@@ -69,8 +66,8 @@ def _resized(op: Ops, x: ir.Value, axis: int, length: ir.Value) -> ir.Value:
 @lowers("STFT")
 def short_time_transform(op: Ops, node: ir.Node) -> list[ir.Value]:
     """Frames are gathered, multiplied by the window and transformed."""
-    signal, step, frame_window = operand(node, 0), operand(node, 1), _optional(node, 2)
-    given = _optional(node, 3)
+    signal, step, frame_window = operand(node, 0), operand(node, 1), optional_operand(node, 2)
+    given = optional_operand(node, 3)
     if given is None and frame_window is None:
         raise NotDifferentiable(f"STFT has neither a window nor a frame length (node {node.name!r})")
     length = given if given is not None else op.Size(frame_window)
