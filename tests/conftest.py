@@ -22,6 +22,7 @@ from service.networks.network import Network
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine
 from service.settings import Settings
+from tests.waiting import eventually
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
 
@@ -75,8 +76,8 @@ def serving(settings: Settings) -> Iterator[httpx.Client]:
     thread = Thread(target=server.run)
     thread.start()
     try:
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
+        eventually(lambda: server.started or not thread.is_alive())
+        assert server.started, "the server did not start"
         port = server.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             yield client
@@ -98,6 +99,9 @@ class Server:
         self.process = start("serve", "--port", "0", *flags)
         self.url = await_line(self.process, r"running on (http://\S+)")
         self.client = httpx.Client(base_url=self.url, timeout=60)
+
+    def wait_until_ready(self) -> None:
+        eventually(lambda: self.client.get("/readyz").status_code, lambda status: status == 200)
 
     def resident_mib(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()

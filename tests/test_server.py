@@ -71,7 +71,7 @@ def test_the_process_ends_cleanly(server: Server) -> None:
 
 def test_a_request_under_way_is_not_cut_by_the_end_of_the_service(models_dir: Path, tmp_path: Path, cat: bytes) -> None:
     server = Server("--models-dir", str(models_dir), "--data-dir", str(tmp_path), "--no-worker")
-    eventually(lambda: server.client.get("/readyz").status_code, lambda status: status == 200)
+    server.wait_until_ready()
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(server.client.post, "/saliency?method=rise&masks=500", files={"image": cat})
         with httpx.Client(base_url=server.url) as other:

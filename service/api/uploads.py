@@ -126,7 +126,7 @@ def _from_query(parameters: type[P], query: bytes) -> P:
 
 @lru_cache(maxsize=256)
 def _kept(parameters: type[BaseModel], query: bytes) -> Any:
-    """The same, remembered: clients send the same query with every photograph, and parameters do not change."""
+    """`_from_query`, remembered: clients send the same query with every photograph, and parameters do not change."""
     return _from_query(parameters, query)
 
 

@@ -1,4 +1,4 @@
-"""The command line: `convlens serve`, `worker`, `visualize`, `build`, `add`, `inspect` and `models`."""
+"""The command line: one parser and one function for each command of `convlens`."""
 
 import argparse
 import asyncio

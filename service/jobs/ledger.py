@@ -22,7 +22,9 @@ from service.jobs.record import State
 from service.jobs.records import PREFIX, Records
 from service.telemetry import tracing
 
-HEARTBEAT_TIMEOUT_SECONDS = 4  # after the last heartbeat the holder of a job may be taken for dead
+# After the last heartbeat its holder may lose a job. Less than `queue.HEARTBEAT_SECONDS`, after which the queue hands the
+# job to another worker: whoever gets it then can claim it at once.
+HEARTBEAT_TIMEOUT_SECONDS = 4
 MEMORY_SECONDS = 30 * 86400  # how long an expired job is answered with "gone" instead of "not found"
 
 
@@ -167,10 +169,9 @@ class Ledger(Records):
         outcome: str = await self._run(scripts.RELEASE, id_, time.time(), lease)
         return outcome
 
-    async def cancel(self, id_: str) -> str:
-        """Ask for the end of a job; the state after."""
-        outcome: str = await self._run(scripts.CANCEL, id_, time.time(), self._retention)
-        return outcome
+    async def cancel(self, id_: str) -> State | Stop:
+        """Ask for the end of a job; its state afterwards, or `Stop.GONE`."""
+        return _state_or_stop(await self._run(scripts.CANCEL, id_, time.time(), self._retention))
 
     async def delete(self, id_: str) -> bool:
         """Forget a job, whatever its state."""

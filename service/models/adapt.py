@@ -41,7 +41,6 @@ def adapt(proto: onnx.ModelProto, manifest: Manifest) -> Adapted:
     proto = modernized(proto)
     model = ir.from_proto(proto)
     graph = model.graph
-    _drop_initializers_from_inputs(graph)
     image = _image_input(graph, manifest)
     dims = list(image.shape or [])
     if len(dims) != 4:
@@ -87,11 +86,6 @@ def modernized(proto: onnx.ModelProto) -> onnx.ModelProto:
 def _always(node: ir.Node) -> bool | None:
     """Fold operators that expand small tensors too; None leaves the decision about others to the optimizer."""
     return True if node.op_type in ("ConstantOfShape", "Expand", "Tile") else None
-
-
-def _drop_initializers_from_inputs(graph: ir.Graph) -> None:
-    """Keep only true inputs: before IR version 4, weights had to be inputs too."""
-    graph.inputs[:] = [value for value in graph.inputs if value.name not in graph.initializers]
 
 
 def _image_input(graph: ir.Graph, manifest: Manifest) -> ir.Value:

@@ -108,14 +108,13 @@ def _external_files(path: Path) -> set[str]:
 
 
 def _image(graph: ir.Graph) -> ir.Value:
-    inputs = [value for value in graph.inputs if value.name not in graph.initializers]
     images = [
         value
-        for value in inputs
+        for value in graph.inputs
         if value.shape is not None and len(value.shape) == 4 and 3 in (value.shape[1], value.shape[3])
     ]
-    if len(inputs) != 1 or not images:
-        shapes = ", ".join(f"{value.name}: {value.shape}" for value in inputs) or "none"
+    if len(graph.inputs) != 1 or not images:
+        shapes = ", ".join(f"{value.name}: {value.shape}" for value in graph.inputs) or "none"
         raise ModelError(f"an image classifier has one input of four axes with three channels; this graph has {shapes}")
     return images[0]
 

@@ -11,6 +11,7 @@ import onnx
 from service.errors import ModelError, NotFound
 from service.models import manifest as manifests
 from service.models.adapt import Adapted, adapt
+from service.models.layers import Layer, image_layers
 from service.models.manifest import Manifest
 from service.models.reading import read_onnx
 
@@ -49,6 +50,11 @@ class Model:
     def proto(self) -> onnx.ModelProto:
         """The adapted graph. It is shared and must not be modified."""
         return self.adapted.proto
+
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        """The layers that can be examined, by name, from the image to the scores."""
+        return image_layers(self.proto, self.manifest)
 
 
 class Library:

@@ -17,7 +17,7 @@ from service.autodiff.relu_variants import deconvnet, guided
 from service.errors import InvalidParameter, ModelError
 from service.graphs.nchwc import for_nchwc
 from service.graphs.rewrites import simplify, with_image_shape, with_outputs
-from service.models.layers import Layer, image_layers
+from service.models.layers import Layer
 from service.models.library import Model
 from service.networks.objectives import PREDICTED, Term, class_score, weighted_terms
 from service.runtime.batcher import Batcher
@@ -70,10 +70,10 @@ class Network:
         """Whether the network rounds values; gradients pass such roundings unchanged."""
         return any(node.op_type in STRAIGHT_THROUGH for node in self.model.proto.graph.node)
 
-    @cached_property
+    @property
     def layers(self) -> dict[str, Layer]:
         """The layers that can be examined, by name, from the image to the scores."""
-        return image_layers(self.model.proto, self.model.manifest)
+        return self.model.layers
 
     @cached_property
     def listed_layers(self) -> tuple[str, ...]:

@@ -51,8 +51,7 @@ def start_of_service(models: Path, folder: Path) -> tuple[float, float]:
     """Seconds until the service is ready, and the MiB that are then resident."""
     start = time.perf_counter()
     server = Server("--models-dir", str(models), "--data-dir", str(folder), "--threads", "0")
-    while server.client.get("/readyz").status_code != 200:
-        time.sleep(0.01)
+    server.wait_until_ready()
     seconds, resident = time.perf_counter() - start, server.resident_mib()
     server.stop()
     return seconds, resident

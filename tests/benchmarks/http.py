@@ -144,8 +144,7 @@ def main() -> None:
         network = networks["squeezenet1_1"]
         network.warm_up()
         server = Server("--models-dir", str(folder / "models"), "--data-dir", name, "--threads", "0", "--no-worker")
-        while server.client.get("/readyz").status_code != 200:
-            time.sleep(0.01)
+        server.wait_until_ready()
         rows: list[list[object]] = []
         costs: list[list[object]] = []
         for size, photograph in files.items():

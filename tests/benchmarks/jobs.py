@@ -13,6 +13,7 @@ from service.client import Client
 from service.models.build import build
 from tests.benchmarks.measure import table
 from tests.conftest import PHOTOGRAPHS, Server
+from tests.waiting import eventually
 
 
 def milliseconds(function: Callable[[], object], times: int) -> float:
@@ -64,8 +65,7 @@ def main() -> None:
             for _ in range(3):
                 idle.append(milliseconds(saliency, 40))
                 job = client.submit(76, iterations=4000, preview_every=1000)
-                while client.get(job.id).step == 0:  # type: ignore[union-attr]
-                    pass
+                eventually(lambda job=job: client.get(job.id).step)  # type: ignore[misc]
                 busy.append(milliseconds(saliency, 40))
                 client.cancel(job.id)
                 client.wait(job.id)

@@ -19,4 +19,5 @@ def test_runs_in_the_background_wait_behind_others_and_share_their_sessions(netw
     assert (runs("interactive"), runs("background")) == (before[0], before[1] + 1)
     assert list(network._sessions._made) == made
     assert network.in_background().classify(image).shape == (1, 1000)
+    assert network.in_background().layers is network.layers
     assert runs("background") == before[1] + 2

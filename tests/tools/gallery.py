@@ -114,8 +114,7 @@ def main() -> None:
         old.unlink()
     with tempfile.TemporaryDirectory() as data:
         server = Server("--data-dir", data, "--threads", "0")
-        while server.client.get("/readyz").status_code != 200:
-            time.sleep(0.05)
+        server.wait_until_ready()
         with Client(server.url) as client:
             page = [
                 "# Gallery",
