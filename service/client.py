@@ -89,12 +89,12 @@ def _credentials(api_key: str | None) -> dict[str, str]:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether the same request may succeed later: the service could not be reached, or failed itself."""
+    """Whether the same request may succeed later, because the service failed or could not be reached."""
     return not isinstance(error, ServiceError) or error.status >= 500
 
 
 def _pauses() -> Iterator[float]:
-    """Ever longer pauses, in seconds."""
+    """Pauses between retries, in seconds, each longer than the last."""
     pause = FIRST_PAUSE
     while True:
         yield pause
@@ -124,7 +124,7 @@ class Client:
         return list(self._send(_Call("GET", f"/models/{model}/classes", {"params": {"query": query}})).json())
 
     def models(self) -> list[dict[str, Any]]:
-        """The models that there are."""
+        """All models."""
         return list(self._send(_Call("GET", "/models")).json())
 
     def submit(
@@ -136,11 +136,11 @@ class Client:
     def start(
         self, kind: str, images: Mapping[str, bytes] = EMPTY, idempotency_key: str | None = None, **parameters: Any
     ) -> JobAnswer:
-        """Start a job of any kind. images: files of pictures by the names of their form fields, ``image`` and ``style_image``."""
+        """Start a job of any kind. images: files of pictures by their fields, ``image`` and ``style_image``."""
         return _as_job(self._send(_start(kind, images, idempotency_key, parameters)))
 
     def artifact(self, id_: str, name: str) -> bytes:
-        """Something that the job made beside its picture."""
+        """An artifact of the job: anything it made other than its picture."""
         return self._send(_Call("GET", f"/visualize/{id_}/artifacts/{name}")).content
 
     def get(self, id_: str) -> JobAnswer:
@@ -166,7 +166,7 @@ class Client:
         raise TimeoutError(f"the job {id_} is not done after {timeout:g} seconds")
 
     def events(self, id_: str, last_event_id: str | None = None) -> Iterator[ServerSentEvent]:
-        """What happens to the job, up to its end."""
+        """The events of the job, up to its end."""
         with connect_sse(self._http, **_stream(id_, last_event_id)) as source:
             if source.response.is_error:
                 source.response.read()
@@ -225,7 +225,7 @@ class AsyncClient:
         return _as_job(await self._send(_start(kind, images, idempotency_key, parameters)))
 
     async def artifact(self, id_: str, name: str) -> bytes:
-        """Something that the job made beside its picture."""
+        """An artifact of the job: anything it made other than its picture."""
         return (await self._send(_Call("GET", f"/visualize/{id_}/artifacts/{name}"))).content
 
     async def get(self, id_: str) -> JobAnswer:
@@ -248,7 +248,7 @@ class AsyncClient:
                     await asyncio.sleep(next(pauses))
 
     async def events(self, id_: str, last_event_id: str | None = None) -> AsyncIterator[ServerSentEvent]:
-        """What happens to the job, up to its end."""
+        """The events of the job, up to its end."""
         async with aconnect_sse(self._http, **_stream(id_, last_event_id)) as source:
             if source.response.is_error:
                 await source.response.aread()

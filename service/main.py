@@ -42,7 +42,8 @@ from service.telemetry import tracing
 
 logger = logging.getLogger(__name__)
 
-DESCRIPTION = """Makes convolutional networks understandable: saliency maps of photographs, from gradients of ONNX graphs.
+DESCRIPTION = """\
+Makes convolutional networks understandable: saliency maps of photographs, from gradients of ONNX graphs.
 
 Errors are problem documents (RFC 9457, `application/problem+json`); `detail` says what to do."""
 

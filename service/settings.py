@@ -48,7 +48,8 @@ class Settings(BaseSettings):
     precision: Annotated[
         Literal["float32", "float16"],
         Field(
-            description="Of the gradients of photographs. `float16` is for GPUs; maps differ a little (see docs/operations.md)."
+            description="Of the gradients of photographs. "
+            "`float16` is for GPUs; maps differ a little (see docs/operations.md)."
         ),
     ] = "float32"
     cuda_graphs: Annotated[
@@ -85,7 +86,8 @@ class Settings(BaseSettings):
     queue_url: Annotated[
         str | None,
         Field(
-            description="Valkey or Redis that holds the jobs (`redis://host:6379/0`); `None` for one inside the service."
+            description="Valkey or Redis that holds the jobs (`redis://host:6379/0`); "
+            "`None` for one inside the service."
         ),
     ] = None
     store_url: Annotated[
@@ -123,7 +125,8 @@ class Settings(BaseSettings):
     rate_limit: Annotated[
         str | None,
         Field(
-            description="Requests of a key, or without keys of an address, like `120/minute;5000/day`; `None` for no limit."
+            description="Requests of a key, or without keys of an address, like `120/minute;5000/day`; "
+            "`None` for no limit."
         ),
     ] = None
     cors_origins: Annotated[

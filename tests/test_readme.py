@@ -61,7 +61,7 @@ def test_the_commands_work_one_after_the_other(folder: Path, server: Server) -> 
 
 
 def run(command: str, job: str, folder: Path, server: Server) -> bytes:
-    """Run a line as a person would, but for the address, the id of the last job, and the size of pictures that nobody looks at."""
+    """Run a line as a person would, but for the address, the id of the last job, and the size of pictures unseen."""
     line = (
         command.partition("  #")[0].replace("http://localhost:8000", server.url).replace("localhost:8000", server.url)
     )

@@ -1,4 +1,4 @@
-"""Who may ask, and how often: a dependency of all routes but those that tell whether the service lives."""
+"""API keys and rate limits: a dependency of every route except the health checks."""
 
 from typing import Annotated
 

@@ -25,7 +25,7 @@ class Readiness:
 
 @dataclass(frozen=True)
 class Services:
-    """What lives as long as the application."""
+    """The objects that live as long as the application."""
 
     settings: Settings
     networks: Networks

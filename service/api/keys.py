@@ -31,9 +31,10 @@ def digest(key: str) -> str:
 
 
 class Keys:
-    """The keys of a file with a line ``name sha256`` for each; several may have the same name while one replaces the other.
+    """The keys of a file with a line ``name sha256`` for each.
 
-    The file is read again when it changes. Without a file everybody may ask.
+    Several may have the same name while one replaces the other. The file is read again when it changes.
+    Without a file everybody may ask.
     """
 
     def __init__(self, file: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Parameters of requests that send photographs."""
+"""Parameters of requests that carry photographs."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -30,7 +30,7 @@ def _known_method(name: str) -> str:
 
 
 class ClassifyParameters(BaseModel):
-    """Parameters of every request that sends photographs."""
+    """Parameters of every request that carries photographs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,18 +40,19 @@ class ClassifyParameters(BaseModel):
     resize: Annotated[
         Resize,
         Field(
-            description="`squash`: the whole picture to the network's square. `crop`: short side to 256, the central 224 x 224. "
+            description="`squash`: the whole picture to the network's square. "
+            "`crop`: short side to 256, the central 224 x 224. "
             "`native`: aspect ratio kept, short side 224."
         ),
     ] = "squash"
 
     def effective(self) -> dict[str, Any]:
-        """All parameters that matter, as answers tell them."""
+        """The parameters that take effect, as answers report them."""
         return self.model_dump(mode="json")
 
 
 def _method_fields() -> dict[str, Any]:
-    """The parameters of all methods as optional fields, each described with the methods that take it and their defaults."""
+    """The parameters of all methods as optional fields, described with the methods that take them and the defaults."""
     users: dict[str, list[tuple[str, FieldInfo]]] = {}
     for method in METHODS.values():
         for name, info in method.parameters.model_fields.items():
@@ -70,7 +71,7 @@ _WithMethodFields: Any = create_model("_WithMethodFields", __base__=ClassifyPara
 
 
 class MethodParameters(_WithMethodFields):
-    """A method with its parameters, and what it shall explain."""
+    """A method with its parameters, and the class to explain."""
 
     other_class_id: Annotated[
         int | None,
@@ -85,7 +86,8 @@ class MethodParameters(_WithMethodFields):
         taken = METHODS[self.method].parameters.model_fields
         if foreign := [name for name in METHOD_FIELDS if getattr(self, name) is not None and name not in taken]:
             raise ValueError(
-                f"the method {self.method} does not take {', '.join(foreign)}; it takes {', '.join(taken) or 'no parameters'}"
+                f"the method {self.method} does not take {', '.join(foreign)}; "
+                f"it takes {', '.join(taken) or 'no parameters'}"
             )
         return self
 
@@ -95,7 +97,7 @@ class MethodParameters(_WithMethodFields):
         return {name: value for name in METHOD_FIELDS if (value := getattr(self, name)) is not None}
 
     def effective(self) -> dict[str, Any]:
-        """All parameters that matter, as answers tell them."""
+        """The parameters that take effect, as answers report them."""
         unused = METHOD_FIELDS.keys() - METHODS[self.method].parameters.model_fields.keys()
         return self.model_dump(mode="json", exclude=unused)
 
@@ -126,7 +128,8 @@ class SaliencyParameters(MethodParameters):
     output: Annotated[
         Output | None,
         Field(
-            description="What the picture shows: the map over the photograph (default for `image/png`), the map alone (default in JSON), "
+            description="What the picture shows: the map over the photograph (default for `image/png`), "
+            "the map alone (default in JSON), "
             "or photograph, map and overlay side by side."
         ),
     ] = None
@@ -141,7 +144,8 @@ class SaliencyParameters(MethodParameters):
         Field(
             ge=0,
             le=20,
-            description="Gaussian smoothing of the picture, sigma in pixels of the map. Default: 1.5 for overlays, else 0.",
+            description="Gaussian smoothing of the picture, sigma in pixels of the map. "
+            "Default: 1.5 for overlays, else 0.",
         ),
     ] = None
 

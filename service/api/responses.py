@@ -1,4 +1,4 @@
-"""From results to the bodies of answers."""
+"""Results turned into response bodies."""
 
 import base64
 from dataclasses import asdict
@@ -33,7 +33,7 @@ TOP = 5
 
 
 def meta(network: Network, parameters: ClassifyParameters, watch: Stopwatch) -> Meta:
-    """How the answer came about."""
+    """How the answer was made."""
     model = network.model
     return Meta(
         model=model.name,
@@ -129,7 +129,7 @@ def evaluation_result(network: Network, found: Evaluated) -> EvaluationResult:
 
 
 def style(parameters: SaliencyParameters, max_side: int) -> Style:
-    """How the completed parameters want a map drawn."""
+    """How the completed parameters ask for a map to be drawn."""
     assert parameters.output is not None
     assert parameters.smoothing is not None
     return Style(

@@ -28,7 +28,7 @@ _CAT: dict[str, JsonValue] = {"class_id": 285, "name": "Egyptian cat", "probabil
 
 
 class Meta(BaseModel):
-    """How an answer came about."""
+    """How an answer was made."""
 
     model: str
     model_sha256: Annotated[str, Field(description="Hash of the ONNX file.")]
@@ -65,7 +65,8 @@ class Explained(BaseModel):
     value: Annotated[
         str,
         Field(
-            description="Name of the differentiated value in the graph. A score that is exactly 0 behind a final ReLU has no gradient; "
+            description="Name of the differentiated value in the graph. "
+            "A score that is exactly 0 behind a final ReLU has no gradient; "
             "then the value before that ReLU is taken."
         ),
     ]

@@ -68,7 +68,7 @@ def _check_files(parameters: JobParameters, files: dict[str, bytes]) -> None:
 
 
 def drafts_of(parameters: JobParameters, files: dict[str, bytes], network: Network, settings: Settings) -> list[Draft]:
-    """The jobs that a request asks for. Raises whatever can be known at once to be wrong with them."""
+    """The jobs that a request asks for. Raises for every fault that can be seen before a job runs."""
     _check_network(parameters, network)
     inputs = {}
     if isinstance(parameters, FromPhotograph):
@@ -107,7 +107,7 @@ def photograph_of(data: bytes, network: Network, settings: Settings) -> bytes:
 
 
 def fingerprint(body: str, files: dict[str, bytes]) -> str:
-    """What an idempotency key stands for: the parameters and the pictures."""
+    """The digest that an idempotency key is bound to: parameters and pictures."""
     return body + "".join(f"|{name}:{hashlib.sha256(data).hexdigest()}" for name, data in sorted(files.items()))
 
 
@@ -160,7 +160,7 @@ async def batch_answer(services: Services, job_service: JobService, batch: str, 
 
 
 async def full_answer(services: Services, ledger: Ledger, job: Job) -> JobAnswer:
-    """A job with all that has happened to it."""
+    """A job with its history."""
     trace, frames, position = await ledger.trace(job.id), await ledger.frames(job.id), await ledger.position(job)
     return job_answer(job, class_name(services, job), trace, frames, position)
 

@@ -82,7 +82,8 @@ async def _read_images(request: Request, max_images: int) -> Form:
     if media.startswith("image/") or media == "application/octet-stream":
         return Form([(FIELD, await request.body())], {})
     raise UnsupportedMedia(
-        f"the body is {media or 'of no declared type'}; send multipart/form-data with a field {FIELD!r} (curl -F image=@cat.png), "
+        f"the body is {media or 'of no declared type'}; "
+        f"send multipart/form-data with a field {FIELD!r} (curl -F image=@cat.png), "
         "or the image itself with its Content-Type (curl --data-binary @cat.png -H 'Content-Type: image/png')"
     )
 
@@ -138,7 +139,7 @@ def _validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
 
 
 def request_described(parameters: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI description of what `read_photographs` reads: the parameters in the query or as form fields beside the image."""
+    """The OpenAPI description of what `read_photographs` reads: parameters in the query, or as fields of the form."""
     properties = parameters.model_json_schema()["properties"]
     image = {"type": "string", "format": "binary"}
     files = {"type": "array", "items": image, "description": "One or several image files."}

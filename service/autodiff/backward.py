@@ -83,7 +83,7 @@ class Path:
 
 
 def _prepare(model: onnx.ModelProto, rules: Mapping[str, Rule]) -> ir.Model:
-    """A sorted copy at `OPSET_FLOOR` or above, without functions and Constant nodes, with the shapes that are inferred."""
+    """A sorted copy at `OPSET_FLOOR` or above, without functions and Constant nodes, with inferred shapes."""
     model = _written_out(at_opset_floor(model), rules)
     copy = ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True))
     passes.InlinePass()(copy)

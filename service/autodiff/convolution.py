@@ -66,7 +66,7 @@ def crop(op: Ops, spread: ir.Value, before: Sequence[int], x: ir.Value) -> ir.Va
 
 @vjp("Conv")
 def conv(op: Ops, node: ir.Node, dy: ir.Value, transposed: TransposedConv = transposed_conv) -> Cotangents:
-    """``dx`` is the transposed convolution of dy with the same kernel, dw the convolution of x with dy, db the sum of dy.
+    """Dx is the transposed convolution of dy with the same kernel, dw the convolution of x with dy, db the sum of dy.
 
     ``transposed`` is the form in which the transposed convolution is computed.
     """

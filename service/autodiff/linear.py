@@ -34,7 +34,7 @@ def matmul(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 
 
 def _sum_vector(op: Ops, dv: ir.Value, v: ir.Value, axis: int, stacked: bool) -> ir.Value:
-    """The cotangent of a vector that was a matrix with one row or column, summed over the stack it was multiplied with."""
+    """The cotangent of a vector that was taken as a row or column, summed over the stack it was multiplied with."""
     if not stacked:
         return op.Squeeze(dv, op.constant([axis]))
     rows = op.Reshape(dv, op.Concat(op.constant([-1]), shape_of(op, v), axis=0))

@@ -12,7 +12,7 @@ from service.autodiff.shapes import dim, operand, rank, shape_of
 
 @vjp("BatchNormalization")
 def batch_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Y = scale · z + bias with z = (x − mean) / σ and σ² = var + ε, channel by channel (inference: no batch statistics).
+    """Y = scale · z + bias with z = (x − mean) / σ and σ² = var + ε by channel, without statistics of the batch.
 
     dx = dy · scale / σ; dscale = Σ dy·z; dbias = Σ dy; dmean = −Σ dx; dvar = −Σ dx·z / 2σ.
     """
@@ -82,7 +82,7 @@ def instance_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 
 @vjp("LRN")
 def local_response_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Y = x · s^−β, s = bias + α/n · Σ x² over n neighbouring channels: dx = dy·s^−β − 2αβ/n · x · Σ (dy·x·s^(−β−1))."""
+    """Y = x · s^−β, s = bias + α/n · Σ x² over n neighbours: dx = dy·s^−β − 2αβ/n · x · Σ (dy·x·s^(−β−1))."""
     x = operand(node, 0)
     n, beta = node.attributes["size"].as_int(), node.attributes.get_float("beta", 0.75)
     share = node.attributes.get_float("alpha", 1e-4) / n

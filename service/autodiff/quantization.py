@@ -1,5 +1,6 @@
-"""Straight-through rules of quantization: the rounding is passed as if it were not there (Bengio et al. 2013, section 4).
+"""Straight-through rules of quantization: the rounding passes as if it were not there.
 
+Bengio et al. 2013, "Estimating or Propagating Gradients Through Stochastic Neurons", section 4.
 The cotangent of a quantized value is with respect to the number that it stands for.
 """
 

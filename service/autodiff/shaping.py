@@ -70,7 +70,7 @@ def slice_(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 
 @vjp("Pad")
 def pad(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Constant padding is undone by negative padding; in other modes each element of dy goes back to where it was read."""
+    """Constant padding is undone by negative padding; in other modes elements of dy go back to where they were read."""
     x, pads = operand(node, 0), operand(node, 1)
     mode = node.attributes.get_string("mode", "constant")
     axes = optional_operand(node, 3)
@@ -170,7 +170,7 @@ def space_to_depth(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 
 
 def _scatter(op: Ops, dy: ir.Value, positions: ir.Value, axis: int, x: ir.Value) -> ir.Value:
-    """Add the slices of ``dy`` along ``axis`` to zeros, each at its position; the result has the size of ``x`` on that axis."""
+    """Zeros of the size of ``x`` on the axis, plus the slices of ``dy`` along the axis, each at its position."""
     axes = [a for a in range(rank(x)) if a != axis % rank(x)]
     shape = op.Shape(dy)
     wide = op.ScatterElements(shape, op.constant([axis % rank(x)]), dim(op, x, axis))

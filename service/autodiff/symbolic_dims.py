@@ -9,8 +9,8 @@ import onnx_ir as ir
 from service.autodiff.windows import window
 
 _LIKE_FIRST_INPUT = frozenset(
-    "Relu LeakyRelu PRelu Elu Selu Celu Sigmoid HardSigmoid Tanh HardSwish Mish Gelu Softplus Clip Identity Dropout Cast CastLike Neg Abs "
-    "BatchNormalization InstanceNormalization LRN".split()
+    "Relu LeakyRelu PRelu Elu Selu Celu Sigmoid HardSigmoid Tanh HardSwish Mish Gelu Softplus Clip Identity Dropout "
+    "Cast CastLike Neg Abs BatchNormalization InstanceNormalization LRN".split()
 )
 _MADE_UP = "unk__"  # how ONNX's inference begins the names of sizes that it knows nothing of
 

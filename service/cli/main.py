@@ -192,7 +192,8 @@ def _visualize(settings: Settings, options: argparse.Namespace) -> None:
     output.write_bytes(drawn.png)
     seen = drawn.result
     print(
-        f"{output}: {drawn.class_name}, seed {drawn.seed}; the network sees {seen['predicted_name']} ({seen['predicted_probability']:.1%})"
+        f"{output}: {drawn.class_name}, seed {drawn.seed}; "
+        f"the network sees {seen['predicted_name']} ({seen['predicted_probability']:.1%})"
     )
 
 
@@ -241,7 +242,8 @@ def _doctor(settings: Settings, _: Any) -> None:
 def _key(_: Settings, options: argparse.Namespace) -> None:
     key = new_key()
     print(
-        f"the key, shown this once: {key}\nthe line for the file of CONVLENS_API_KEYS_FILE:\n{options.name} {digest(key)}"
+        f"the key, shown this once: {key}\n"
+        f"the line for the file of CONVLENS_API_KEYS_FILE:\n{options.name} {digest(key)}"
     )
 
 

@@ -15,9 +15,8 @@ def tell(network: Network) -> None:
     """Print what the graph holds, which operators lack a rule, the layers, the cost, and how good the gradient is."""
     manifest, adapted = network.model.manifest, network.model.adapted
     size = "x".join(map(str, adapted.image_size)) if adapted.image_size else "any size"
-    print(
-        f"input       {manifest.input}: {manifest.layout}, {size}{', one image at a time' if adapted.one_by_one else ''}"
-    )
+    batch = ", one image at a time" if adapted.one_by_one else ""
+    print(f"input       {manifest.input}: {manifest.layout}, {size}{batch}")
     print(f"logits      {manifest.logits}: {network.classes} classes")
     print(f"pixels      {manifest.preprocessing}")
     print(f"weights     {float_weights(adapted.proto):,} numbers")

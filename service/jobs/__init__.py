@@ -1,1 +1,1 @@
-"""Jobs that are never lost: the record, the ledger that keeps it, the queue that hands it out, the worker that runs it."""
+"""Jobs that are never lost: records, the ledger that keeps them, the queue that hands them out, the worker."""

@@ -23,7 +23,7 @@ STALL_SECONDS = 120  # a step that takes longer counts as hung; another worker t
 
 @dataclass(frozen=True)
 class JobLimits:
-    """seconds: in which a job must be done, counted from its first step. checkpoint_seconds: between two checkpoints."""
+    """seconds: bound of a job, counted from its first step. checkpoint_seconds: time between two checkpoints."""
 
     seconds: float
     checkpoint_seconds: float
@@ -161,7 +161,7 @@ class Attempt:
         self._saved = time.monotonic()
 
     async def _threaded(self, function: Callable[[], Any]) -> Any:
-        """Run on a thread, telling the queue every second that the worker lives; a thread is never left behind on its own."""
+        """Run on a thread, telling the queue every second that the worker lives. No thread is left behind."""
         task = asyncio.ensure_future(asyncio.to_thread(function))
         started = time.monotonic()
         try:

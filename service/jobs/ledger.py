@@ -22,8 +22,8 @@ from service.jobs.record import State
 from service.jobs.records import PREFIX, Records
 from service.telemetry import tracing
 
-# After the last heartbeat its holder may lose a job. Less than `queue.HEARTBEAT_SECONDS`, after which the queue hands the
-# job to another worker: whoever gets it then can claim it at once.
+# After the last heartbeat its holder may lose a job. Less than `queue.HEARTBEAT_SECONDS`, after which the queue hands
+# the job to another worker: whoever gets it then can claim it at once.
 HEARTBEAT_TIMEOUT_SECONDS = 4
 MEMORY_SECONDS = 30 * 86400  # how long an expired job is answered with "gone" instead of "not found"
 
@@ -142,7 +142,7 @@ class Ledger(Records):
         fields: Mapping[str, float],
         preview: int | None,
     ) -> State | Stop:
-        """Write the scores of the steps from ``start`` on; the state of the job, or why it is no longer the holder's."""
+        """Write the scores of the steps from ``start`` on; returns the state of the job, or why it was lost."""
         outcome = await self._run(
             scripts.PROGRESS,
             id_,
@@ -161,13 +161,12 @@ class Ledger(Records):
         encoded = json.dumps({name: json.dumps(value) for name, value in fields.items()})
         return _state_or_stop(await self._run(scripts.FINISH, id_, time.time(), lease, state, self._retention, encoded))
 
-    async def release(self, id_: str, lease: str) -> str:
+    async def release(self, id_: str, lease: str) -> bool:
         """Give up a job in order; the attempt does not count.
 
-        If it is still the holder's, it goes back into the queue.
+        Returns whether it was still the holder's; then it goes back into the queue.
         """
-        outcome: str = await self._run(scripts.RELEASE, id_, time.time(), lease)
-        return outcome
+        return bool(await self._run(scripts.RELEASE, id_, time.time(), lease))
 
     async def cancel(self, id_: str) -> State | Stop:
         """Ask for the end of a job; its state afterwards, or `Stop.GONE`."""

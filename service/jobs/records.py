@@ -1,4 +1,4 @@
-"""Reading the ledger: records of jobs, their history and their events."""
+"""Reads the ledger: records of jobs, their history and their events."""
 
 import json
 import time
@@ -40,7 +40,7 @@ class Records:
         return job
 
     async def many(self, ids: Sequence[str]) -> list[Job]:
-        """The records that there are, in the order of the ids."""
+        """The records that exist, in the order of the ids."""
         async with self.redis.pipeline(transaction=False) as pipe:
             for id_ in ids:
                 pipe.hgetall(f"{PREFIX}job:{id_}")
@@ -56,7 +56,7 @@ class Records:
         return [float(score) for score in await self.redis.lrange(f"{PREFIX}trace:{id_}", 0, -1)]  # type: ignore[misc]
 
     async def frames(self, id_: str) -> list[int]:
-        """The steps of which there is a preview."""
+        """The steps that have a preview."""
         return [int(step) for step in await self.redis.zrange(f"{PREFIX}frames:{id_}", 0, -1)]
 
     async def batch(self, id_: str) -> list[Job]:
@@ -76,7 +76,7 @@ class Records:
         kind: str | None = None,
         owner: str | None = None,
     ) -> list[Job]:
-        """Jobs newest first that fit all the filters, at most ``limit``, of those with a sequence number below ``before``."""
+        """At most ``limit`` jobs that fit all filters, newest first, with sequence numbers below ``before``."""
 
         def fits(job: Job) -> bool:
             return (
@@ -120,7 +120,7 @@ class Records:
         return ids
 
     async def events(self, id_: str, after: str = "0") -> AsyncIterator[Event | None]:
-        """All events of a job after the one with the id ``after``, as they come, up to the ``end``; None while nothing comes."""
+        """The events of a job after the one with the id ``after``, as they come, up to ``end``; None while idle."""
         key = f"{PREFIX}events:{id_}"
         while True:
             streams = await self.redis.xread({key: after}, count=200, block=5000)

@@ -38,7 +38,9 @@ local function unindex(id, state)
 end
 local function count_active()
   local active = 0
-  for _, state in ipairs({'queued', 'running', 'cancelling'}) do active = active + redis.call('ZCARD', p .. 'state:' .. state) end
+  for _, state in ipairs({'queued', 'running', 'cancelling'}) do
+    active = active + redis.call('ZCARD', p .. 'state:' .. state)
+  end
   return active
 end
 """
@@ -48,7 +50,8 @@ end
 SUBMIT = (
     _SHARED
     + """
-local now, bound, key, hash, ttl, answer, batch = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local now, bound, key, hash = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local ttl, answer, batch = ARGV[6], ARGV[7], ARGV[8]
 if key ~= '' then
   local seen = redis.call('HMGET', p .. 'idem:' .. key, 'hash', 'answer')
   if seen[1] then
@@ -60,8 +63,9 @@ local jobs = cjson.decode(ARGV[9])
 if count_active() + #jobs > bound then return {'full', tostring(count_active())} end
 for _, j in ipairs(jobs) do
   local seq = redis.call('INCR', p .. 'seq')
-  redis.call('HSET', job(j.id), 'id', j.id, 'seq', seq, 'kind', j.kind, 'batch', batch, 'owner', j.owner, 'class_id', j.class_id,
-    'parameters', j.parameters, 'inputs', j.inputs, 'traceparent', j.traceparent, 'steps', j.steps)
+  redis.call('HSET', job(j.id), 'id', j.id, 'seq', seq, 'kind', j.kind, 'batch', batch, 'owner', j.owner,
+    'class_id', j.class_id, 'parameters', j.parameters, 'inputs', j.inputs,
+    'traceparent', j.traceparent, 'steps', j.steps)
   redis.call('ZADD', p .. 'all', seq, j.id)
   redis.call('ZADD', p .. 'class:' .. j.class_id, seq, j.id)
   if j.owner ~= '' then redis.call('ZADD', p .. 'owner:' .. j.owner, seq, j.id) end
@@ -84,7 +88,8 @@ CLAIM = (
 local id, now, lease, most, retention, problem = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local state, attempts, beat = unpack(redis.call('HMGET', job(id), 'state', 'attempts', 'beat'))
 if not state then return 'gone' end
-if (state == 'running' or state == 'cancelling') and clock() - tonumber(beat or 0) < tonumber(ARGV[8]) then return 'busy' end
+local held = state == 'running' or state == 'cancelling'
+if held and clock() - tonumber(beat or 0) < tonumber(ARGV[8]) then return 'busy' end
 if state == 'cancelling' then finish(id, 'cancelled', now, retention) return 'cancelled' end
 if state ~= 'queued' and state ~= 'running' then return 'finished' end
 if tonumber(attempts or 0) >= most then
@@ -109,7 +114,11 @@ local scores, fields = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
 local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
 if not state then return 'gone' end
 if holder ~= lease then return 'lost' end
-if start == 0 then redis.call('DEL', p .. 'trace:' .. id) else redis.call('LTRIM', p .. 'trace:' .. id, 0, start - 1) end
+if start == 0 then
+  redis.call('DEL', p .. 'trace:' .. id)
+else
+  redis.call('LTRIM', p .. 'trace:' .. id, 0, start - 1)
+end
 for _, score in ipairs(scores) do redis.call('RPUSH', p .. 'trace:' .. id, score) end
 for name, value in pairs(fields) do redis.call('HSET', job(id), name, value) end
 if preview ~= '' then
@@ -154,19 +163,19 @@ return to
 """
 )
 
-# id, now, lease -> 'ok' | 'lost' | 'gone'. The holder stops in order, so its attempt does not count, even if another
-# has taken it for dead.
+# id, now, lease -> whether it was the holder's. The holder stops in order, so its attempt does not count, even if
+# another has taken it for dead.
 RELEASE = (
     _SHARED
     + """
 local id, now, lease = ARGV[2], ARGV[3], ARGV[4]
 local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
-if not state then return 'gone' end
+if not state then return 0 end
 redis.call('HINCRBY', job(id), 'attempts', -1)
-if holder ~= lease then return 'lost' end
+if holder ~= lease then return 0 end
 redis.call('HDEL', job(id), 'lease')
 if state == 'running' then move(id, 'queued', now) end
-return 'ok'
+return 1
 """
 )
 

@@ -26,7 +26,7 @@ _List = BeforeValidator(split_commas)
 
 
 class StyleParameters(FromPhotograph):
-    """A photograph (`image`) in the manner of another picture (`style_image`)."""
+    """A photograph (`image`) in the style of another picture (`style_image`)."""
 
     images: ClassVar[tuple[str, ...]] = ("image", "style_image")
     kind: Literal["style"]

@@ -34,7 +34,7 @@ Image.MAX_IMAGE_PIXELS = None  # `decode` judges the size itself, before any pix
 
 @dataclass(frozen=True)
 class Photograph:
-    """A decoded picture. image: RGB, maybe scaled down. size: width and height of the picture as it was sent, upright."""
+    """A decoded picture. image: RGB, maybe scaled down. size: width and height of what was sent, upright."""
 
     image: Image.Image
     size: tuple[int, int]
@@ -90,7 +90,8 @@ def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograp
         raise
     except Exception as error:
         raise NotAnImage(
-            f"not an image that can be decoded ({error or type(error).__name__}); send PNG, JPEG, WebP, GIF, BMP or TIFF"
+            f"not an image that can be decoded ({error or type(error).__name__}); "
+            "send PNG, JPEG, WebP, GIF, BMP or TIFF"
         ) from error
 
 
@@ -175,7 +176,10 @@ def cut(photograph: Photograph, box: tuple[int, int, int, int], max_side: int) -
 
 
 def normalize(saliency: Floats, smoothing: float = 0.0) -> Floats:
-    """A map (H, W) to [0, 1]: smoothed by a Gaussian (sigma in pixels), divided by its 99.5th percentile, clipped; zeros stay zeros."""
+    """A map (H, W) to [0, 1]: smoothed by a Gaussian (sigma in pixels), divided by its 99.5th percentile, clipped.
+
+    Zeros stay zeros.
+    """
     if smoothing:
         saliency = gaussian_filter(saliency, smoothing)
     top = _percentile(saliency, CLIP_PERCENTILE) or float(saliency.max(initial=0))

@@ -15,7 +15,7 @@ _NONE, _SUB = 0, 1  # filters
 
 
 def encode_rgb(pixels: Bytes) -> bytes:
-    """A picture (H, W, 3); each byte is stored as its difference to the pixel on the left (PNG specification, section 9.2)."""
+    """A picture (H, W, 3); bytes become differences to the pixel on the left (PNG specification, section 9.2)."""
     height, width, _ = pixels.shape
     rows = np.empty((height, 1 + width * 3), np.uint8)
     rows[:, 0] = _SUB

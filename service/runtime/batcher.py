@@ -1,4 +1,4 @@
-"""Sharing the processor: runs of the same graph are merged, interactive ones go first, and each finds the best use of the cores.
+"""Sharing the processor: requests go before jobs, and each run finds the best use of the cores.
 
 On a CPU one image a run is fastest (a batch leaves the cache), and several single-threaded runs side by side do more
 than one run on all cores; a run that is alone gets all cores. On a GPU waiting runs are merged. Nothing ever waits for
@@ -36,7 +36,7 @@ class _Task:
 
     @property
     def kind(self) -> str:
-        """What the metrics call it."""
+        """Its name in the metrics."""
         return "background" if self.background else "interactive"
 
     @property
@@ -86,7 +86,7 @@ class Batcher:
         background: bool = False,
         most: int | None = None,
     ) -> list[Array]:
-        """The outputs for feeds whose rows are independent of one another; blocks until they are there.
+        """The outputs for feeds whose rows are independent of one another; blocks until they are computed.
 
         background: whether it may wait for interactive runs. most: rows that the graph takes at once, if it is bound.
         Raises `Overloaded`, or `EngineError` when the runtime fails.
@@ -102,7 +102,7 @@ class Batcher:
         return parts[0] if len(parts) == 1 else [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
     def close(self) -> None:
-        """Finish what is under way and refuse what waits."""
+        """Finish the current runs and refuse whatever waits."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -164,7 +164,7 @@ class Batcher:
 
 
 def _run_merged(tasks: Sequence[_Task], alone: bool) -> list[tuple[_Task, _Outcome]]:
-    """What came out for each task of one run for all.
+    """The outputs of one run, divided among its tasks.
 
     Should it fail, each is run by itself, so that only the guilty one fails.
     """

@@ -1,4 +1,7 @@
-"""Inputs and outputs of runs in memory of the device that stays where it is: nothing is allocated, and CUDA can replay its graphs."""
+"""Inputs and outputs of runs in memory of the device that stays where it is.
+
+Nothing is allocated for a run, and CUDA can replay its graphs.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -89,7 +89,7 @@ class Engine:
         return Session(wide, narrow)
 
     def _recorded(self, model: bytes) -> BoundRuns | None:
-        """Runs that CUDA replays; None where the runtime cannot record the graph, since it has open sizes or nodes on the CPU."""
+        """Runs that CUDA replays; None for graphs that it cannot record: with open sizes, or nodes on the CPU."""
         cuda = (_PROVIDERS["cuda"], {"enable_cuda_graph": "1"})
         try:
             return BoundRuns(ort.InferenceSession(model, _options(1), providers=[cuda]), "cuda")
@@ -110,7 +110,10 @@ def in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 @cache
 def _share_memory() -> None:
-    """One arena for all sessions of the process, which grows by what is asked for: each having its own takes more, and grows for longer."""
+    """One arena for all sessions of the process, which grows by what is asked for.
+
+    If each has its own they take more memory, and grow for longer.
+    """
     same_as_requested = 1
     memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     ort.create_and_register_allocator(memory, ort.OrtArenaCfg(0, same_as_requested, -1, -1))

@@ -1,4 +1,4 @@
-"""Sessions by key: made once, by whoever needs one first, and let go when they take too much memory and have not been used for longest."""
+"""Sessions by key: made once, by whoever needs one first; when memory runs short the longest unused are let go."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -46,7 +46,7 @@ class Sessions:
         return entry.future.result()
 
     def drop(self, owner: Hashable) -> None:
-        """Let go of all sessions whose keys begin with ``owner``; runs under way keep theirs."""
+        """Release all sessions whose keys begin with ``owner``; current runs keep theirs."""
         with self._lock:
             for key in [k for k in self._made if isinstance(k, tuple) and k[0] == owner]:
                 del self._made[key]

@@ -29,7 +29,7 @@ class Parametrization(Protocol):
         """The gradient with respect to the numbers, from the one with respect to ``image``, their image."""
 
     def constrain(self, z: Array, step: int) -> Array:
-        """The numbers after a step, brought back to where they are allowed to be."""
+        """The numbers after a step, projected to what is allowed."""
 
 
 class Pixels:

@@ -1,4 +1,4 @@
-"""Random maps of the image, drawn anew at each step, so that the result does not depend on exact positions."""
+"""Random transformations of the image, drawn anew at each step, so that no exact position matters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Drawn:
-    """One map. apply: to the image (3, H, W). adjoint: takes a gradient of the mapped image back to the image."""
+    """One linear map. apply: maps an image (3, H, W). adjoint: pulls a gradient back to the image."""
 
     apply: Callable[[Array], Array]
     adjoint: Callable[[Array], Array]

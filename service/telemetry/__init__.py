@@ -1,1 +1,1 @@
-"""What operators see: logs, metrics, timings and traces."""
+"""Observability: logs, metrics, timings and traces."""

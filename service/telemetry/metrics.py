@@ -1,4 +1,4 @@
-"""What operators watch: counters and histograms for Prometheus. Names and units as its guide has them."""
+"""Counters and histograms for Prometheus, with names and units as its guide recommends."""
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Info, generate_latest
 

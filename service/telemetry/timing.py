@@ -1,4 +1,4 @@
-"""How long the stages of a request take."""
+"""Timing of the stages of a request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from service.telemetry import metrics
 
 
 class Stopwatch:
-    """Adds up the time of named stages, in milliseconds, and tells it to the metrics."""
+    """Adds up the time of named stages, in milliseconds, and reports it to the metrics."""
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, float] = {}

@@ -31,7 +31,7 @@ def install(app: Any) -> None:
 
 
 def start() -> None:
-    """Have spans sent by this process."""
+    """Start sending the spans of this process."""
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
@@ -45,7 +45,7 @@ def start() -> None:
 
 
 def context() -> str:
-    """The `traceparent` of what is going on; empty without tracing."""
+    """The `traceparent` of the current span; empty without tracing."""
     carrier: dict[str, str] = {}
     if trace is not None:
         propagate.inject(carrier)

@@ -52,7 +52,8 @@ def test_a_job_from_its_submission_to_its_picture(api: httpx.Client) -> None:
     assert response.headers["retry-after"] == "1"
     assert job["parameters"] == {
         "model": "squeezenet1_1", "preset": "cs231n", "start": "uniform", "iterations": 12, "learning_rate": 25.0,
-        "l2_reg": 0.001, "blur_every": 10, "blur_sigma": 0.5, "max_jitter": 16, "size": 64, "seed": 1, "preview_every": 5,
+        "l2_reg": 0.001, "blur_every": 10, "blur_sigma": 0.5, "max_jitter": 16, "size": 64, "seed": 1,
+        "preview_every": 5,
     }  # fmt: skip
     job = finished(api, job["id"])
     assert job["state"] == "succeeded"

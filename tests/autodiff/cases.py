@@ -26,7 +26,7 @@ class Case:
     symbolic: bool | tuple[int, ...] = True  # whether sizes may be symbols; or the axes of the inputs where they may
 
     def arrays(self, seed: int = 0) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Inputs and constants in float64 (integers as they are); shapes are filled with distinct numbers away from kinks."""
+        """Inputs and constants in float64 (integers as they are); shapes become distinct numbers away from kinks."""
         rng = np.random.default_rng(seed)
 
         def make(spec: Any) -> Array:

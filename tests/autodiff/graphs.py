@@ -28,7 +28,7 @@ def graph(
     symbolic: bool | Collection[int] = False,
     opset: int = 18,
 ) -> onnx.ModelProto:
-    """A model whose body computes ``y``. symbolic: the axes whose sizes are symbols of their own, or whether all are."""
+    """A model whose body computes ``y``. symbolic: the axes that have symbols as their sizes, or whether all have."""
     constants = constants or {}
 
     def is_symbolic(axis: int) -> bool:
@@ -41,7 +41,8 @@ def graph(
 
     arguments = ", ".join(declare(k, v) for k, v in inputs.items())
     model = parser.parse_model(
-        f'<ir_version: 9, opset_import: ["": {opset}]> g ({arguments}) => ({dtype}[] y) {{ {body.replace("double", dtype)} }}'
+        f'<ir_version: 9, opset_import: ["": {opset}]> '
+        f"g ({arguments}) => ({dtype}[] y) {{ {body.replace('double', dtype)} }}"
     )
     element = {"double": np.float64, "float": np.float32}[dtype]
     for name, array in constants.items():
@@ -51,9 +52,10 @@ def graph(
 
 
 def reference(model: onnx.ModelProto) -> Function:
-    """The model as a function of named float64 arrays: run by ONNX Runtime, by the ONNX reference evaluator where that lacks a kernel.
+    """The model as a function of named float64 arrays.
 
-    (The reference evaluator cannot pad by negative numbers and gives wrong indices for a dense MaxPool.)
+    ONNX Runtime runs it, or the ONNX reference evaluator where that lacks a kernel. (The reference
+    evaluator cannot pad by negative numbers and gives wrong indices for a dense MaxPool.)
     """
     evaluator: Any
     try:

@@ -13,10 +13,12 @@ from service.autodiff.symbolic_dims import name_sizes
 from tests.autodiff.graphs import graph
 
 BODY = """
-    a = Conv<strides=[2,2], pads=[1,1,1,1]>(x, w) r = Relu(a) b = Conv<strides=[2,2], pads=[1,1,1,1]>(x, w) c = Conv<pads=[1,1,1,1]>(r, v)
+    a = Conv<strides=[2,2], pads=[1,1,1,1]>(x, w) r = Relu(a)
+    b = Conv<strides=[2,2], pads=[1,1,1,1]>(x, w) c = Conv<pads=[1,1,1,1]>(r, v)
     d = Concat<axis=1>(b, c) f = Conv(r, v)
     p = MaxPool<kernel_shape=[3,3], strides=[2,2], ceil_mode=1>(d) q = MaxPool<kernel_shape=[3,3], strides=[2,2]>(d)
-    s = Slice(d, z, e, k) m = AveragePool<kernel_shape=[2,2], strides=[2,2], auto_pad="SAME_UPPER">(d) y = GlobalAveragePool(m)
+    s = Slice(d, z, e, k) m = AveragePool<kernel_shape=[2,2], strides=[2,2], auto_pad="SAME_UPPER">(d)
+    y = GlobalAveragePool(m)
 """
 CONSTANTS = {
     "w": np.ones((4, 3, 3, 3)),

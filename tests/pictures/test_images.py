@@ -36,7 +36,8 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 @pytest.mark.parametrize(("kind", "options", "tolerance"), [
-    ("PNG", {}, 0), ("BMP", {}, 0), ("TIFF", {}, 0), ("TIFF", {"compression": "tiff_lzw"}, 0), ("WEBP", {"lossless": True}, 0),
+    ("PNG", {}, 0), ("BMP", {}, 0), ("TIFF", {}, 0), ("TIFF", {"compression": "tiff_lzw"}, 0),
+    ("WEBP", {"lossless": True}, 0),
     ("JPEG", {"quality": 95}, 12), ("WEBP", {"quality": 90}, 25), ("GIF", {}, 40), ("MPO", {"quality": 95}, 12),
 ])  # fmt: skip
 def test_formats(kind: str, options: dict[str, Any], tolerance: int) -> None:

@@ -149,7 +149,7 @@ class Soak:
             self.seen.faults["slow client"] += 1
 
     def make_trouble(self) -> None:
-        """In turn: a worker is killed, the Valkey is frozen, a worker is frozen, the Valkey is killed, the disk of the store is full."""
+        """In turn: a worker killed, the Valkey frozen, a worker frozen, the Valkey killed, the disk full."""
         troubles: list[Callable[[], None]] = [
             self.kill_worker,
             self.freeze_valkey,

@@ -28,8 +28,8 @@ router = APIRouter(tags=["photographs"])
 async def show_activations(request: Request, services: ServicesDep) -> Response:
     """The feature maps of layers.
 
-    `Accept: image/png` gives a grid of the strongest maps of one layer, `application/x-npy` all numbers of one layer (float32, channels x
-    height x width), `application/json` a summary and a grid of every layer asked for.
+    `Accept: image/png` gives a grid of the strongest maps of one layer, `application/x-npy` all numbers of one layer
+    (float32, channels x height x width), `application/json` a summary and a grid of every layer asked for.
     """
     media = negotiate(request, JSON, PNG, NPY)
     files, parameters = await read_photographs(request, ActivationParameters, 1)

@@ -27,8 +27,9 @@ router = APIRouter(tags=["photographs"])
 async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     """Put a method to the test on a photograph.
 
-    Deletion and insertion (Petsiuk et al. 2018) against random and edge-detector baselines, completeness, and the cascading randomization
-    of the weights (Adebayo et al. 2018). `application/json` gives the curves, `image/png` a plot. It takes some seconds.
+    Deletion and insertion (Petsiuk et al. 2018) against random and edge-detector baselines, completeness, and the
+    cascading randomization of the weights (Adebayo et al. 2018). `application/json` gives the curves, `image/png`
+    a plot. It takes some seconds.
     """
     media = negotiate(request, JSON, PNG)
     files, parameters = await read_photographs(request, EvaluateParameters, 1)

@@ -1,4 +1,4 @@
-"""`GET /healthz` and `GET /readyz`: for those who watch the process."""
+"""`GET /healthz` and `GET /readyz`: health checks."""
 
 from fastapi import APIRouter
 

@@ -1,4 +1,4 @@
-"""`GET /metrics`: what operators watch."""
+"""`GET /metrics`: metrics for operators."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST

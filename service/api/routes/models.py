@@ -1,4 +1,4 @@
-"""`GET /models`: what can be asked."""
+"""`GET /models`: the networks that can be asked."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -27,7 +27,7 @@ def _summary(services: Services, model: Model) -> ModelSummary:
 
 @router.get("")
 async def list_models(services: ServicesDep) -> list[ModelSummary]:
-    """All models, and why those that are of no use are not served."""
+    """All models, and for those that cannot be served the reason."""
     networks = services.networks
     broken = [
         ModelSummary(name=name, title=name, classes=0, default=False, served=False, problem=problem)

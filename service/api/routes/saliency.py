@@ -55,12 +55,12 @@ async def explain_photographs(
 ) -> Response:
     """A heatmap of the pixels that the score of a class depends on.
 
-    `Accept: image/png` gives a picture, `application/json` the numbers and the map, `application/x-npy` the raw map (float32, not
-    normalized). Several classes give several maps: in a PNG side by side, in JSON one after the other.
+    `Accept: image/png` gives a picture, `application/json` the numbers and the map, `application/x-npy` the raw map
+    (float32, not normalized). Several classes give several maps: in a PNG side by side, in JSON one after the other.
     The same image and parameters give the same picture, byte for byte.
 
-    `mode=job` answers 202 with a job, or with a batch for several images or classes; the job's picture is at `/visualize/{id}/image`, its
-    raw map at `/visualize/{id}/artifacts/map.npy`.
+    `mode=job` answers 202 with a job, or with a batch for several images or classes; the job's picture is at
+    `/visualize/{id}/image`, its raw map at `/visualize/{id}/artifacts/map.npy`.
     """
     media = negotiate(request, JSON, PNG, NPY)
     files, parameters = await read_photographs(request, SaliencyParameters, services.settings.max_images)

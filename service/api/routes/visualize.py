@@ -54,8 +54,9 @@ async def submit(
 ) -> Response:
     """Start a job. The answer says where to look for the picture.
 
-    From noise: a picture of a class (`kind` `class`, the default) or of a channel (`neuron`). From a photograph, sent as a form: one that
-    fools the network (`fooling`), what a layer knows of it (`inversion`), a dream (`deepdream`), the manner of another picture (`style`).
+    From noise: a picture of a class (`kind` `class`, the default) or of a channel (`neuron`). From a photograph, sent
+    as a form: one that fools the network (`fooling`), what a layer knows of it (`inversion`), a dream (`deepdream`),
+    the style of another picture (`style`).
     """
     parameters, files = await read_job_request(request)
     network = services.network(parameters.model)
@@ -139,7 +140,7 @@ async def show_image(
     "/{id}/artifacts/{name}", responses={200: {"content": {"application/octet-stream": BINARY, "image/png": BINARY}}}
 )
 async def show_artifact(id: str, name: str, job_service: JobServiceDep, owner: CallerDep) -> Response:  # noqa: A002
-    """Something that the job made beside its picture."""
+    """An artifact of the job: anything it made other than its picture."""
     job = await visible(job_service, id, owner)
     if name not in job.artifacts:
         raise NotFound(f"the job has no artifact {name!r}; it has: {', '.join(job.artifacts) or 'none'}")

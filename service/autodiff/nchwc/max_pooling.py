@@ -88,7 +88,7 @@ def _undo(
 
 
 def _padded(op: Ops, node: ir.Node, win: Window, x: ir.Value) -> ir.Value:
-    """``x`` with the padding that windows see: from the first element of the first window to the end of the last one."""
+    """``x`` with the padding that windows see: from the first element of the first window to the last of the last."""
     y, axes = node.outputs[0], list(zip(win.size, win.strides, win.begin, strict=True))
     if not any([*win.begin, *win.end]) and not node.attributes.get_int("ceil_mode", 0):
         return x

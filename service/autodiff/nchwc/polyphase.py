@@ -1,4 +1,4 @@
-"""Images in polyphase form: cut in strides into parts that are cheap to compute and to convolve without interleaving."""
+"""Images in polyphase form: cut in strides into parts, which are cheap to compute and convolve uninterleaved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
