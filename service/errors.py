@@ -8,7 +8,8 @@ ConvlensError
 │   ├── TooManyBytes            the body is larger than the limit
 │   ├── TooSlow                 the body did not arrive in time
 │   ├── TooLarge                an image or a request is over a limit that is known before decoding
-│   └── InvalidParameter        a value is out of its range
+│   ├── InvalidParameter        a value is out of its range
+│   └── NotServed               the model that is named is there, but cannot be used
 ├── Unauthorized                the caller has shown no key that is known
 ├── NotFound                    a model, a class or a job that does not exist
 ├── Gone                        a job that has expired
@@ -58,6 +59,10 @@ class TooLarge(InputError):
 
 class InvalidParameter(InputError):
     """A value is out of its range."""
+
+
+class NotServed(InputError):
+    """The model that is named is there, but cannot be used."""
 
 
 class Unauthorized(ConvlensError):

@@ -34,7 +34,7 @@ from service.api.routes import (
 from service.jobs.service import open_job_service, worker
 from service.kinds.run import runner
 from service.networks.catalog import Networks
-from service.networks.checking import Limits, check_in_child
+from service.networks.checking import Limits, Tried
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine, cores
 from service.settings import Settings
@@ -110,14 +110,14 @@ def open_networks(settings: Settings) -> Networks:
         max_queue=settings.max_queue,
         seconds=settings.run_seconds,
     )
-    limits = Limits(settings.check_seconds, settings.check_bytes)
+    limits, tried = Limits(settings.check_seconds, settings.check_bytes), Tried(settings.models_dir)
     networks = Networks(
         settings.models_dir,
         engine,
         batcher,
         settings.session_bytes,
         settings.default_model,
-        lambda path: check_in_child(path, limits),
+        lambda path: tried.check(path, limits),
     )
     networks[settings.default_model]  # tell now that it does not exist
     return networks

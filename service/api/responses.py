@@ -54,8 +54,11 @@ def classified(network: Network, probabilities: Floats) -> Classified:
 
 def prediction(network: Network, class_id: int, probabilities: Floats) -> Prediction:
     """A class with its name and probability."""
-    name = network.model.manifest.labels[class_id]
-    return Prediction(class_id=class_id, name=name, probability=float(probabilities[class_id]))
+    name, value = network.model.manifest.labels[class_id], float(probabilities[class_id])
+    probability = network.probability(value)
+    return Prediction(
+        class_id=class_id, name=name, probability=probability, score=value if probability is None else None
+    )
 
 
 def saliency_result(
@@ -69,7 +72,7 @@ def saliency_result(
         predictions=classified(network, one.probabilities).predictions,
         image=image,
         explained=Explained(
-            **prediction(network, one.class_id, one.probabilities).model_dump(),
+            **prediction(network, one.class_id, one.probabilities).model_dump(exclude={"score"}),
             other_class_id=one.other_class_id,
             score=one.score,
             value=value,

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from service.attribution.method import Sign
+from service.models.manifest import Scores
 
 
 class Prediction(BaseModel):
@@ -12,7 +13,10 @@ class Prediction(BaseModel):
 
     class_id: int
     name: str
-    probability: float
+    probability: Annotated[
+        float | None, Field(description="Null where the scores of the network are no probabilities.")
+    ]
+    score: Annotated[float | None, Field(description="The score, where it is no probability.")] = None
 
 
 _META: dict[str, JsonValue] = {
@@ -233,7 +237,12 @@ class ModelDetails(ModelSummary):
     source: str
     sha256: str
     weights_sha256: str | None
-    size: Annotated[int, Field(description="Side of the square that the network was trained on, in pixels.")]
+    size: Annotated[int, Field(description="Short side of what the network was trained on, in pixels.")]
+    height: Annotated[int, Field(description="Height of what the network was trained on, in pixels.")]
+    width: Annotated[int, Field(description="Width of what the network was trained on, in pixels.")]
+    scores: Annotated[
+        Scores, Field(description="What makes probabilities of the scores; `none` where they are no probabilities.")
+    ]
     any_size: Annotated[bool, Field(description="Whether it takes pictures of other sizes too.")]
     quantized: Annotated[
         bool, Field(description="Whether its numbers are rounded; gradients pass the rounding as if it were not there.")
@@ -250,9 +259,7 @@ class LayerAnswer(BaseModel):
     name: str
     operator: Annotated[str, Field(description="The ONNX operator that computes it.")]
     channels: int
-    size: Annotated[
-        tuple[int, int] | None, Field(description="Height and width, for a square picture of the model's size.")
-    ]
+    size: Annotated[tuple[int, int] | None, Field(description="Height and width, for a picture of the model's size.")]
     listed: Annotated[bool, Field(description="Whether the manifest names it as one of interest.")]
     default: Annotated[bool, Field(description="Whether class activation maps look here by default.")]
 

@@ -20,7 +20,7 @@ from service.jobs.ledger import Draft, Ledger
 from service.jobs.record import Job
 from service.jobs.service import JobService
 from service.kinds import JobParameters
-from service.kinds.feature import FromNoise
+from service.kinds.feature import check_size
 from service.kinds.parameters import FromPhotograph
 from service.networks.network import Network
 from service.pictures import images
@@ -70,11 +70,12 @@ def _check_files(parameters: JobParameters, files: dict[str, bytes]) -> None:
 def drafts_of(parameters: JobParameters, files: dict[str, bytes], network: Network, settings: Settings) -> list[Draft]:
     """The jobs that a request asks for. Raises for every fault that can be seen before a job runs."""
     _check_network(parameters, network)
+    complete = parameters.completed(network)
     inputs = {}
-    if isinstance(parameters, FromPhotograph):
-        inputs = {name: _prepared(data, parameters, network, settings) for name, data in files.items()}
-    stored = parameters.completed(network.model.name).to_record()
-    return [Draft(parameters.kind, class_id, stored, parameters.steps, inputs) for class_id in parameters.class_ids]
+    if isinstance(complete, FromPhotograph):
+        inputs = {name: _prepared(data, complete, network, settings) for name, data in files.items()}
+    stored = complete.to_record()
+    return [Draft(complete.kind, class_id, stored, complete.steps, inputs) for class_id in complete.class_ids]
 
 
 def _check_network(parameters: JobParameters, network: Network) -> None:
@@ -83,8 +84,7 @@ def _check_network(parameters: JobParameters, network: Network) -> None:
         check_class(network, class_id)
     for name in parameters.layers:
         network.layer(name)
-    if isinstance(parameters, FromNoise):
-        network.check_size(parameters.size, parameters.size)
+    check_size(parameters.size, network)
     for layer, channel in parameters.channels:
         if channel >= (channels := network.layer(layer).channels):
             raise InvalidParameter(f"channel must be from 0 to {channels - 1} for {layer}; it is {channel}")
@@ -92,10 +92,10 @@ def _check_network(parameters: JobParameters, network: Network) -> None:
 
 def _prepared(data: bytes, parameters: FromPhotograph, network: Network, settings: Settings) -> bytes:
     """The picture at the size of the job, as a PNG to be stored."""
-    photograph = images.decode(data, settings.max_pixels, 2 * parameters.size)
-    manifest = network.model.manifest
-    border = round(parameters.size * manifest.resize / manifest.size)
-    fitted = images.fit(photograph, parameters.size, border, parameters.resize).pixels
+    size = network.size_of(parameters.size)
+    photograph = images.decode(data, settings.max_pixels, 2 * max(size))
+    border = network.model.manifest.resize / min(network.size)
+    fitted = images.fit(photograph, size, border, parameters.resize or "native").pixels
     network.check_size(*fitted.shape[1:])
     return images.encode_png(images.to_pixels(fitted))
 

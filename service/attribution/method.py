@@ -67,6 +67,9 @@ class Subject(Protocol):
     def logits(self, images: Floats) -> Floats:
         """The scores (N, classes), without gradients."""
 
+    def probabilities(self, images: Floats) -> Floats:
+        """What the scores are as probabilities (N, classes); the scores themselves if they are none."""
+
     def of(self, values: Floats, class_id: int) -> Floats:
         """The explained part (N,) of values (N, classes): the class alone, or its difference to another class."""
 

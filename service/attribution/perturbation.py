@@ -5,7 +5,6 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 from scipy.ndimage import zoom
-from scipy.special import softmax
 
 from service.attribution.baselines import Fill, baseline
 from service.attribution.method import CHUNK, Attribution, Floats, Parameters, Steps, Subject, method
@@ -90,7 +89,7 @@ def rise(subject: Subject, image: Floats, class_id: int, parameters: Masks) -> S
             [random_mask(rng, image.shape[1:], parameters) for _ in range(min(CHUNK, parameters.masks - i))]
         )
         pictures = cover + masks[:, None] * (image - cover)
-        probabilities = subject.of(softmax(subject.logits(pictures), axis=1), class_id)
+        probabilities = subject.of(subject.probabilities(pictures), class_id)
         weighted += np.tensordot(probabilities.astype(np.float64), masks, axes=1)
         shown += masks.sum(axis=0)
         seen += float(probabilities.sum())

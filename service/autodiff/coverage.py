@@ -35,12 +35,11 @@ NO_GRADIENT_BECAUSE: Mapping[str, str] = {
     ),
 }
 
-_QUANTIZED = "computes with whole numbers; is to be rewritten with DequantizeLinear and QuantizeLinear around it"
+_QUANTIZED = "the rounding is passed straight through, as if it were not there; one zero point unless of a constant"
 
 _READ = "only as the source of an operator that reads elements of it, which is then written out"
 
 UNSUPPORTED: Mapping[str, str] = {
-    **dict.fromkeys("ConvInteger MatMulInteger QLinearConv QLinearMatMul".split(), _QUANTIZED),
     "MaxRoiPool": "the sizes of its windows depend on the data; RoiAlign took its place in networks",
     "Unique": "the number of its results depends on the data",
     "SequenceMap": "runs a graph for each element of a sequence",
@@ -48,6 +47,7 @@ UNSUPPORTED: Mapping[str, str] = {
 
 # What the rule, or what the operator is written out as, does not cover.
 LIMITS: Mapping[str, str] = {
+    **dict.fromkeys("ConvInteger MatMulInteger QLinearConv QLinearMatMul".split(), _QUANTIZED),
     **dict.fromkeys("Optional SequenceConstruct SequenceErase SequenceInsert SplitToSequence".split(), _READ),
     **dict.fromkeys(
         "GRU LSTM RNN".split(),

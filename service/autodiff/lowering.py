@@ -33,23 +33,29 @@ def lowers(*op_types: str) -> Callable[[Lowering], Lowering]:
 
 def lower(model: onnx.ModelProto, rules: Mapping[str, object]) -> onnx.ModelProto:
     """The model without such operators, unless they have a rule; the same object if nothing could be written out."""
-    op_types = LOWERINGS.keys() - rules.keys()
-    if not any(node.op_type in op_types for node in model.graph.node):
+    table = {op_type: apply for op_type, apply in LOWERINGS.items() if op_type not in rules}
+    if not any(node.op_type in table for node in model.graph.node):
         return model
     copy = ir.from_proto(onnx.shape_inference.infer_shapes(model, data_prop=True))
-    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(copy)
-    nodes = [node for node in copy.graph if node.op_type in op_types and not node.domain]
-    written_out = [_write_out(copy.graph, node) for node in nodes]
-    if not any(written_out):
-        return model
-    copy.graph.sort()
-    return ir.to_proto(copy)
+    return ir.to_proto(copy) if write_out(copy, table) else model
 
 
-def _write_out(graph: ir.Graph, node: ir.Node) -> bool:
+def write_out(model: ir.Model, table: Mapping[str, Lowering], domain: str = "") -> bool:
+    """Write out the operators of the domain that the table has; returns whether any could be.
+
+    What is written out must have inferred shapes. Attributes with constants become initializers.
+    """
+    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    nodes = [node for node in model.graph if node.op_type in table and node.domain == domain]
+    written_out = [_replace(model.graph, node, table[node.op_type]) for node in nodes]
+    model.graph.sort()
+    return any(written_out)
+
+
+def _replace(graph: ir.Graph, node: ir.Node, lowering: Lowering) -> bool:
     """Put what the node is written out as in its place; False where that cannot be done."""
     try:
-        values = LOWERINGS[node.op_type](Ops(graph, scope=node.name or f"lowered_{node.outputs[0].name}"), node)
+        values = lowering(Ops(graph, scope=node.name or f"lowered_{node.outputs[0].name}"), node)
     except NotDifferentiable:
         return False
     for old, value in zip(node.outputs, values, strict=False):

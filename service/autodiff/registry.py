@@ -38,7 +38,7 @@ RULES: dict[str, Rule] = {}
 NO_GRADIENT = frozenset(NO_GRADIENT_BECAUSE)
 
 # Their outputs are integers that stand for numbers: the rounding is passed as if it were not there.
-STRAIGHT_THROUGH = frozenset(["QuantizeLinear"])
+STRAIGHT_THROUGH = frozenset(["QuantizeLinear", "DynamicQuantizeLinear"])
 
 
 def vjp(

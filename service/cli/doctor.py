@@ -48,7 +48,7 @@ def _models(settings: Settings) -> Iterator[str]:
 def _default_model(settings: Settings) -> Iterator[str]:
     networks = open_networks(settings)
     network = networks[settings.default_model]
-    image = np.zeros((1, 3, network.model.manifest.size, network.model.manifest.size), np.float32)
+    image = np.zeros((1, 3, *network.size), np.float32)
     network.value_and_grad(image)
     started = time.perf_counter()
     network.value_and_grad(image)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from service.api.job_schemas import JobAnswer
 from service.client import Client
 from service.errors import InvalidParameter
-from service.kinds.feature import ClassParameters, FromNoise
+from service.kinds.feature import ClassParameters, FromNoise, check_size
 from service.kinds.run import Visualization
 from service.main import open_networks
 from service.saliency.explain import check_class
@@ -35,7 +35,8 @@ def local(settings: Settings, class_name: str, parameters: FromNoise) -> Drawn:
     labels = network.model.manifest.labels
     class_id = chosen_class(class_name, list(enumerate(labels)))
     check_class(network, class_id)
-    complete = ClassParameters(class_id=class_id, **_given(parameters)).completed(network.model.name)
+    check_size(parameters.size, network)
+    complete = ClassParameters(class_id=class_id, **_given(parameters)).completed(network)
     visualization = Visualization(network, complete)
     with tqdm(total=complete.steps, unit="step") as bar:
         for step in visualization.steps():

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import uvicorn
 from pydantic import ValidationError
@@ -24,7 +24,12 @@ from service.kinds.run import runner
 from service.main import create_app, open_networks
 from service.models import importing
 from service.models.build import build
+from service.models.drafting import Choices, draft
+from service.models.evidence import PREPROCESSINGS, usual
+from service.models.labels import read_labels
 from service.models.library import Library
+from service.models.manifest import Channels, Scores
+from service.models.reading import read_onnx
 from service.networks import checking
 from service.settings import Settings
 from service.synthesis.presets import PRESETS
@@ -101,6 +106,12 @@ def _add_models(commands: Commands) -> None:
         "add", help="take an ONNX file into the models folder, with a first draft of its manifest"
     )
     _add_choices(new)
+    new.add_argument(
+        "--try",
+        dest="photograph",
+        type=Path,
+        help="a photograph: print what the network sees in it under each usual preprocessing, and add nothing",
+    )
     new.set_defaults(command=_add)
 
     models = commands.add_parser("models", help="list the models")
@@ -123,18 +134,24 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="name of the model in URLs; by default that of the file")
     parser.add_argument(
         "--labels",
-        type=Path,
-        help="a text file with the class names, one a line; by default ImageNet's for 1,000 classes",
+        help="a text file with the class names, one a line, or `imagenet`; by default ImageNet's for 1,000 classes",
     )
+    parser.add_argument("--output", help="the output with the scores, where there are several")
+    parser.add_argument("--scores", choices=get_args(Scores), help="what makes probabilities of the scores")
     parser.add_argument(
         "--size",
         type=int,
-        help="side of the square that the network was trained on; by default that of the graph, or 224",
+        nargs="+",
+        help="height and width that the network was trained on, one number for a square; "
+        "by default those of the graph, or 224",
+    )
+    parser.add_argument(
+        "--preprocessing", choices=sorted(PREPROCESSINGS | usual("L")), help="a usual one, in the place of a guess"
     )
     parser.add_argument("--scale", type=float, help="what the network wants instead of 1 for a full pixel, e.g. 255")
-    parser.add_argument("--mean", type=float, nargs=3, help="mean that is taken off each channel, after --scale")
-    parser.add_argument("--std", type=float, nargs=3, help="deviation by which each channel is divided")
-    parser.add_argument("--channels", choices=["RGB", "BGR"], help="order of the channels")
+    parser.add_argument("--mean", type=float, nargs="+", help="mean that is taken off each channel, after --scale")
+    parser.add_argument("--std", type=float, nargs="+", help="deviation by which each channel is divided")
+    parser.add_argument("--channels", choices=get_args(Channels), help="the channels in their order; L is grey")
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -191,10 +208,9 @@ def _visualize(settings: Settings, options: argparse.Namespace) -> None:
     output = options.output or Path(f"{drawn.class_name.partition(',')[0].replace(' ', '_')}.png")
     output.write_bytes(drawn.png)
     seen = drawn.result
-    print(
-        f"{output}: {drawn.class_name}, seed {drawn.seed}; "
-        f"the network sees {seen['predicted_name']} ({seen['predicted_probability']:.1%})"
-    )
+    probability = seen["predicted_probability"]
+    sure = "" if probability is None else f" ({probability:.1%})"
+    print(f"{output}: {drawn.class_name}, seed {drawn.seed}; the network sees {seen['predicted_name']}{sure}")
 
 
 def _build(settings: Settings, options: argparse.Namespace) -> None:
@@ -205,23 +221,33 @@ def _build(settings: Settings, options: argparse.Namespace) -> None:
         print(f"{settings.models_dir} is up to date")
 
 
-def _choices(options: argparse.Namespace) -> importing.Choices:
-    labels = options.labels.read_text("utf-8").splitlines() if options.labels else ()
-    mean, std = (tuple(v) if (v := getattr(options, name)) else None for name in ("mean", "std"))
-    return importing.Choices(
-        options.name, None, labels, options.size, mean=mean, std=std, scale=options.scale, channels=options.channels
-    )
+def _choices(options: argparse.Namespace) -> Choices:
+    given = {name: getattr(options, name) for name in CHOSEN_BY_FLAG}
+    size = options.size and tuple(options.size if len(options.size) == 2 else options.size * 2)
+    if size and len(size) != 2:
+        raise InvalidParameter("--size takes one number, or height and width")
+    return Choices(**given, labels=read_labels(options.labels) if options.labels else (), size=size)
 
 
 def _add(settings: Settings, options: argparse.Namespace) -> None:
-    place = importing.add(options.file, settings.models_dir, _choices(options))
-    print(f"wrote {place}; look it over, above all preprocessing and labels\n")
-    reports.tell(checking.standalone(place))
+    choices = _choices(options)
+    if options.photograph:
+        reports.tell_alternatives(options.file, choices, options.photograph.read_bytes(), settings.max_pixels)
+        return
+    drafted = draft(read_onnx(options.file), options.file, choices)
+    written = importing.place(
+        options.file, settings.models_dir, drafted, lambda place: reports.tell(checking.standalone(place))
+    )
+    checking.Tried(settings.models_dir).remember(written)
+    print(f"\nwrote {written}")
+    reports.tell_guesses(drafted)
 
 
 def _inspect(_: Settings, options: argparse.Namespace) -> None:
+    drafted = draft(read_onnx(options.file), options.file, _choices(options))
     with tempfile.TemporaryDirectory() as folder:
-        reports.tell(checking.standalone(importing.add(options.file, Path(folder), _choices(options))))
+        reports.tell(checking.standalone(importing.place(options.file, Path(folder), drafted)))
+    reports.tell_guesses(drafted)
 
 
 def _check(_: Settings, options: argparse.Namespace) -> None:
@@ -252,4 +278,5 @@ def _models(settings: Settings, _: Any) -> None:
         print(f"{model.name}\t{model.manifest.title}\t{len(model.manifest.labels)} classes")
 
 
+CHOSEN_BY_FLAG = ("name", "output", "scores", "preprocessing", "mean", "std", "scale", "channels")
 SWITCH_SECONDS = 0.001  # threads that draw pictures let the event loop have its turn five times sooner than by default

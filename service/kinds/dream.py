@@ -1,10 +1,11 @@
 """More of whatever a layer sees in a photograph."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
+from service.errors import InvalidParameter
 from service.kinds.parameters import FromPhotograph, Layer
 from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen
 from service.networks.network import Network
@@ -14,6 +15,8 @@ from service.synthesis.ascent import Recipe
 from service.synthesis.optimizers import NormalizedAscent
 from service.synthesis.photographs import Octaves
 from service.synthesis.transforms import Jitter
+
+USUAL_SIZE = 384
 
 
 class DreamParameters(FromPhotograph):
@@ -30,7 +33,25 @@ class DreamParameters(FromPhotograph):
     )
     max_jitter: Annotated[int, Field(ge=0, le=64, description="Largest random shift at a step, in pixels.")] = 32
     preview_every: Annotated[int, Field(ge=0, le=4096, description="Steps between two previews, 0 for none.")] = 10
-    size: Annotated[int, Field(ge=64, le=1024, description="Short side of the picture, in pixels.")] = 384
+    size: Annotated[
+        int | None,
+        Field(
+            ge=8, le=1024, description=f"Short side of the picture, in pixels; by default {USUAL_SIZE}, if it can be."
+        ),
+    ] = None
+
+    def usual_size(self, network: Network) -> int:
+        """Larger than what the network was trained on, unless it takes that only."""
+        return max(USUAL_SIZE, min(network.size)) if network.model.adapted.takes_any_size else min(network.size)
+
+    def completed(self, network: Network) -> Self:
+        """With a single octave if the network takes only one size."""
+        complete = super().completed(network)
+        if network.model.adapted.takes_any_size or self.octaves == 1:
+            return complete
+        if "octaves" in self.model_fields_set:
+            raise InvalidParameter(f"octaves must be 1 for {network.model.name}, which takes pictures of one size only")
+        return complete.model_copy(update={"octaves": 1, "steps_per_octave": min(self.steps, 200)})
 
     @property
     def steps(self) -> int:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import ConfigDict, Field
 
+from service.errors import InvalidParameter
 from service.kinds.parameters import ClassId, JobParameters, Layer
 from service.kinds.plan import Inputs, Plan, kind, measure_class, measure_terms, seen
 from service.networks.network import Network
@@ -13,6 +14,8 @@ from service.networks.objectives import Term
 from service.synthesis.ascent import Recipe
 from service.synthesis.parametrization import Start
 from service.synthesis.presets import PRESETS, Hyperparameters, PresetName, defaults_of, summaries
+
+SMALLEST = 64  # short side of pictures of networks that were trained on larger ones
 
 
 class FromNoise(JobParameters):
@@ -51,7 +54,15 @@ class FromNoise(JobParameters):
         int | None,
         Field(ge=0, le=64, description=f"Largest random shift at a step, in pixels: {defaults_of('max_jitter')}."),
     ] = None
-    size: Annotated[int, Field(ge=64, le=512, description="Side of the picture, in pixels.")] = 224
+    size: Annotated[
+        int | None,
+        Field(
+            ge=8,
+            le=512,
+            description="Short side of the picture, in pixels, in the proportions of the network's own size, "
+            "which is the default.",
+        ),
+    ] = None
 
     @property
     def hyperparameters(self) -> Hyperparameters:
@@ -59,19 +70,27 @@ class FromNoise(JobParameters):
         names = {field.name for field in fields(Hyperparameters)}
         return replace(PRESETS[self.preset].defaults, **self.model_dump(include=names, exclude_none=True))
 
-    @property
-    def recipe(self) -> Recipe:
+    def recipe(self, network: Network) -> Recipe:
         """The recipe of the preset with these parameters."""
-        return PRESETS[self.preset].recipe(self.hyperparameters, self.size, self.start)
+        return PRESETS[self.preset].recipe(self.hyperparameters, network.size_of(self.size), self.start)
 
     @property
     def steps(self) -> int:
         """As given, or those of the preset."""
         return self.hyperparameters.iterations
 
-    def completed(self, model: str) -> Self:
+    def completed(self, network: Network) -> Self:
         """With the defaults of the preset."""
-        return super().completed(model).model_copy(update=asdict(self.hyperparameters))
+        return super().completed(network).model_copy(update=asdict(self.hyperparameters))
+
+
+def check_size(short_side: int | None, network: Network) -> None:
+    """Raise `InvalidParameter` if the network does not take pictures with that short side."""
+    height, width = network.size_of(short_side)
+    network.check_size(height, width)
+    least = min(SMALLEST, *network.size)
+    if min(height, width) < least:
+        raise InvalidParameter(f"size must be at least {least} for {network.model.name}; it is {short_side}")
 
 
 class ClassParameters(FromNoise):
@@ -123,7 +142,9 @@ def draw_class(network: Network, parameters: ClassParameters, inputs: Inputs) ->
     """Draw what the network believes a class looks like (Simonyan et al. 2013, section 2)."""
     (class_id,) = parameters.class_ids
     return Plan(
-        parameters.recipe, measure_class(network, class_id), lambda _, picture: seen(network, picture, class_id)
+        parameters.recipe(network),
+        measure_class(network, class_id),
+        lambda _, picture: seen(network, picture, class_id),
     )
 
 
@@ -135,4 +156,4 @@ def draw_neuron(network: Network, parameters: NeuronParameters, inputs: Inputs) 
     """
     terms = [Term("channel", parameters.layer)]
     measure = measure_terms(network, terms, [1.0], {"0.channel": np.array([parameters.channel])})
-    return Plan(parameters.recipe, measure, lambda _, picture: seen(network, picture))
+    return Plan(parameters.recipe(network), measure, lambda _, picture: seen(network, picture))

@@ -71,8 +71,8 @@ def fool(network: Network, parameters: FoolingParameters, inputs: Inputs) -> Pla
             "steps_needed": state.first_at_rank_1,
             "original_class_id": first,
             "original_name": network.model.manifest.labels[first],
-            "original_probability": float(before[first]),
-            "target_probability_before": float(before[target]),
+            "original_probability": network.probability(before[first]),
+            "target_probability_before": network.probability(before[target]),
             "largest_change": int(change.max()),
             "mean_change": float(change.mean()),
         }

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from service.networks.network import Network
 from service.pictures.images import Resize
 
 MAX_PREVIEWS = 200
@@ -37,6 +38,7 @@ class JobParameters(BaseModel):
         int,
         Field(ge=0, le=4096, description=f"Steps between two previews, 0 for none; at most {MAX_PREVIEWS} previews."),
     ] = 25
+    size: Annotated[int | None, Field(description="Short side of the picture, in pixels.")] = None
 
     @property
     def steps(self) -> int:
@@ -71,10 +73,15 @@ class JobParameters(BaseModel):
             )
         return self
 
-    def completed(self, model: str) -> Self:
-        """A copy that determines the picture: with the name of the model, a seed, and all defaults filled in."""
+    def completed(self, network: Network) -> Self:
+        """A copy that determines the picture: with model, seed and size, and all defaults filled in."""
         seed = secrets.randbelow(2**32) if self.seed is None else self.seed
-        return self.model_copy(update={"model": model, "seed": seed})
+        size = self.size or self.usual_size(network)
+        return self.model_copy(update={"model": network.model.name, "seed": seed, "size": size})
+
+    def usual_size(self, network: Network) -> int:
+        """The short side of pictures for which none is given, in pixels."""
+        return min(network.size)
 
     def to_record(self) -> dict[str, JsonValue]:
         """Completed parameters as the record of a job keeps them.
@@ -98,11 +105,20 @@ class FromPhotograph(JobParameters):
     """Pictures that begin with a photograph, sent as the form field `image`."""
 
     images: ClassVar[tuple[str, ...]] = ("image",)
-    size: Annotated[int, Field(ge=64, le=1024, description="Short side of the picture, in pixels.")] = 224
+    size: Annotated[
+        int | None,
+        Field(ge=8, le=1024, description="Short side of the picture, in pixels; by default that of the network."),
+    ] = None
     resize: Annotated[
-        Resize,
+        Resize | None,
         Field(
-            description="`native`: aspect ratio kept. `squash`: the whole picture to a square. "
-            "`crop`: the central square."
+            description="`native`: aspect ratio kept. `squash`: the whole picture to the proportions of the network. "
+            "`crop`: the central part of these proportions. By default `native`, where the network takes one size only "
+            "`crop`."
         ),
-    ] = "native"
+    ] = None
+
+    def completed(self, network: Network) -> Self:
+        """With the way in which photographs are fitted."""
+        usual = "native" if network.model.adapted.takes_any_size else "crop"
+        return super().completed(network).model_copy(update={"resize": self.resize or usual})

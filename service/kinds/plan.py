@@ -6,7 +6,6 @@ from typing import Any, TypeVar, get_args
 
 import numpy as np
 from pydantic import JsonValue
-from scipy.special import softmax
 
 from service.attribution import Floats
 from service.kinds.parameters import JobParameters
@@ -120,7 +119,7 @@ def rank_of(class_id: int, scores: Floats) -> int:
 def probabilities(network: Network, picture: Pixels) -> Floats:
     """The class probabilities (classes,) of a picture, uint8 (H, W, 3)."""
     image = to_floats(picture)
-    found: Floats = softmax(network.classify(image[None]), axis=1)[0]
+    found: Floats = network.probabilities(network.classify(image[None]))[0]
     return found
 
 
@@ -128,11 +127,15 @@ def seen(network: Network, picture: Pixels, class_id: int | None = None) -> dict
     """What the network sees in a picture, and how much of a class if one is named."""
     found = probabilities(network, picture)
     predicted = int(found.argmax())
-    of_class = {} if class_id is None else {"probability": float(found[class_id]), "rank": rank_of(class_id, found)}
+    of_class = (
+        {}
+        if class_id is None
+        else {"probability": network.probability(found[class_id]), "rank": rank_of(class_id, found)}
+    )
     return {
         "predicted_class_id": predicted,
         "predicted_name": network.model.manifest.labels[predicted],
-        "predicted_probability": float(found[predicted]),
+        "predicted_probability": network.probability(found[predicted]),
         **of_class,
         "provider": network.provider,
         "model_sha256": network.model.sha256,

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from service.attribution import Floats
 from service.jobs.record import Job
 from service.jobs.run import Advance, Conclusion, Run
 from service.kinds import KINDS, Inputs, JobParameters, plan
+from service.models.preprocessing import LUMA
 from service.networks.catalog import Networks
 from service.networks.network import Network
 from service.pictures import images
@@ -35,6 +39,7 @@ class Visualization:
         self.seed = parameters.seed
         self._plan = plan(network, parameters, inputs or {})
         self._preview_every = parameters.preview_every
+        self._is_grey = network.model.manifest.preprocessing.channels == "L"
         self.state = State.load(checkpoint) if checkpoint else begin(self._plan.recipe, self.seed)
 
     def steps(self) -> Iterator[Step]:
@@ -48,7 +53,8 @@ class Visualization:
 
     def picture(self) -> Pixels:
         """The image as it stands, uint8 (H, W, 3)."""
-        return images.to_pixels(self._plan.recipe.parametrization.image(self.state.z))
+        image = self._plan.recipe.parametrization.image(self.state.z)
+        return images.to_pixels(grey(image) if self._is_grey else image)
 
     def conclude(self) -> Conclusion:
         """The picture, what the network sees in it, and what is made beside it."""
@@ -73,6 +79,12 @@ def runner(networks: Networks) -> Callable[[Job, bytes | None, Mapping[str, byte
         return Run(_advances(visualization), visualization.state.scores, visualization.conclude)
 
     return run
+
+
+def grey(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The image (3, H, W) without colours, in which a network of one channel sees the same."""
+    luma = np.tensordot(np.array(LUMA), image, axes=1)
+    return np.stack([luma] * 3)
 
 
 def _decode(png: bytes) -> Floats:

@@ -1,9 +1,10 @@
 """Bringing the graphs of any exporter into the one form that the service works with.
 
-In that form the opset is 18 or newer and constants are folded. The input is float32 (N, 3, H, W), RGB, in [0, 1]. The
-output has one score per class, (N, classes), taken before a final softmax.
+In that form the opset is 18 or newer, constants are folded and all numbers are float32. The input is (N, 3, H, W), RGB,
+in [0, 1]. The output has one score per class, (N, classes), taken before a final softmax or sigmoid.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,16 @@ from onnx import inliner
 from onnxscript import optimizer
 
 from service.autodiff import Ops
+from service.autodiff.lowering import write_out
+from service.autodiff.quantization import INTEGER_ARITHMETIC, MAKE_OR_TAKE_INTEGERS
+from service.autodiff.shapes import operand, optional_operand
 from service.autodiff.versions import OPSET_FLOOR, at_opset_floor
 from service.errors import ModelError
-from service.models.manifest import Manifest
-from service.models.squeezenet import preprocess
+from service.models.floats import to_float32
+from service.models.manifest import Manifest, Preprocessing
+from service.models.preprocessing import arrange, picture_axes, preprocess
+
+Side = int | None  # None where any will do
 
 
 @dataclass(frozen=True)
@@ -25,43 +32,41 @@ class Adapted:
 
     Attributes:
         proto: The model.
-        image_size: The size (height, width) of images, if the graph admits only one.
-        one_by_one: Whether N must be 1.
+        height: The only height of images that the graph admits; None if it takes any.
+        width: The only width of images that the graph admits; None if it takes any.
+        batch: The only number of images that the graph takes at once; None if it takes any.
     """
 
     proto: onnx.ModelProto
-    image_size: tuple[int, int] | None
-    one_by_one: bool
+    height: Side = None
+    width: Side = None
+    batch: int | None = None
+
+    @property
+    def takes_any_size(self) -> bool:
+        """Whether neither height nor width is fixed."""
+        return self.height is None and self.width is None
 
 
 def adapt(proto: onnx.ModelProto, manifest: Manifest) -> Adapted:
     """Bring a model into the form of the service. Raises `ModelError` with the reason if that is impossible."""
     if is_canonical(proto, manifest):
-        return Adapted(proto, None, one_by_one=False)
-    proto = modernized(proto)
-    model = ir.from_proto(proto)
+        return Adapted(proto)
+    model = ir.from_proto(modernized(proto))
     graph = model.graph
     image = _image_input(graph, manifest)
-    dims = list(image.shape or [])
-    if len(dims) != 4:
-        raise ModelError(
-            f"the input {manifest.input!r} has {len(dims)} axes; an image network has four: {manifest.layout}"
-        )
-    channels_last = manifest.layout == "NHWC"
-    height, width = (dims[1], dims[2]) if channels_last else (dims[2], dims[3])
-    size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    one_by_one = isinstance(dims[0], int)
-    _prepend(
-        graph, image, manifest, [dims[0] if one_by_one else "N", 3, height if size else "H", width if size else "W"]
-    )
+    height, width = _admitted(image, manifest)
+    batch = image.shape[0] if image.shape is not None and isinstance(image.shape[0], int) else None
+    _prepend(graph, image, manifest, [batch or "N", 3, height or "H", width or "W"])
     _expose_logits(graph, manifest)
+    _drop_other_inputs(model, image)
     graph.sort()
     adapted = onnx.shape_inference.infer_shapes(ir.to_proto(model))
     try:
         onnx.checker.check_model(adapted, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelError(f"the adapted model is not valid: {error}") from error
-    return Adapted(adapted, size, one_by_one)
+        raise ModelError(f"the adapted model is not valid: {str(error)[:500]}") from error
+    return Adapted(adapted, height, width, batch)
 
 
 def is_canonical(proto: onnx.ModelProto, manifest: Manifest) -> bool:
@@ -70,17 +75,29 @@ def is_canonical(proto: onnx.ModelProto, manifest: Manifest) -> bool:
 
 
 def modernized(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """The model at a sufficient opset, with functions inlined and constants folded.
+    """The model at a sufficient opset, in float32, with functions inlined and constants folded.
 
-    Raises `ModelError` if a tool cannot process the model.
+    Integer arithmetic of quantized networks is written out in floats between roundings. Raises `ModelError` if a tool
+    cannot process the model.
     """
     try:
         model = ir.from_proto(inliner.inline_local_functions(at_opset_floor(proto)))
+        if to_float32(model):
+            model = _inferred(model)
+        if any(node.op_type in MAKE_OR_TAKE_INTEGERS for node in model.graph):
+            write_out(model, INTEGER_ARITHMETIC)
         optimizer.fold_constants(model, input_size_limit=2**24, output_size_limit=2**24, should_fold=_always)
         optimizer.remove_unused_nodes(model)
         return onnx.shape_inference.infer_shapes(ir.to_proto(model), data_prop=True)
     except Exception as error:  # the tools raise many types without a common base
         raise ModelError(f"the model cannot be brought to opset {OPSET_FLOOR}: {str(error)[:300]}") from error
+
+
+def _inferred(model: ir.Model) -> ir.Model:
+    """The model with the types of its inner values as they follow from its inputs."""
+    proto = ir.to_proto(model)
+    del proto.graph.value_info[:]
+    return ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
 
 
 def _always(node: ir.Node) -> bool | None:
@@ -90,26 +107,86 @@ def _always(node: ir.Node) -> bool | None:
 
 def _image_input(graph: ir.Graph, manifest: Manifest) -> ir.Value:
     found = {value.name: value for value in graph.inputs}
-    if manifest.input not in found or len(found) != 1:
+    if manifest.input not in found:
         raise ModelError(
             f"the manifest names the input {manifest.input!r}, the graph has: {', '.join(map(str, found)) or 'none'}"
         )
-    if found[manifest.input].dtype != ir.DataType.FLOAT:
-        raise ModelError(f"the input {manifest.input!r} is {found[manifest.input].dtype}; it must be float32")
     return found[manifest.input]
 
 
-def _prepend(graph: ir.Graph, image: ir.Value, manifest: Manifest, dims: list[int | str | ir.SymbolicDim]) -> None:
+def _drop_other_inputs(model: ir.Model, image: ir.Value) -> None:
+    """Remove what the scores do not depend on. Raises `ModelError` if they need another input than the image."""
+    optimizer.remove_unused_nodes(model)
+    needed = [str(value.name) for value in model.graph.inputs if value is not image and value.uses()]
+    if needed:
+        raise ModelError(f"the scores need other inputs beside the image: {', '.join(needed)}")
+    model.graph.inputs[:] = [image]
+
+
+def _admitted(image: ir.Value, manifest: Manifest) -> Sequence[Side]:
+    """Height and width that the graph admits."""
+    dims = [d if isinstance(d, int) else None for d in image.shape or ()]
+    channels = len(manifest.preprocessing.channels)
+    sides = picture_axes(dims, manifest.layout, manifest.size, channels)
+    if sides is None:
+        raise ModelError(
+            f"the input {manifest.input!r} has the axes {described(image)}, "
+            f"which are no {manifest.layout} with {channels} channels"
+        )
+    for name, side, own in zip(("height", "width"), sides, manifest.size, strict=True):
+        if side not in (None, own):
+            raise ModelError(f"the manifest gives the {name} {own}, the graph takes {side} only")
+    return sides
+
+
+def described(value: ir.Value) -> str:
+    """The sizes of a value as people write them: ``(N, 3, 224, 224)``, with a ? for what has no name."""
+    if value.shape is None:
+        return "(unknown)"
+    return f"({', '.join(str(d) if isinstance(d, int) else d.value or '?' for d in value.shape)})"
+
+
+def _prepend(graph: ir.Graph, image: ir.Value, manifest: Manifest, dims: list[int | str]) -> None:
     """Insert the preprocessing and the change of layout between the image and the nodes that read it."""
+    given, image.dtype = image.dtype, ir.DataType.FLOAT
+    if given != ir.DataType.FLOAT:
+        _accept_floats(graph, image, given)
     readers = list(image.uses())
     image.shape = ir.Shape(dims)
     op = Ops(graph, scope="adapted")
-    value = image if manifest.preprocessing.in_graph else preprocess(op, image, manifest.preprocessing)
-    if manifest.layout == "NHWC":
-        value = op.Transpose(value, perm=[0, 2, 3, 1])
+    value = image if _is_done(manifest.preprocessing) else preprocess(op, image, manifest.preprocessing)
+    value = arrange(op, value, manifest.layout)
     if value is not image:
         for use in readers:
             use.node.replace_input_with(use.idx, value)
+
+
+def _is_done(preprocessing: Preprocessing) -> bool:
+    return preprocessing.in_graph and len(preprocessing.channels) == len("RGB")
+
+
+def _accept_floats(graph: ir.Graph, image: ir.Value, given: ir.DataType | None) -> None:
+    """Have the readers of an image of integers read numbers: casts go, and dequantization is a product."""
+    op = Ops(graph, scope="adapted")
+    reached = [image]
+    for value in reached:
+        for node in [use.node for use in value.uses()]:
+            if node.op_type in _MOVING:
+                node.outputs[0].dtype = ir.DataType.FLOAT
+                reached.append(node.outputs[0])
+                continue
+            if node.op_type == "DequantizeLinear":
+                scale, zero = operand(node, 1), optional_operand(node, 2)
+                numbers = op.Mul(value if zero is None else op.Sub(value, op.Cast(zero, to=ir.DataType.FLOAT)), scale)
+            elif node.op_type in ("Cast", "CastLike"):
+                numbers = value
+            else:
+                raise ModelError(f"the input {image.name!r} is {given}, and {node.op_type} needs it to be")
+            ir.convenience.replace_all_uses_with(node.outputs[0], numbers)
+            graph.remove(node, safe=True)
+
+
+_MOVING = frozenset("Transpose Reshape Squeeze Unsqueeze Identity Slice Resize Flatten".split())
 
 
 def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
@@ -118,18 +195,33 @@ def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
     if manifest.logits not in values:
         raise ModelError(f"the graph has no value {manifest.logits!r}, which the manifest names as its logits")
     logits = values[manifest.logits]
-    dims = list(logits.shape or [])
     classes = len(manifest.labels)
-    if len(dims) < 2 or dims[1] != classes or any(d != 1 for d in dims[2:]):
-        raise ModelError(f"the logits {manifest.logits!r} have the shape {dims}; {classes} labels need (N, {classes})")
-    if len(dims) > 2:
+    if score_count(logits) not in (None, classes):
+        raise ModelError(
+            f"the logits {manifest.logits!r} have the shape {described(logits)}; {classes} labels need (N, {classes})"
+        )
+    if len(logits.shape or ()) != 2:
         name, logits.name = logits.name, f"{logits.name}/unflattened"
-        flat = Ops(graph, scope="adapted").Flatten(logits, axis=1, _name=name)
-        flat.shape, flat.type = ir.Shape(dims[:2]), logits.type
+        flat = Ops(graph, scope="adapted").Reshape(logits, np.array([-1, classes]), _name=name)
+        flat.type = logits.type
         logits = flat
+    logits.shape = ir.Shape([logits.shape[0] if logits.shape is not None else "N", classes])
     graph.outputs[:] = [logits]
 
 
-def float_weights(proto: onnx.ModelProto) -> int:
+def score_count(value: ir.Value) -> int | None:
+    """The number of classes of a value with one score for each, and no other axes but of size 1; None if unknown."""
+    dims = list(value.shape or ())
+    if value.dtype not in (None, ir.DataType.FLOAT) or not dims:
+        return None
+    if len(dims) == 1:  # one score an image, (N,), or all scores of one image
+        return dims[0] if isinstance(dims[0], int) and dims[0] > 1 else 1
+    others = [d for d in dims[1:] if d != 1]
+    if not others:
+        return 1
+    return others[0] if len(others) == 1 and isinstance(others[0], int) else None
+
+
+def weight_count(proto: onnx.ModelProto) -> int:
     """The number of parameters in all weights of the model."""
     return sum(int(np.prod(tensor.dims)) for tensor in proto.graph.initializer)

@@ -16,7 +16,7 @@ class Layer:
         name: The name of the value.
         operator: The type of the node that computes it.
         channels: The number of channels.
-        size: The size (height, width) for a square image of the size in the manifest; None if it cannot be inferred.
+        size: The size (height, width) for an image of the size in the manifest; None if it cannot be inferred.
         listed: Whether the manifest lists the layer as one of interest.
     """
 
@@ -34,6 +34,8 @@ _REARRANGING = frozenset(
         "SpaceToDepth Shape"
     ).split()
 )
+# Their inputs and outputs have these axes, wherever the input comes from.
+_WINDOWED = frozenset("Conv ConvTranspose MaxPool AveragePool LpPool".split())
 _TO_CHANNELS_FIRST = [0, 3, 1, 2]
 
 
@@ -42,7 +44,8 @@ def image_layers(proto: onnx.ModelProto, manifest: Manifest) -> dict[str, Layer]
     fixed = onnx.ModelProto()
     fixed.CopyFrom(proto)
     image = next(value for value in fixed.graph.input if value.name == manifest.input)
-    for dim, size in zip(image.type.tensor_type.shape.dim, (1, 3, manifest.size, manifest.size), strict=True):
+    dims = image.type.tensor_type.shape.dim
+    for dim, size in zip(dims, (dims[0].dim_value or 1, 3, *manifest.size), strict=True):
         dim.dim_value = size
     del fixed.graph.value_info[:]
     graph = ir.from_proto(onnx.shape_inference.infer_shapes(fixed)).graph
@@ -63,6 +66,8 @@ def _keeps_places(node: ir.Node, spatial: set[ir.Value]) -> bool:
 
     They do if an input has them and the operator keeps them, or if a Transpose moves channels from last to first.
     """
+    if node.op_type in _WINDOWED:
+        return True
     if node.op_type == "Transpose":
         return list(node.attributes.get_ints("perm") or []) == _TO_CHANNELS_FIRST
     return node.op_type not in _REARRANGING and any(x in spatial for x in node.inputs)

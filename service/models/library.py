@@ -10,6 +10,7 @@ import onnx
 
 from service.errors import ModelError, NotFound
 from service.models import manifest as manifests
+from service.models import squeezenet
 from service.models.adapt import Adapted, adapt
 from service.models.layers import Layer, image_layers
 from service.models.manifest import Manifest
@@ -44,7 +45,12 @@ class Model:
     @cached_property
     def adapted(self) -> Adapted:
         """The graph in the form of the service. Raises `ModelError` if the file cannot be used."""
-        return adapt(read_onnx(self.path), self.manifest)
+        try:
+            return adapt(read_onnx(self.path), self.manifest)
+        except ModelError as error:
+            if self.name != squeezenet.NAME:
+                raise
+            raise ModelError(f"{error}; 'convlens build' writes it anew") from error
 
     @property
     def proto(self) -> onnx.ModelProto:

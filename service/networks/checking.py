@@ -1,25 +1,36 @@
 """Trying out a model in a separate process, so that no file can crash the service or keep it busy."""
 
+import hashlib
+import platform
 import resource
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
+from service import __version__
 from service.attribution import Floats
 from service.autodiff import missing_rules
 from service.errors import ConvlensError, ModelError
 from service.models import manifest as manifests
+from service.models.build import write_if_changed
 from service.models.library import Model
-from service.networks.network import Network, refused_as_model_error
+from service.models.reading import external_files
+from service.networks.gradients import refused_as_model_error
+from service.networks.network import Network
 from service.networks.objectives import PREDICTED
 from service.runtime.batcher import Batcher
-from service.runtime.engine import Engine
+from service.runtime.engine import VERSION, Engine
 from service.runtime.sessions import Sessions
 
 SESSION_BYTES = 2**34
+MOST_REMEMBERED = 1000
 STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # step lengths of central differences, in units of the pixel range [0, 1]
 
 
@@ -60,6 +71,59 @@ def check_in_child(manifest_path: Path, limits: Limits) -> str | None:
     return message or f"trying it out killed the process (exit status {done.returncode})"
 
 
+class Tried:
+    """The models that have been tried out with success on this machine, by a hash of all that was tried.
+
+    The hashes are kept in the models folder, if it can be written to.
+
+    Args:
+        folder: The models folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / ".tried"
+        self._lock = Lock()
+
+    def check(self, manifest_path: Path, limits: Limits) -> str | None:
+        """`check_in_child`, unless the model has passed it before."""
+        try:
+            digest = _digest(manifest_path)
+        except (OSError, ModelError, DecodeError):  # a file that cannot be read fails its trial too
+            return check_in_child(manifest_path, limits)
+        if digest in self._known():
+            return None
+        problem = check_in_child(manifest_path, limits)
+        if problem is None:
+            self._remember(digest)
+        return problem
+
+    def remember(self, manifest_path: Path) -> None:
+        """Take note that the model has been tried out."""
+        self._remember(_digest(manifest_path))
+
+    def _known(self) -> list[str]:
+        try:
+            return self._file.read_text("utf-8").split()
+        except OSError:
+            return []
+
+    def _remember(self, digest: str) -> None:
+        with self._lock, suppress(OSError):  # a folder that cannot be written to costs a second trial, no more
+            kept = [*self._known(), digest][-MOST_REMEMBERED:]
+            write_if_changed(self._file, "\n".join(kept).encode())
+
+
+def _digest(manifest_path: Path) -> str:
+    """A hash of the manifest, the model, its weights, and the versions of what runs it."""
+    found = hashlib.sha256(f"{__version__} {version('onnx')} {VERSION} {platform.machine()}".encode())
+    manifest = manifests.read(manifest_path)
+    model = manifest_path.parent / manifest.file
+    for path in (manifest_path, model, *(manifest_path.parent / name for name in sorted(external_files(model)))):
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return found.hexdigest()
+
+
 def limit_memory(memory_bytes: int) -> None:
     """Limit the address space of this process from now on."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
@@ -69,8 +133,7 @@ def check(manifest_path: Path) -> None:
     """Do once with a model what requests do. Raises `ModelError` or `EngineError` if that fails."""
     try:
         network = standalone(manifest_path)
-        side = network.model.manifest.size
-        at = network.value_and_grad(smooth_image(side)[None])
+        at = network.value_and_grad(smooth_image(network.size)[None])
         if not np.isfinite(at.gradients).all():
             raise ModelError("its gradient is not finite")
         _ = network.layers
@@ -94,9 +157,10 @@ def standalone(manifest_path: Path) -> Network:
     )
 
 
-def smooth_image(side: int) -> Floats:
-    """A colourful picture (3, side, side) without noise."""
-    y, x = np.mgrid[0:side, 0:side] / side
+def smooth_image(size: tuple[int, int]) -> Floats:
+    """A colourful picture (3, height, width) without noise."""
+    height, width = size
+    y, x = np.mgrid[0:height, 0:width] / np.array([height, width])[:, None, None]
     return np.stack([(np.sin(6 * x + 3 * y) + 1) / 2, (np.cos(9 * x * y) + 1) / 2, y]).astype(np.float32)
 
 
@@ -116,7 +180,7 @@ def gradient_error(network: Network) -> float | None:
     Several step lengths are tried, and the smallest difference counts. Returns None if the score changes by less than
     float32 can resolve, so that differences are meaningless; a gradient of zero is such a case.
     """
-    image = smooth_image(network.model.manifest.size)
+    image = smooth_image(network.size)
     at = network.value_and_grad(image[None], np.array([PREDICTED]))
     class_id, gradient = int(at.class_ids[0]), at.gradients[0].astype(np.float64)
     slope = float(np.sqrt((gradient**2).sum()))

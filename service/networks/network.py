@@ -1,43 +1,27 @@
 """A model that is ready to run: class scores, activations of layers, objectives, and their gradients."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import onnx
+from scipy.special import expit, softmax
 
 from service.attribution import Floats, Ints, ValueAndGrad
 from service.attribution.method import Rules
-from service.autodiff import RULES, STRAIGHT_THROUGH, NotDifferentiable, Rule, differentiate
-from service.autodiff.nchwc import NCHWC_RULES
-from service.autodiff.relu_variants import deconvnet, guided
-from service.errors import InvalidParameter, ModelError
-from service.graphs.nchwc import for_nchwc
-from service.graphs.rewrites import simplify, with_image_shape, with_outputs
+from service.autodiff import STRAIGHT_THROUGH
+from service.errors import InvalidParameter
+from service.graphs.rewrites import with_outputs
 from service.models.layers import Layer
 from service.models.library import Model
-from service.networks.objectives import PREDICTED, Term, class_score, weighted_terms
+from service.models.preprocessing import PREPROCESSED
+from service.networks import gradients
+from service.networks.objectives import PREDICTED, Term
 from service.runtime.batcher import Batcher
-from service.runtime.engine import Array, Engine, Session, in_float16
+from service.runtime.engine import Array, Engine, Session
 from service.runtime.sessions import Sessions
-
-_VARIANTS: dict[Rules, Callable[[Mapping[str, Rule]], Mapping[str, Rule]]] = {
-    "exact": dict,
-    "guided": guided,
-    "deconvnet": deconvnet,
-}
-
-
-@contextmanager
-def refused_as_model_error() -> Iterator[None]:
-    """Turn `NotDifferentiable` into a `ModelError` with the same message."""
-    try:
-        yield
-    except NotDifferentiable as error:
-        raise ModelError(str(error)) from error
 
 
 class Network:
@@ -82,15 +66,50 @@ class Network:
         return self.model.manifest.layers or tuple(names[:: max(1, len(names) // 16)])
 
     @property
-    def cam_layer(self) -> str:
-        """The layer that class activation maps use by default: that of the manifest, or else the last one."""
-        return self.model.manifest.cam_layer or next(reversed(self.layers))
+    def cam_layer(self) -> str | None:
+        """The layer that class activation maps use by default: that of the manifest, or else the last one.
+
+        None if the network has no layer with height and width.
+        """
+        computed = [name for name in self.layers if name != PREPROCESSED]
+        return self.model.manifest.cam_layer or (computed[-1] if computed else None)
+
+    @property
+    def usual_layer(self) -> str:
+        """The `cam_layer`. Raises `InvalidParameter` if there is none."""
+        if (layer := self.cam_layer) is None:
+            raise InvalidParameter(f"{self.model.name} has no layer with height and width")
+        return layer
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The height and width that the network was trained on."""
+        return self.model.manifest.size
+
+    def size_of(self, short_side: int | None) -> tuple[int, int]:
+        """Height and width in the proportion of the network's own, which are taken if the short side is None."""
+        if short_side is None:
+            return self.size
+        factor = short_side / min(self.size)
+        return round(self.size[0] * factor), round(self.size[1] * factor)
+
+    def probabilities(self, logits: Floats) -> Floats:
+        """What logits (N, classes) say of the classes, (N, classes): probabilities, or the scores if they are none."""
+        kind = self.model.manifest.scores
+        if kind == "none":
+            return logits
+        activated: Floats = softmax(logits, axis=1) if kind == "softmax" else expit(logits)
+        return activated
 
     def layer(self, name: str) -> Layer:
         """The layer of that name. If there is none, raises `InvalidParameter` with the names of all layers."""
         if name not in self.layers:
             raise InvalidParameter(f"{self.model.name} has no layer {name!r}; it has: {', '.join(self.layers)}")
         return self.layers[name]
+
+    def probability(self, value: float) -> float | None:
+        """One of the `probabilities` as answers report it: None where the scores are none."""
+        return None if self.model.manifest.scores == "none" else float(value)
 
     def classify(self, images: Floats) -> Floats:
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
@@ -178,27 +197,12 @@ class Network:
     def gradient_model(
         self, size: tuple[int, int] | None = None, rules: Rules = "exact", wrt: str | None = None
     ) -> onnx.ModelProto:
-        """The graph of `value_and_grad`: the network, the score of one class, and its gradient.
-
-        It takes images of one size (H, W), or of any size if None.
-        """
-        manifest = self.model.manifest
-        # Moving a Relu behind a pool does not change the exact derivative, but it does change its variants.
-        layers = [] if wrt in (None, manifest.input) else [str(wrt)]
-        proto = self._prepared(size, layers, rewrite=rules == "exact")
-        scored = class_score(proto, manifest, one_channel=not layers)
-        if self._engine.precision == "float16" and not layers:  # objectives may have squares that exceed float16
-            scored = in_float16(scored)
-        return self._differentiate(scored, wrt or manifest.input, rules)
+        """The graph of `value_and_grad`; see `gradients.class_gradient`."""
+        return gradients.class_gradient(self.model, self._form(size), rules, wrt)
 
     def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> onnx.ModelProto:
-        """The graph of `measure`: the network, the weighted terms, and the gradient of their sum.
-
-        It takes images of one size (H, W), or of any size if None.
-        """
-        image = self.model.manifest.input
-        proto = self._prepared(size, [term.layer for term in terms if term.layer != image], rewrite=True)
-        return self._differentiate(weighted_terms(proto, terms), image, "exact")
+        """The graph of `measure`; see `gradients.terms_gradient`."""
+        return gradients.terms_gradient(self.model, self._form(size), terms)
 
     def with_weights(self, proto: onnx.ModelProto) -> "Network":
         """The same network with other weights, on the same engine."""
@@ -217,43 +221,40 @@ class Network:
 
     def warm_up(self) -> None:
         """Create the sessions and run them, so that the first request is not slow and every lane has its memory."""
-        blank = np.zeros((1, 3, self.model.manifest.size, self.model.manifest.size), np.float32)
+        blank = np.zeros((1, 3, *self.size), np.float32)
         for images in (blank, blank.repeat(16, axis=0)):  # a single run, and runs in parallel
             self.classify(images)
             self.value_and_grad(images)
 
     def check_size(self, height: int, width: int) -> None:
         """Raise `InvalidParameter` if the network does not take images of that size."""
-        only = self.model.adapted.image_size
-        if only is not None and only != (height, width):
-            raise InvalidParameter(
-                f"{self.model.name} takes pictures of {only[1]} x {only[0]} only, not {width} x {height}; "
-                "use resize=squash or crop, and no other size"
-            )
+        adapted = self.model.adapted
+        if adapted.height in (None, height) and adapted.width in (None, width):
+            return
+        only = f"{adapted.width or 'any width'} x {adapted.height or 'any height'}"
+        raise InvalidParameter(
+            f"{self.model.name} takes pictures of {only} only, not {width} x {height}; "
+            "use resize=squash or crop, and no other size"
+        )
 
     @property
     def _rows(self) -> int | None:
         """The number of images in each run, if it is fixed."""
-        return 1 if self.model.adapted.one_by_one or self._batcher.max_batch == 1 else None
+        return self.model.adapted.batch or (1 if self._batcher.max_batch == 1 else None)
 
     def _run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
-        self.check_size(*feeds[self.model.manifest.input].shape[2:])
-        return self._batcher.run(session, outputs, feeds, self._background, most=self._rows)
+        images = feeds[self.model.manifest.input]
+        self.check_size(*images.shape[2:])
+        rows = self.model.adapted.batch or 1
+        missing = -len(images) % rows
+        if missing:  # fill up the last run with copies of its last row
+            feeds = {name: np.concatenate([array, array[-1:].repeat(missing, axis=0)]) for name, array in feeds.items()}
+        results = self._batcher.run(session, outputs, feeds, self._background, most=self._rows)
+        return [array[: len(images)] for array in results] if missing else results
 
     def _usual(self, images: Floats) -> tuple[int, int] | None:
         """The size of the images if it is that of the manifest, else None: all other sizes share a session."""
-        side = self.model.manifest.size
-        return (side, side) if images.shape[2:] == (side, side) else None
+        return self.size if images.shape[2:] == self.size else None
 
-    def _prepared(self, size: tuple[int, int] | None, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:
-        proto = with_outputs(self.model.proto, keep) if keep else self.model.proto
-        if rewrite:
-            proto = simplify(proto)
-        return proto if size is None else with_image_shape(proto, self.model.manifest.input, (self._rows, None, *size))
-
-    def _differentiate(self, model: onnx.ModelProto, wrt: str, variant: Rules) -> onnx.ModelProto:
-        rules: Mapping[str, Rule] = RULES
-        with refused_as_model_error():
-            if self.provider == "cpu":
-                model, rules = for_nchwc(model), RULES | NCHWC_RULES
-            return differentiate(model, of="score", wrt=wrt, rules=_VARIANTS[variant](rules))
+    def _form(self, size: tuple[int, int] | None) -> gradients.Form:
+        return gradients.Form(size, self._rows, self.provider == "cpu", self._engine.precision == "float16")

@@ -139,26 +139,33 @@ class Fitted:
     box: tuple[int, int, int, int]
 
 
-def fit(photograph: Photograph, size: int, short_side: int, how: Resize) -> Fitted:
-    """Scale a photograph for a network that was trained on squares of ``size``.
+def fit(photograph: Photograph, size: tuple[int, int], border: float, how: Resize) -> Fitted:
+    """Scale a photograph for a network that was trained on pictures of ``size``, (height, width).
 
-    ``squash``: the whole picture to the square. ``crop``: the short side to ``short_side``, then the central square.
-    ``native``: the short side to ``size``, aspect ratio kept.
+    ``squash``: the whole picture to that size. ``crop``: the central part of those proportions, after as much is left
+    off that the rest would be ``border`` times as large. ``native``: the short side to that of ``size``, aspect ratio
+    kept.
     """
     (width, height), whole = photograph.image.size, photograph.box
+    wanted = (size[1], size[0])
     if how == "squash":
-        return Fitted(_scaled(photograph, (size, size), whole), whole)
+        return Fitted(_scaled(photograph, wanted, whole), whole)
     if how == "crop":
-        side = min(height, width) * size / short_side
-        left, upper = round((width - side) / 2), round((height - side) / 2)
-        box = (left, upper, left + max(1, round(side)), upper + max(1, round(side)))
-        return Fitted(_scaled(photograph, (size, size), box), box)
-    scale = size / min(height, width)
+        factor = min(width / wanted[0], height / wanted[1]) / border
+        box = _central(photograph.image.size, wanted[0] * factor, wanted[1] * factor)
+        return Fitted(_scaled(photograph, wanted, box), box)
+    scale = min(size) / min(height, width)
     if max(height, width) > MAX_ELONGATION * min(height, width):
         raise InvalidParameter(
             f"the picture is more than {MAX_ELONGATION} times as long as wide; use resize=squash or crop"
         )
     return Fitted(_scaled(photograph, (round(width * scale), round(height * scale)), whole), whole)
+
+
+def _central(size: tuple[int, int], width: float, height: float) -> tuple[int, int, int, int]:
+    """The box of that width and height in the middle of a picture of ``size``, (width, height)."""
+    left, upper = round((size[0] - width) / 2), round((size[1] - height) / 2)
+    return left, upper, left + max(1, round(width)), upper + max(1, round(height))
 
 
 def _scaled(photograph: Photograph, size: tuple[int, int], box: tuple[int, int, int, int]) -> Floats:

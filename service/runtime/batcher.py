@@ -88,10 +88,10 @@ class Batcher:
     ) -> list[Array]:
         """The outputs for feeds whose rows are independent of one another; blocks until they are computed.
 
-        background: whether it may wait for interactive runs. most: rows that the graph takes at once, if it is bound.
+        background: whether it may wait for interactive runs. most: rows of a run, where the graph is bound to a number.
         Raises `Overloaded`, or `EngineError` when the runtime fails.
         """
-        tasks = self._split(session, tuple(outputs), feeds, min(most or self.max_batch, self.max_batch), background)
+        tasks = self._split(session, tuple(outputs), feeds, most or self.max_batch, background)
         with self._changed:
             queue = self._background if background else self._interactive
             if self._closed or (not background and len(queue) + len(tasks) > self._max_queue):

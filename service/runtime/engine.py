@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 Precision = Literal["float32", "float16"]
 
+VERSION: str = ort.__version__
+
 _PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",

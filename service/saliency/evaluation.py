@@ -7,7 +7,6 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 from scipy.ndimage import sobel
-from scipy.special import softmax
 from scipy.stats import spearmanr
 
 from service.attribution import METHODS, Attribution, Floats
@@ -144,10 +143,10 @@ def _probabilities(network: Network, pictures: Iterator[Floats], class_id: int) 
     for picture in pictures:
         chunk.append(picture)
         if len(chunk) == CHUNK:
-            found.append(softmax(network.classify(np.stack(chunk)), axis=1)[:, class_id])
+            found.append(network.probabilities(network.classify(np.stack(chunk)))[:, class_id])
             chunk = []
     if chunk:
-        found.append(softmax(network.classify(np.stack(chunk)), axis=1)[:, class_id])
+        found.append(network.probabilities(network.classify(np.stack(chunk)))[:, class_id])
     return np.concatenate(found)
 
 

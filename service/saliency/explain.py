@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import softmax
 
 from service.attribution import METHODS, Attribution, Ints, Parameters, ValueAndGrad
 from service.attribution.method import Rules, Sign, Stepwise
@@ -76,7 +75,11 @@ class View:
     def __init__(self, network: Network, other_class_id: int | None) -> None:
         self._network = network
         self._other = other_class_id
-        self.cam_layer = network.cam_layer
+
+    @property
+    def cam_layer(self) -> str:
+        """The layer that class activation maps use by default. Raises `InvalidParameter` if there is none."""
+        return self._network.usual_layer
 
     def value_and_grad(
         self, images: Floats, class_ids: Ints, rules: Rules = "exact", layer: str | None = None
@@ -98,6 +101,10 @@ class View:
     def logits(self, images: Floats) -> Floats:
         """The scores (N, classes), without gradients."""
         return self._network.classify(images)
+
+    def probabilities(self, images: Floats) -> Floats:
+        """The probabilities (N, classes), or the scores of a network whose scores are no probabilities."""
+        return self._network.probabilities(self._network.classify(images))
 
     def of(self, values: Floats, class_id: int) -> Floats:
         """The column of the class, minus that of the other class if there is one."""
@@ -126,13 +133,14 @@ def fit_all(network: Network, photographs: Sequence[Photograph], resize: Resize,
     """Scale each photograph for the network."""
     manifest = network.model.manifest
     with watch.stage("resize"):
-        return [images.fit(photograph, manifest.size, manifest.resize, resize) for photograph in photographs]
+        border = manifest.resize / min(manifest.size)
+        return [images.fit(photograph, manifest.size, border, resize) for photograph in photographs]
 
 
 def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> list[Floats]:
     """The class probabilities (classes,) of each picture."""
     with watch.stage("run"):
-        return [softmax(network.classify(one.pixels[None]), axis=1)[0] for one in fitted]
+        return [network.probabilities(network.classify(one.pixels[None]))[0] for one in fitted]
 
 
 def explain(
@@ -151,7 +159,7 @@ def explain_stepwise(
     class_id = PREDICTED if question.class_id is None else question.class_id
     method = METHODS[question.method]
     attribution = yield from method.function(view, fitted.pixels, class_id, question.parameters)
-    return _explanation(photograph, fitted, question, method.sign, attribution)
+    return _explanation(network, photograph, fitted, question, method.sign, attribution)
 
 
 def question_of(
@@ -188,7 +196,7 @@ def check_class(network: Network, class_id: int | None, name: str = "class_id") 
 
 
 def _explanation(
-    photograph: Photograph, fitted: Fitted, question: Question, sign: Sign, attribution: Attribution
+    network: Network, photograph: Photograph, fitted: Fitted, question: Question, sign: Sign, attribution: Attribution
 ) -> Explanation:
     at = attribution.at
     return Explanation(
@@ -196,7 +204,7 @@ def _explanation(
         fitted=fitted,
         saliency=attribution.map,
         sign=sign,
-        probabilities=softmax(at.logits, axis=1)[0],
+        probabilities=network.probabilities(at.logits)[0],
         class_id=int(at.class_ids[0]),
         other_class_id=question.other_class_id,
         score=float(at.scores[0]),

@@ -69,7 +69,7 @@ def _conclude(network: Network, one: Explanation, style: Style) -> Conclusion:
     result: dict[str, JsonValue] = {
         "class_id": one.class_id,
         "name": network.model.manifest.labels[one.class_id],
-        "probability": float(one.probabilities[one.class_id]),
+        "probability": network.probability(one.probabilities[one.class_id]),
         "score": one.score,
         "zero_gradient": one.is_empty,
         "notes": {**one.notes},

@@ -37,6 +37,11 @@ function safely(action) {
   };
 }
 
+// A probability in percent, or the score of a network whose scores are no probabilities.
+function share(probability, score) {
+  return probability === null ? Number(score).toPrecision(4) : `${(probability * 100).toFixed(1)} %`;
+}
+
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
@@ -98,12 +103,12 @@ function show(one) {
   const { explained, heatmap, predictions } = one;
   $("heat").src = `data:image/png;base64,${heatmap.png}`;
   $("heat").hidden = false;
-  $("caption").textContent = `${explained.name}: ${(explained.probability * 100).toFixed(1)} %. ${explained.zero_gradient ? "The map is empty." : ""} ${explained.warning ?? ""}`;
+  $("caption").textContent = `${explained.name}: ${share(explained.probability, explained.score)}. ${explained.zero_gradient ? "The map is empty." : ""} ${explained.warning ?? ""}`;
   $("download").href = $("heat").src;
   $("download").hidden = false;
   const shown = predictions.some((p) => p.class_id === explained.class_id) ? predictions : [...predictions, explained];
   $("top").replaceChildren(...shown.map((p) => {
-    const button = element("button", { type: "button" }, element("span", {}, p.name), element("span", {}, `${(p.probability * 100).toFixed(1)} %`));
+    const button = element("button", { type: "button" }, element("span", {}, p.name), element("span", {}, share(p.probability, p.score)));
     button.setAttribute("aria-pressed", String(p.class_id === explained.class_id));
     button.onclick = safely(async () => { state.classId = p.class_id; await explain(); });
     return element("li", {}, button);

@@ -86,27 +86,30 @@ def _complex(real: Array, imaginary: Array) -> Spectrum:
 
 
 class _Spectrum:
-    """Square images from half spectra (3, H, W // 2 + 1) in decorrelated colours, through a sigmoid."""
+    """Images from half spectra (3, H, W // 2 + 1) in decorrelated colours, through a sigmoid."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: tuple[int, int]) -> None:
         self._size = size
-        frequencies = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
-        self._weights = size / np.maximum(frequencies, 1 / size) / 4  # Lucid's scale: by 1/f, and the image by 1/4
+        height, width = size
+        self._pixels = height * width
+        frequencies = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
+        # Lucid's scale: by 1/f, and the image by 1/4.
+        self._weights = np.sqrt(self._pixels) / np.maximum(frequencies, 1 / max(size)) / 4
         # Each column of a half spectrum stands for two columns of the whole one, except the first
-        # and, if the size is even, the last.
-        self._multiplicity = np.full(size // 2 + 1, 2.0)
+        # and, if the width is even, the last.
+        self._multiplicity = np.full(width // 2 + 1, 2.0)
         self._multiplicity[0] = 1
-        if size % 2 == 0:
+        if width % 2 == 0:
             self._multiplicity[-1] = 1
 
     def _from_spectrum(self, spectrum: Spectrum) -> Array:
-        planes = irfft2(spectrum * self._weights, s=(self._size, self._size))
+        planes = irfft2(spectrum * self._weights, s=self._size)
         return expit(np.tensordot(COLOR_MAP, planes, axes=1))
 
     def _spectrum_gradient(self, image: Array, d_image: Array) -> Spectrum:
         """The gradient with respect to the real and imaginary parts of the spectrum of the image."""
         d_planes = np.tensordot(COLOR_MAP.T, d_image * image * (1 - image), axes=1)
-        gradient: Spectrum = rfft2(d_planes) * (self._multiplicity / self._size**2) * self._weights
+        gradient: Spectrum = rfft2(d_planes) * (self._multiplicity / self._pixels) * self._weights
         return gradient
 
 
@@ -120,15 +123,15 @@ class Phases(_Spectrum):
 
     CONTRAST = 1.5  # standard deviation of the image before the sigmoid
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: tuple[int, int]) -> None:
         super().__init__(size)
         self._weights[0, 0] = 0  # the mean is grey
-        power = float((self._multiplicity * self._weights**2).sum()) / size**4
+        power = float((self._multiplicity * self._weights**2).sum()) / self._pixels**2
         self._weights *= self.CONTRAST / np.sqrt(power)
 
     def start(self, rng: np.random.Generator) -> Array:
         """Random phases: noise with the spectrum of natural images."""
-        return rng.uniform(-np.pi, np.pi, size=(3, self._size, self._size // 2 + 1))
+        return rng.uniform(-np.pi, np.pi, size=(3, *self._weights.shape))
 
     def image(self, z: Array) -> Array:
         """The sigmoid of the inverse transform in correlated colours."""
@@ -152,13 +155,13 @@ class Fourier(_Spectrum):
     Schubert 2017, "Feature Visualization", section "Preconditioning and Parameterization".
     """
 
-    def __init__(self, size: int, deviation: float = 0.01) -> None:
+    def __init__(self, size: tuple[int, int], deviation: float = 0.01) -> None:
         super().__init__(size)
         self._deviation = deviation
 
     def start(self, rng: np.random.Generator) -> Array:
         """A nearly grey image."""
-        return rng.normal(scale=self._deviation, size=(2, 3, self._size, self._size // 2 + 1))
+        return rng.normal(scale=self._deviation, size=(2, 3, *self._weights.shape))
 
     def image(self, z: Array) -> Array:
         """The sigmoid of the inverse transform in correlated colours."""

@@ -9,6 +9,7 @@ from service.synthesis.optimizers import Adam, Ascent
 from service.synthesis.parametrization import Fourier, Phases, Pixels, Start
 from service.synthesis.transforms import Jitter, Wobble
 
+Size = tuple[int, int]
 PresetName = Literal["cs231n", "lucid", "maco"]
 
 
@@ -40,28 +41,28 @@ class Preset:
     Args:
         summary: What distinguishes it, as a sentence without the name.
         defaults: The values it was published with, or close to them.
-        recipe: Builds it from the hyperparameters, the side of the picture in pixels, and the kind of noise to start
-            from, which only pixels have a choice of.
+        recipe: Builds it from the hyperparameters, the size (height, width) of the picture, and the kind of noise to
+            start from, which only pixels have a choice of.
     """
 
     summary: str
     defaults: Hyperparameters
-    recipe: Callable[[Hyperparameters, int, Start], Recipe]
+    recipe: Callable[[Hyperparameters, Size, Start], Recipe]
 
 
-def _cs231n(given: Hyperparameters, size: int, start: Start) -> Recipe:
+def _cs231n(given: Hyperparameters, size: Size, start: Start) -> Recipe:
     """Stanford CS231n, assignment "NetworkVisualization", after Simonyan et al. 2013 and Yosinski et al. 2015."""
-    pixels = Pixels((size, size), start, given.blur_every, given.blur_sigma)
+    pixels = Pixels(size, start, given.blur_every, given.blur_sigma)
     return Recipe(pixels, [Jitter(given.max_jitter)], Ascent(given.learning_rate), given.iterations, given.l2_reg)
 
 
-def _lucid(given: Hyperparameters, size: int, start: Start) -> Recipe:  # noqa: ARG001 - has a start of its own
+def _lucid(given: Hyperparameters, size: Size, start: Start) -> Recipe:  # noqa: ARG001 - has a start of its own
     """Lucid, after Olah, Mordvintsev & Schubert 2017, "Feature Visualization"."""
     wobble = Wobble(size, given.max_jitter, (0.9, 1.1), 10)
     return Recipe(Fourier(size), [wobble], Adam(given.learning_rate), given.iterations, given.l2_reg)
 
 
-def _maco(given: Hyperparameters, size: int, start: Start) -> Recipe:  # noqa: ARG001 - has a start of its own
+def _maco(given: Hyperparameters, size: Size, start: Start) -> Recipe:  # noqa: ARG001 - has a start of its own
     """Fel et al. 2023, "MAgnitude Constrained Optimization": only the phases move, seen through zooming windows."""
     wobble = Wobble(size, given.max_jitter, (1.0, 1.8), 5)
     return Recipe(Phases(size), [wobble], Adam(given.learning_rate), given.iterations, given.l2_reg)

@@ -43,13 +43,13 @@ class Wobble:
     """Shift, scale and rotate about the centre in one map, with bilinear sampling; beyond its edge the image is grey.
 
     Args:
-        size: Side of the image, in pixels.
+        size: Height and width of the image, in pixels.
         shift: Largest shift in pixels; as in Lucid, a second one of up to half as much is added.
         scale: Smallest and largest factor.
         degrees: Largest rotation to either side.
     """
 
-    size: int
+    size: tuple[int, int]
     shift: int
     scale: tuple[float, float]
     degrees: float
@@ -57,38 +57,37 @@ class Wobble:
     def draw(self, rng: np.random.Generator) -> Drawn:
         """Draw one map: a sparse matrix of sampling weights, so that the adjoint is its transpose."""
         weights = self._sampling(rng)
-        n = self.size
         beyond = 0.5 * (1 - weights.sum(axis=1))
 
         def apply(x: Array) -> Array:
-            mapped: Array = (weights @ x.reshape(3, -1).T + beyond[:, None]).T.reshape(3, n, n)
+            mapped: Array = (weights @ x.reshape(3, -1).T + beyond[:, None]).T.reshape(3, *self.size)
             return mapped
 
         def adjoint(d: Array) -> Array:
-            return np.ascontiguousarray((weights.T @ d.reshape(3, -1).T).T).reshape(3, n, n)
+            return np.ascontiguousarray((weights.T @ d.reshape(3, -1).T).T).reshape(3, *self.size)
 
         return Drawn(apply, adjoint)
 
     def _sampling(self, rng: np.random.Generator) -> csr_array:
-        n = self.size
         shift = rng.integers(-self.shift, self.shift + 1, 2) + rng.integers(-self.shift // 2, self.shift // 2 + 1, 2)
         factor, angle = rng.uniform(*self.scale), np.deg2rad(rng.uniform(-self.degrees, self.degrees))
-        centre = (n - 1) / 2
-        y, x = np.meshgrid(np.arange(n) - centre, np.arange(n) - centre, indexing="ij")
+        middle, centre = ((side - 1) / 2 for side in self.size)
+        y, x = np.meshgrid(*(np.arange(side) - (side - 1) / 2 for side in self.size), indexing="ij")
         sin, cos = np.sin(angle) / factor, np.cos(angle) / factor
-        return bilinear(cos * y - sin * x + centre + shift[0], sin * y + cos * x + centre + shift[1], n)
+        return bilinear(cos * y - sin * x + middle + shift[0], sin * y + cos * x + centre + shift[1], self.size)
 
 
-def bilinear(y: Array, x: Array, n: int) -> csr_array:
-    """The weights, one row for each position, with which an image (n, n) is sampled at the positions (y, x).
+def bilinear(y: Array, x: Array, size: tuple[int, int]) -> csr_array:
+    """The weights, one row for each position, with which an image of ``size`` is sampled at the positions (y, x).
 
     Each row holds the four neighbours of its position; those beyond the edge have the weight 0 at some valid index.
     """
-    (rows, by_row), (columns, by_column) = _neighbours(y.ravel(), n), _neighbours(x.ravel(), n)
-    indices = np.stack([rows[i] * n + columns[j] for i in (0, 1) for j in (0, 1)], axis=1)
+    height, width = size
+    (rows, by_row), (columns, by_column) = _neighbours(y.ravel(), height), _neighbours(x.ravel(), width)
+    indices = np.stack([rows[i] * width + columns[j] for i in (0, 1) for j in (0, 1)], axis=1)
     weights = np.stack([by_row[i] * by_column[j] for i in (0, 1) for j in (0, 1)], axis=1)
     starts = np.arange(0, indices.size + 1, 4, dtype=np.int32)
-    return csr_array((weights.ravel(), indices.ravel(), starts), shape=(y.size, n * n))
+    return csr_array((weights.ravel(), indices.ravel(), starts), shape=(y.size, height * width))
 
 
 def _neighbours(position: Array, n: int) -> tuple[npt.NDArray[np.int32], Array]:

@@ -18,7 +18,7 @@ def post(client: httpx.Client, photograph: bytes, accept: str, query: str = "") 
 def test_the_numbers_are_those_of_the_network(client: httpx.Client, network: Network, cat: bytes) -> None:
     response = post(client, cat, "application/x-npy", "layer=fire4")
     values = np.load(io.BytesIO(response.content))
-    pixels = fit(decode(cat, 10**7), 224, 256, "squash").pixels
+    pixels = fit(decode(cat, 10**7), (224, 224), 256 / 224, "squash").pixels
     np.testing.assert_allclose(values, network.activations(pixels[None], ["fire4"])[0][0])
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.signal import correlate
+from scipy.special import softmax
 
 from service.attribution import ValueAndGrad
 
@@ -38,6 +39,9 @@ class Toy:
     def logits(self, images: Any) -> Any:
         self.images_seen += len(images)
         return np.stack([self.logits64(i) for i in images]).astype(np.float32)
+
+    def probabilities(self, images: Any) -> Any:
+        return softmax(self.logits(images), axis=1)
 
     def of(self, values: Any, class_id: int) -> Any:
         return values[:, class_id]

@@ -69,7 +69,7 @@ def theirs() -> Any:
 
 @pytest.fixture(scope="module")
 def image(cat: bytes) -> Any:
-    return fit(decode(cat, 10**7), 224, 256, "squash").pixels
+    return fit(decode(cat, 10**7), (224, 224), 256 / 224, "squash").pixels
 
 
 def ours(network: Network, image: Any, name: str, **parameters: Any) -> Any:

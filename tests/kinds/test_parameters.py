@@ -10,11 +10,12 @@ from service.api.job_parameters import parse
 from service.api.parameters import SaliencyParameters
 from service.kinds import KINDS
 from service.kinds.feature import FromNoise
+from service.networks.network import Network
 from service.saliency.job import SaliencyJobParameters
 from service.synthesis.presets import PRESETS, Hyperparameters, PresetName
 
 NOISE: dict[str, Any] = {
-    "model": "m",
+    "model": "squeezenet1_1",
     "seed": 1,
     "preview_every": 25,
     "preset": "lucid",
@@ -22,9 +23,9 @@ NOISE: dict[str, Any] = {
     "iterations": 512,
 }
 NOISE |= {"learning_rate": 0.05, "l2_reg": 0.0, "blur_every": 0, "blur_sigma": 0.5, "max_jitter": 8, "size": 224}
-PHOTO: dict[str, Any] = {"model": "m", "seed": 1, "preview_every": 25, "size": 224, "resize": "native"}
+PHOTO: dict[str, Any] = {"model": "squeezenet1_1", "seed": 1, "preview_every": 25, "size": 224, "resize": "native"}
 
-# Kind, class, request, and what version 0.1 stored for it, in its order.
+# Kind, class, request, and what version 0.1 stored for it.
 STORED: list[tuple[str, int | None, dict[str, Any], dict[str, Any]]] = [
     ("class", 76, {"preset": "lucid"}, NOISE),
     ("neuron", None, {"preset": "lucid", "layer": "fire6", "channel": 12}, NOISE | {"layer": "fire6", "channel": 12}),
@@ -55,11 +56,11 @@ def test_every_kind_is_here() -> None:
 
 @pytest.mark.parametrize(("kind", "class_id", "asked", "stored"), STORED, ids=list(KINDS))
 def test_a_record_keeps_all_parameters_and_gives_them_back(
-    kind: str, class_id: int | None, asked: dict[str, Any], stored: dict[str, Any]
+    network: Network, kind: str, class_id: int | None, asked: dict[str, Any], stored: dict[str, Any]
 ) -> None:
     of_class = {} if class_id is None else {"class_id": class_id}
-    completed = parse({"kind": kind, "seed": 1, **of_class, **asked}).completed("m")
-    assert list(completed.to_record().items()) == list(stored.items())
+    completed = parse({"kind": kind, "seed": 1, **of_class, **asked}).completed(network)
+    assert completed.to_record() == stored
     assert KINDS[kind].parameters.from_record(kind, class_id, stored) == completed
 
 
@@ -68,11 +69,11 @@ def test_a_record_that_lacks_something_is_refused() -> None:
         KINDS["neuron"].parameters.from_record("neuron", None, NOISE | {"channel": 12})
 
 
-def test_a_completed_job_has_a_seed_of_its_own() -> None:
-    first, second = (parse({"class_id": 1}).completed("m").seed for _ in range(2))
+def test_a_completed_job_has_a_seed_of_its_own(network: Network) -> None:
+    first, second = (parse({"class_id": 1}).completed(network).seed for _ in range(2))
     assert None not in (first, second)
     assert first != second
-    assert parse({"class_id": 1, "seed": 0}).completed("m").seed == 0
+    assert parse({"class_id": 1, "seed": 0}).completed(network).seed == 0
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -93,7 +94,7 @@ def test_a_batch_is_a_list_of_classes_even_of_one() -> None:
 
 def test_saliency_jobs_of_the_previous_version_can_be_read() -> None:
     stored: dict[str, Any] = {
-        "model": "m",
+        "model": "squeezenet1_1",
         "method": "smoothgrad",
         "values": {"samples": 20, "noise": 0.15, "seed": 0},
         "resize": "squash",

@@ -16,7 +16,8 @@ from service.autodiff import RULES
 from service.cli.main import main
 from service.errors import ConvlensError, InvalidParameter, ModelError
 from service.models.adapt import adapt
-from service.models.importing import Choices, add, draft
+from service.models.drafting import Choices, draft
+from service.models.importing import add
 from service.models.manifest import Preprocessing
 from service.models.reading import read_onnx
 from service.networks.checking import Limits, check, check_in_child, gradient_error, smooth_image, standalone, uncovered
@@ -44,14 +45,18 @@ FORMS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(f"{k}={v}" for k, v in form.items()) or "plain")
 def test_every_form_becomes_a_network_with_the_right_gradient(tmp_path: Path, form: dict[str, Any]) -> None:
     place = add(
-        write(classifier(**form), tmp_path / "from"), tmp_path / "models", Choices(size=None if "size" in form else 32)
+        write(classifier(**form), tmp_path / "from"),
+        tmp_path / "models",
+        Choices(
+            size=None if "size" in form else (32, 32), preprocessing=None if form.get("preprocessing") else "imagenet"
+        ),
     )
     network = standalone(place)
     manifest = network.model.manifest
-    assert (manifest.size, len(manifest.labels), manifest.layout) == (32, CLASSES, form.get("layout", "NCHW"))
+    assert (manifest.size, len(manifest.labels), manifest.layout) == ((32, 32), CLASSES, form.get("layout", "NCHW"))
     assert uncovered(network) == []
     assert gradient_error(network) < 1e-2
-    images = np.stack([smooth_image(32), smooth_image(32)[::-1]])
+    images = np.stack([smooth_image((32, 32)), smooth_image((32, 32))[::-1]])
     np.testing.assert_allclose(network.classify(images), expected(form, images), rtol=1e-4, atol=1e-4)
     check(place)
 
@@ -75,11 +80,13 @@ def expected(form: dict[str, Any], images: Any) -> Any:
 def test_choices_take_precedence_over_guesses(tmp_path: Path) -> None:
     path = write(classifier(size=64), tmp_path)
     labels = [f"thing {i}" for i in range(CLASSES)]
-    manifest = draft(path, Choices(name="mine", labels=labels, scale=255.0, mean=(1, 2, 3), channels="BGR"))
-    assert (manifest.name, manifest.labels[3], manifest.size) == ("mine", "thing 3", 64)
+    manifest = draft(
+        read_onnx(path), path, Choices(name="mine", labels=labels, scale=255.0, mean=(1, 2, 3), channels="BGR")
+    ).manifest
+    assert (manifest.name, manifest.labels[3], manifest.size) == ("mine", "thing 3", (64, 64))
     assert manifest.preprocessing == Preprocessing(in_graph=False, channels="BGR", scale=255.0, mean=(1, 2, 3))
     with pytest.raises(ModelError, match="has 7 classes, there are 2 labels"):
-        draft(path, Choices(labels=["a", "b"]))
+        draft(read_onnx(path), path, Choices(labels=["a", "b"]))
 
 
 def test_external_weights_come_along(tmp_path: Path) -> None:
@@ -101,7 +108,7 @@ def test_constants_and_shape_arithmetic_are_folded(tmp_path: Path) -> None:
         s = Shape(x) n = Slice(s, zero, two) c = Concat<axis=0>(zero, two) f = Mul(c, c)
         wt = Transpose<perm=[1,0]>(w) y = MatMul(b, wt) }"""
     path = write(onnx.parser.parse_model(text), tmp_path)
-    manifest = draft(path, Choices())
+    manifest = draft(read_onnx(path), path, Choices()).manifest
     assert not {"Transpose", "Shape", "Concat"} & {n.op_type for n in adapt(onnx.load(path), manifest).proto.graph.node}
 
 
@@ -165,6 +172,7 @@ def test_hostile_files_are_refused_in_words(tmp_path: Path, spoil: Any) -> None:
 
 
 GOOD = classifier(size=8).SerializeToString()
+MANIFEST = draft(classifier(size=8), Path("toy.onnx"), Choices()).manifest
 
 
 @settings(max_examples=150, deadline=None)
@@ -182,7 +190,7 @@ def test_corrupted_files_give_clear_errors(
     path = folder / "toy.onnx"
     path.write_bytes(bytes(data) if changes[0][1] % 2 else bytes(data[:length]))
     with suppress(ConvlensError):  # any other exception is a bug
-        adapt(read_onnx(path), draft(write(classifier(size=8), folder, "good.onnx"), Choices()))
+        adapt(read_onnx(path), MANIFEST)
 
 
 def test_checks_end_at_their_limits_of_time_and_memory(tmp_path: Path) -> None:
@@ -196,7 +204,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     path = write(classifier(size=32, softmax=True), tmp_path / "from")
     assert main(["inspect", str(path)]) == 0
     printed = capsys.readouterr().out
-    assert "pixels: NCHW, 32x32" in printed
+    assert "pixels: NCHW, 32 x 32" in printed
     assert "Conv 2" in printed  # the preprocessing is one of the two
     assert "differs from central differences by" in printed
     assert main(["add", str(path), "--name", "mine", "--models-dir", str(tmp_path / "models")]) == 0
@@ -233,7 +241,7 @@ def test_a_quantized_network_is_differentiated_straight_through_and_says_so(tmp_
     assert network.is_quantized
     assert "quantized" in str(warning_of(network, "gradient"))
     assert warning_of(plain, "gradient") is None
-    image = smooth_image(32)[None]
+    image = smooth_image((32, 32))[None]
     ours, exact = (n.value_and_grad(image, np.array([2])).gradients for n in (network, plain))
     assert np.linalg.norm(ours - exact) < 0.05 * np.linalg.norm(exact)
 
@@ -273,7 +281,7 @@ def test_a_dropped_file_gets_every_endpoint_and_a_broken_one_harms_nobody(
     assert "manifest bad.toml cannot be used" in models["bad"]["problem"]
     assert "does not depend" in models["hardmax"]["problem"]
     refused = api.post("/saliency?model=hardmax", files={"image": cat})
-    assert refused.status_code == 503
+    assert refused.status_code == 422
     assert "is not served" in refused.json()["detail"]
     for path in (
         "/saliency",
@@ -290,7 +298,9 @@ def test_a_dropped_file_gets_every_endpoint_and_a_broken_one_harms_nobody(
     assert "32 x 32 only" in response.json()["detail"]
     assert api.get("/models/mine").json()["any_size"] is False
     assert [layer["name"] for layer in api.get("/models/mine/layers").json()] == ["preprocessed", "v0", "v1"]
-    assert "takes pictures of 32 x 32" in api.post("/visualize", json={"class_id": 1, "model": "mine"}).json()["detail"]
+    asked = {"class_id": 1, "model": "mine"}
+    assert "takes pictures of 32 x 32" in api.post("/visualize", json={**asked, "size": 64}).json()["detail"]
+    assert api.post("/visualize", json=asked).json()["parameters"]["size"] == 32
     (folder / "mine.toml").unlink()
     api.post("/models/reload")
     assert api.post("/saliency?model=mine", files={"image": cat}).status_code == 404

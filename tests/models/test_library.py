@@ -38,7 +38,7 @@ def test_an_unknown_model_names_the_known_ones(models_dir: Path) -> None:
 
 def test_a_missing_or_damaged_file_names_the_remedy(tmp_path: Path, models_dir: Path) -> None:
     (tmp_path / "squeezenet1_1.toml").write_bytes((models_dir / "squeezenet1_1.toml").read_bytes())
-    with pytest.raises(ModelError, match=r"cannot read .*'convlens build' writes the default model"):
+    with pytest.raises(ModelError, match=r"cannot read .*'convlens build' writes it anew"):
         _ = Library(tmp_path)["squeezenet1_1"].proto
     (tmp_path / "squeezenet1_1.onnx").write_bytes((models_dir / "squeezenet1_1.onnx").read_bytes()[:-500])
     with pytest.raises(ModelError, match="no valid ONNX file"):

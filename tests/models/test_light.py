@@ -7,7 +7,8 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from service.models.importing import Choices, add
+from service.models.drafting import Choices
+from service.models.importing import add
 from service.models.reading import read_onnx
 from service.networks.checking import gradient_error, standalone
 from service.networks.network import Network

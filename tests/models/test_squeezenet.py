@@ -83,7 +83,7 @@ def test_the_manifest_in_the_repository_is_the_one_that_is_built() -> None:
 @pytest.mark.parametrize("resize", ["squash", "crop", "native"])
 def test_photographs_are_recognised(network: Network, cat: bytes, coffee: bytes, resize: str) -> None:
     def top(data: bytes) -> int:
-        pixels = fit(decode(data, 10**7), 224, 256, resize).pixels  # type: ignore[arg-type]
+        pixels = fit(decode(data, 10**7), (224, 224), 256 / 224, resize).pixels  # type: ignore[arg-type]
         return int(network.classify(pixels[None]).argmax())
 
     assert 281 <= top(cat) <= 285
@@ -107,7 +107,7 @@ def in_float64(model: onnx.ModelProto) -> onnx.ModelProto:
 def test_the_gradient_agrees_with_central_differences_in_float64(
     network: Network, proto: onnx.ModelProto, cat: bytes
 ) -> None:
-    image = fit(decode(cat, 10**7), 47, 47, "native").pixels[None, :, :, :53].astype(np.float64)
+    image = fit(decode(cat, 10**7), (47, 47), 1, "native").pixels[None, :, :, :53].astype(np.float64)
     double = in_float64(proto)
     forward = ReferenceEvaluator(double)
     seed = np.zeros((1, 1000))
@@ -164,4 +164,4 @@ def test_the_gradient_agrees_with_autograd(network: Network, cat: bytes, coffee:
 
 def cut_out(data: bytes, shape: tuple[int, int]) -> np.ndarray:
     """The upper left part of a photograph whose short side is 320 pixels."""
-    return np.ascontiguousarray(fit(decode(data, 10**7), 320, 320, "native").pixels[:, : shape[0], : shape[1]])
+    return np.ascontiguousarray(fit(decode(data, 10**7), (320, 320), 1, "native").pixels[:, : shape[0], : shape[1]])

@@ -135,13 +135,13 @@ def test_a_large_jpeg_is_decoded_no_larger_than_needed(
     assert photograph.size == ((900, 1200) if turned else (1200, 900))
     height, width = photograph.pixels.shape[:2]
     assert photograph.in_full((0, 0, width, height)) == (0, 0, *photograph.size)
-    mine = fit(photograph, 64, 80, "squash").pixels
-    whole = fit(decode(encoded(large, "JPEG", quality=95, exif=exif), 10**7), 64, 80, "squash").pixels
+    mine = fit(photograph, (64, 64), 1.25, "squash").pixels
+    whole = fit(decode(encoded(large, "JPEG", quality=95, exif=exif), 10**7), (64, 64), 1.25, "squash").pixels
     assert np.abs(mine - whole).max() < 0.05
 
 
 def test_squash_shows_the_whole_picture() -> None:
-    fitted = fit(Photograph.of(RGB), 16, 20, "squash")
+    fitted = fit(Photograph.of(RGB), (16, 16), 1.25, "squash")
     assert (fitted.pixels.shape, fitted.box, fitted.pixels.dtype) == ((3, 16, 16), (0, 0, 40, 30), np.float32)
     assert 0 <= fitted.pixels.min() <= fitted.pixels.max() <= 1
 
@@ -149,13 +149,13 @@ def test_squash_shows_the_whole_picture() -> None:
 def test_a_picture_of_the_right_size_is_taken_as_it_is() -> None:
     square = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     np.testing.assert_array_equal(
-        fit(Photograph.of(square), 16, 20, "squash").pixels, (square / np.float32(255)).transpose(2, 0, 1)
+        fit(Photograph.of(square), (16, 16), 1.25, "squash").pixels, (square / np.float32(255)).transpose(2, 0, 1)
     )
 
 
 def test_crop_shows_the_middle() -> None:
     photograph = np.asarray(Image.fromarray(RGB).resize((600, 300), Image.Resampling.BICUBIC))
-    fitted = fit(Photograph.of(photograph), 224, 256, "crop")
+    fitted = fit(Photograph.of(photograph), (224, 224), 256 / 224, "crop")
     left, upper, right, lower = fitted.box
     assert right - left == lower - upper == round(300 * 224 / 256)
     assert abs((left + right) / 2 - 300) <= 1
@@ -170,17 +170,24 @@ def test_crop_shows_the_middle() -> None:
     ("shape", "expected"), [((300, 600), (224, 448)), ((500, 400), (280, 224)), ((1, 8), (224, 1792))]
 )
 def test_native_keeps_the_aspect_ratio(shape: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert fit(Photograph.of(np.zeros((*shape, 3), np.uint8)), 224, 256, "native").pixels.shape[1:] == expected
+    assert (
+        fit(Photograph.of(np.zeros((*shape, 3), np.uint8)), (224, 224), 256 / 224, "native").pixels.shape[1:]
+        == expected
+    )
 
 
 def test_a_native_strip_is_refused() -> None:
     with pytest.raises(InvalidParameter, match="more than 8 times as long"):
-        fit(Photograph.of(np.zeros((1, 9, 3), np.uint8)), 224, 256, "native")
+        fit(Photograph.of(np.zeros((1, 9, 3), np.uint8)), (224, 224), 256 / 224, "native")
 
 
 def test_tiny_pictures_are_fitted() -> None:
     for how in ("squash", "crop", "native"):
-        assert fit(Photograph.of(np.zeros((1, 1, 3), np.uint8)), 224, 256, how).pixels.shape == (3, 224, 224)  # type: ignore[arg-type]
+        assert fit(Photograph.of(np.zeros((1, 1, 3), np.uint8)), (224, 224), 256 / 224, how).pixels.shape == (
+            3,
+            224,
+            224,
+        )  # type: ignore[arg-type]
 
 
 def test_a_few_hot_pixels_do_not_darken_the_map() -> None:

@@ -69,7 +69,7 @@ def test_runs_in_bound_buffers_are_the_same_runs() -> None:
 
 
 def test_bound_buffers_hold_a_gradient(network: Network, cat: bytes) -> None:
-    image = fit(decode(cat, 10**7), 224, 256, "squash").pixels[None]
+    image = fit(decode(cat, 10**7), (224, 224), 256 / 224, "squash").pixels[None]
     session = ort.InferenceSession(
         network.gradient_model((224, 224)).SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -88,7 +88,7 @@ def test_a_gradient_in_float16_is_nearly_the_same(network: Network, cat: bytes) 
     half = Network(
         network.model, Batcher(lanes=1, max_batch=1, max_queue=10, seconds=60), Sessions(halving, 2**30), halving
     )
-    image = fit(decode(cat, 10**7), 224, 256, "squash").pixels[None]
+    image = fit(decode(cat, 10**7), (224, 224), 256 / 224, "squash").pixels[None]
     exact, rough = network.value_and_grad(image), half.value_and_grad(image)
     assert rough.gradients.dtype == np.float32
     assert exact.class_ids == rough.class_ids

@@ -18,7 +18,7 @@ from service.saliency.explain import question_of
 
 @pytest.fixture(scope="module")
 def image(cat: bytes) -> Any:
-    return fit(decode(cat, 10**7), 224, 256, "squash").pixels
+    return fit(decode(cat, 10**7), (224, 224), 256 / 224, "squash").pixels
 
 
 def test_curves_take_away_and_put_back_the_hottest_pixels_first(network: Network, image: Any) -> None:

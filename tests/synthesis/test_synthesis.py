@@ -26,7 +26,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def recipe(preset: PresetName, iterations: int, size: int, start: Start = "uniform") -> Recipe:
     hyperparameters = replace(PRESETS[preset].defaults, iterations=iterations)
-    return PRESETS[preset].recipe(hyperparameters, size, start)
+    return PRESETS[preset].recipe(hyperparameters, (size, size), start)
 
 
 @dataclass
@@ -62,14 +62,16 @@ class Bowl:
     "parametrization",
     [
         Pixels((SIZE, SIZE), "uniform"),
-        Fourier(SIZE),
-        Fourier(SIZE + 1),
-        Phases(SIZE),
-        Phases(SIZE + 1),
+        Fourier((SIZE, SIZE)),
+        Fourier((SIZE + 1, SIZE + 1)),
+        Fourier((SIZE + 3, SIZE - 4)),
+        Phases((SIZE, SIZE)),
+        Phases((SIZE + 1, SIZE + 1)),
+        Phases((SIZE - 2, SIZE + 5)),
         NormalizedPhoto(PHOTO, clip=False),
         Octaves(PHOTO, 1, 1.4, 10),
     ],
-    ids=["pixels", "odd", "even", "odd phases", "even phases", "photo", "octaves"],
+    ids=["pixels", "odd", "even", "wide", "odd phases", "even phases", "high phases", "photo", "octaves"],
 )
 def test_pulling_back_is_the_gradient(parametrization: Pixels | Fourier) -> None:
     z = parametrization.start(rng())
@@ -83,7 +85,7 @@ def test_pulling_back_is_the_gradient(parametrization: Pixels | Fourier) -> None
     )
 
 
-@pytest.mark.parametrize("transform", [Jitter(5), Wobble(SIZE, 8, (0.9, 1.1), 10)], ids=["jitter", "wobble"])
+@pytest.mark.parametrize("transform", [Jitter(5), Wobble((SIZE, SIZE), 8, (0.9, 1.1), 10)], ids=["jitter", "wobble"])
 def test_the_adjoint_is_the_transpose(transform: Jitter | Wobble) -> None:
     drawn = transform.draw(rng(3))
     x, d = rng(1).normal(size=(3, SIZE, SIZE)), rng(2).normal(size=(3, SIZE, SIZE))
@@ -98,7 +100,9 @@ def test_sampling_agrees_with_scipy() -> None:
     expected = affine_transform(x, matrix, shift, order=1, mode="grid-constant")
     grid = np.stack(np.meshgrid(np.arange(SIZE), np.arange(SIZE), indexing="ij"))
     y_at, x_at = np.tensordot(matrix, grid, axes=1) + shift[:, None, None]
-    np.testing.assert_allclose((bilinear(y_at, x_at, SIZE) @ x.ravel()).reshape(SIZE, SIZE), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        (bilinear(y_at, x_at, (SIZE, SIZE)) @ x.ravel()).reshape(SIZE, SIZE), expected, atol=1e-12
+    )
 
 
 def test_jitter_reaches_both_ends_and_no_further() -> None:
@@ -111,7 +115,7 @@ def test_jitter_reaches_both_ends_and_no_further() -> None:
 
 def test_beyond_the_edge_it_is_grey() -> None:
     grey = np.full((3, SIZE, SIZE), 0.5)
-    np.testing.assert_allclose(Wobble(SIZE, 8, (0.5, 0.5), 45).draw(rng()).apply(grey), 0.5)
+    np.testing.assert_allclose(Wobble((SIZE, SIZE), 8, (0.5, 0.5), 45).draw(rng()).apply(grey), 0.5)
 
 
 def test_adam_agrees_with_the_paper() -> None:

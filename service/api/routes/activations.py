@@ -34,7 +34,7 @@ async def show_activations(request: Request, services: ServicesDep) -> Response:
     media = negotiate(request, JSON, PNG, NPY)
     files, parameters = await read_photographs(request, ActivationParameters, 1)
     network = services.network(parameters.model)
-    layers = parameters.layer or (list(network.listed_layers) if media == JSON else [network.cam_layer])
+    layers = parameters.layer or (list(network.listed_layers) if media == JSON else [network.usual_layer])
     for name in layers:
         network.layer(name)
     if media != JSON and len(layers) > 1:

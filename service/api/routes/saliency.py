@@ -104,9 +104,8 @@ async def _as_jobs(
 
     def drafts() -> list[Draft]:
         pictures = [photograph_of(data, network, settings) for data in files]
-        side = network.model.manifest.size
         return [
-            Draft(KIND, question.class_id, stored, question.parameters.runs_needed(side, side), {"image": picture})
+            Draft(KIND, question.class_id, stored, question.parameters.runs_needed(*network.size), {"image": picture})
             for picture in pictures
             for question in questions
         ]
@@ -140,9 +139,11 @@ def _answer(
         "Server-Timing": ", ".join(f"{stage};dur={ms:.1f}" for stage, ms in watch.milliseconds.items()),
         "Convlens-Provider": network.provider,
         "Convlens-Class-Id": ", ".join(str(one.class_id) for one in explained[0]),
-        "Convlens-Probability": ", ".join(f"{one.probabilities[one.class_id]:.4f}" for one in explained[0]),
         "Convlens-Zero-Gradient": str(first.is_empty).lower(),
     }
+    found = [network.probability(one.probabilities[one.class_id]) for one in explained[0]]
+    if None not in found:
+        headers["Convlens-Probability"] = ", ".join(f"{probability:.4f}" for probability in found)
     if warning := warning_of(network, parameters.method):
         headers["Convlens-Warning"] = warning
     return Response(content, media_type=media, headers=headers)

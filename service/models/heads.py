@@ -1,0 +1,73 @@
+"""Finding the scores of the classes among the outputs of a graph, and what is made of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from service.models.adapt import score_count
+from service.models.manifest import Scores
+
+_PASSING = frozenset("Identity Flatten Reshape Squeeze Unsqueeze Cast Dropout QuantizeLinear DequantizeLinear".split())
+_CHOOSING = frozenset(["ArgMax", "TopK", "ReduceMax", "Hardmax"])  # what is made of scores for those who want an answer
+
+
+@dataclass(frozen=True)
+class Head:
+    """Scores. guess: why ``scores`` is what it is, where the graph does not say; empty where it does."""
+
+    logits: ir.Value
+    classes: int
+    scores: Scores
+    guess: str
+
+
+def heads_of(outputs: Iterable[ir.Value]) -> dict[str, Head]:
+    """The heads by the names of their outputs, those with several classes first."""
+    found = {str(output.name): head for output in outputs if (head := _head(output)) is not None}
+    return dict(sorted(found.items(), key=lambda item: item[1].classes == 1))
+
+
+def _head(output: ir.Value) -> Head | None:
+    value, scores = _before_activation(output)
+    classes = score_count(value) or score_count(output)
+    if classes is None or (score_count(output) is None and output.dtype == ir.DataType.FLOAT):
+        return None
+    if scores is not None:
+        return Head(value, classes, scores, "")
+    if classes == 1:
+        return Head(value, 1, "none", "one number an image that the graph makes no probability of; or `sigmoid`")
+    return Head(value, classes, "softmax", "the graph ends in the scores; or `sigmoid`, if several classes can apply")
+
+
+def _before_activation(output: ir.Value) -> tuple[ir.Value, Scores | None]:
+    """The input of a final softmax or sigmoid and which it is; the output itself and None if there is neither."""
+    value = output
+    while (node := value.producer()) is not None and node.inputs and node.inputs[0] is not None:
+        if node.op_type in ("Softmax", "LogSoftmax"):
+            return node.inputs[0], "softmax"
+        if node.op_type == "Sigmoid":
+            return node.inputs[0], "sigmoid"
+        if (logits := _written_out_softmax(node)) is not None:
+            return logits, "softmax"
+        if node.op_type not in _PASSING | _CHOOSING:
+            break
+        value = node.inputs[0]
+        if node.op_type in _CHOOSING:
+            output = value
+    return output, None
+
+
+def _written_out_softmax(node: ir.Node) -> ir.Value | None:
+    """What goes into exp(x − max) / Σ exp(x − max), which older exporters write; None if it is something else."""
+    exponential = node.inputs[0].producer() if node.op_type == "Div" and node.inputs[0] is not None else None
+    total = node.inputs[1].producer() if node.op_type == "Div" and node.inputs[1] is not None else None
+    if exponential is None or total is None or (exponential.op_type, total.op_type) != ("Exp", "ReduceSum"):
+        return None
+    if total.inputs[0] is not exponential.outputs[0]:
+        return None
+    x = exponential.inputs[0]
+    shift = x.producer() if x is not None else None
+    is_shifted = shift is not None and shift.op_type == "Sub" and shift.inputs[1] is not None
+    largest = shift.inputs[1].producer() if shift is not None and is_shifted and shift.inputs[1] is not None else None
+    return shift.inputs[0] if shift is not None and largest is not None and largest.op_type == "ReduceMax" else x

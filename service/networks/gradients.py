@@ -1,0 +1,85 @@
+"""The graphs that a network runs: an objective appended to the model, and its gradient."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import onnx
+
+from service.attribution.method import Rules
+from service.autodiff import RULES, NotDifferentiable, Rule, differentiate
+from service.autodiff.nchwc import NCHWC_RULES
+from service.autodiff.relu_variants import deconvnet, guided
+from service.errors import ModelError
+from service.graphs.nchwc import for_nchwc
+from service.graphs.rewrites import simplify, with_image_shape, with_outputs
+from service.models.library import Model
+from service.networks.objectives import Term, class_score, weighted_terms
+from service.runtime.engine import in_float16
+
+_VARIANTS: dict[Rules, Callable[[Mapping[str, Rule]], Mapping[str, Rule]]] = {
+    "exact": dict,
+    "guided": guided,
+    "deconvnet": deconvnet,
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a graph is made for.
+
+    Attributes:
+        size: The size (height, width) of the images; None for any.
+        rows: The number of images in each run; None for any.
+        on_cpu: Whether a CPU runs it, whose blocked layout has rules of its own.
+        in_float16: Whether gradients of class scores are computed in float16.
+    """
+
+    size: tuple[int, int] | None = None
+    rows: int | None = None
+    on_cpu: bool = True
+    in_float16: bool = False
+
+
+@contextmanager
+def refused_as_model_error() -> Iterator[None]:
+    """Turn `NotDifferentiable` into a `ModelError` with the same message."""
+    try:
+        yield
+    except NotDifferentiable as error:
+        raise ModelError(str(error)) from error
+
+
+def class_gradient(model: Model, form: Form, rules: Rules = "exact", wrt: str | None = None) -> onnx.ModelProto:
+    """The network, the score of one class, and its gradient with respect to the image, or to the layer ``wrt``."""
+    manifest = model.manifest
+    # Moving a Relu behind a pool does not change the exact derivative, but it does change its variants.
+    layers = [] if wrt in (None, manifest.input) else [str(wrt)]
+    scored = class_score(_prepared(model, form, layers, rules == "exact"), manifest, one_channel=not layers)
+    if form.in_float16 and not layers:  # objectives may have squares that exceed float16
+        scored = in_float16(scored)
+    return _differentiated(scored, form, wrt or manifest.input, rules)
+
+
+def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> onnx.ModelProto:
+    """The network, the weighted terms, and the gradient of their sum with respect to the image."""
+    image = model.manifest.input
+    proto = _prepared(model, form, [term.layer for term in terms if term.layer != image], rewrite=True)
+    return _differentiated(weighted_terms(proto, terms), form, image, "exact")
+
+
+def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:
+    proto = with_outputs(model.proto, keep) if keep else model.proto
+    if rewrite:
+        proto = simplify(proto)
+    if form.size is None:
+        return proto
+    return with_image_shape(proto, model.manifest.input, (form.rows, None, *form.size))
+
+
+def _differentiated(proto: onnx.ModelProto, form: Form, wrt: str, variant: Rules) -> onnx.ModelProto:
+    rules: Mapping[str, Rule] = RULES
+    with refused_as_model_error():
+        if form.on_cpu:
+            proto, rules = for_nchwc(proto), RULES | NCHWC_RULES
+        return differentiate(proto, of="score", wrt=wrt, rules=_VARIANTS[variant](rules))
