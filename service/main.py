@@ -37,6 +37,7 @@ from service.networks.catalog import Networks
 from service.networks.checking import Limits, Tried
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine, cores
+from service.runtime.files import GraphCache
 from service.settings import Settings
 from service.telemetry import tracing
 
@@ -101,7 +102,8 @@ def _application(
 
 def open_networks(settings: Settings) -> Networks:
     """The networks of the settings. Raises `ModelError`, `NotFound` or `EngineError` when nothing could be served."""
-    engine = Engine(settings.providers, settings.threads, settings.precision, settings.cuda_graphs)
+    kept = GraphCache(settings.data_dir / "graphs", settings.graph_cache_bytes)
+    engine = Engine(settings.providers, settings.threads, settings.precision, settings.cuda_graphs, kept)
     on_cpu = engine.provider == "cpu"
     lanes = settings.lanes or (cores() if on_cpu else 1)
     batcher = Batcher(

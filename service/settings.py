@@ -68,6 +68,12 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, description="Memory of loaded networks, roughly, in bytes; the longest unused ones are unloaded."),
     ] = 4 * 2**30
+    graph_cache_bytes: Annotated[
+        int,
+        Field(
+            ge=0, description="Optimized graphs that are kept in the data folder, so that a start is fast, in bytes."
+        ),
+    ] = 4 * 2**30
     check_seconds: Annotated[
         float, Field(gt=0, description="Time in which a model must have been tried out, in seconds.")
     ] = 60.0

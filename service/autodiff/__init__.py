@@ -35,7 +35,7 @@ from service.autodiff import (
     spectral,
     trigonometry,
 )
-from service.autodiff.backward import differentiate, missing_rules
+from service.autodiff.backward import differentiate, gradient_model, missing_rules
 from service.autodiff.errors import NotDifferentiable
 from service.autodiff.ops import Ops
 from service.autodiff.registry import NO_GRADIENT, RULES, STRAIGHT_THROUGH, Rule, vjp
@@ -53,6 +53,7 @@ __all__ = [
     "convolution",
     "differentiate",
     "elementwise",
+    "gradient_model",
     "linear",
     "lp_pooling",
     "max_pooling",

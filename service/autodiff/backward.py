@@ -20,6 +20,13 @@ from service.autodiff.versions import at_opset_floor
 def differentiate(
     model: onnx.ModelProto, of: str, wrt: str | Sequence[str], rules: Mapping[str, Rule] = RULES
 ) -> onnx.ModelProto:
+    """`gradient_model` as a protocol buffer."""
+    return ir.to_proto(gradient_model(model, of, wrt, rules))
+
+
+def gradient_model(
+    model: onnx.ModelProto, of: str, wrt: str | Sequence[str], rules: Mapping[str, Rule] = RULES
+) -> ir.Model:
     """Return ``model`` with the gradient of the value ``of`` with respect to the values ``wrt``.
 
     The result has all inputs and outputs of ``model``, one more input ``d_<of>`` (the cotangent, of the shape of
@@ -56,7 +63,7 @@ def differentiate(
             raise _independent(of, source)
         graph.outputs.append(_named_output(op, cotangents[source], source))
     passes.RemoveUnusedNodesPass()(prepared)
-    return ir.to_proto(prepared)
+    return prepared
 
 
 def missing_rules(model: onnx.ModelProto, of: str, wrt: str, rules: Mapping[str, Rule] = RULES) -> list[str]:

@@ -15,6 +15,8 @@ _RESULT_TYPES = dict.fromkeys(["Shape", "Size", "NonZero", "ArgMax", "ArgMin"], 
     ["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or"], ir.DataType.BOOL
 )
 
+_LARGE_BYTES = 4096
+
 
 class Ops:
     """A builder that appends to ``graph``; the name of an attribute is the operator.
@@ -73,13 +75,18 @@ class Ops:
             if like.dtype is None:
                 raise ValueError(f"the element type of {like.name!r} is not known")
             data = data.astype(like.dtype.numpy())
+        if data.nbytes > _LARGE_BYTES:  # hardly there twice, and expensive to compare
+            return self._initializer(data)
         key = (str(data.dtype), data.shape, data.tobytes())
         if key not in self._constants:
-            name = self._fresh("const")
-            value = ir.val(name, const_value=ir.tensor(data, name=name))
-            self._graph.register_initializer(value)
-            self._constants[key] = value
+            self._constants[key] = self._initializer(data)
         return self._constants[key]
+
+    def _initializer(self, data: npt.NDArray[Any]) -> ir.Value:
+        name = self._fresh("const")
+        value = ir.val(name, const_value=ir.tensor(data, name=name))
+        self._graph.register_initializer(value)
+        return value
 
     def _append(
         self, op_type: str, operands: Sequence[Operand], attributes: dict[str, Any], outputs: int

@@ -19,6 +19,7 @@ from service.autodiff.quantization import INTEGER_ARITHMETIC, MAKE_OR_TAKE_INTEG
 from service.autodiff.shapes import operand, optional_operand
 from service.autodiff.versions import OPSET_FLOOR, at_opset_floor
 from service.errors import ModelError
+from service.graphs.offload import offload, skeleton
 from service.models.floats import to_float32
 from service.models.manifest import Manifest, Preprocessing
 from service.models.preprocessing import arrange, picture_axes, preprocess
@@ -63,9 +64,10 @@ def adapt(proto: onnx.ModelProto, manifest: Manifest) -> Adapted:
     graph.sort()
     adapted = onnx.shape_inference.infer_shapes(ir.to_proto(model))
     try:
-        onnx.checker.check_model(adapted, full_check=True)
+        onnx.checker.check_model(skeleton(adapted), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelError(f"the adapted model is not valid: {str(error)[:500]}") from error
+    offload(adapted)  # what folding has made
     return Adapted(adapted, height, width, batch)
 
 

@@ -14,7 +14,7 @@ from service.models import squeezenet
 from service.models.adapt import Adapted, adapt
 from service.models.layers import Layer, image_layers
 from service.models.manifest import Manifest
-from service.models.reading import read_onnx
+from service.models.reading import external_files, read_onnx
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Model:
     def of(cls, manifest: Manifest, adapted: Adapted) -> "Model":
         """A model that exists only in memory."""
         model = cls(manifest, Path(manifest.file))
-        model.__dict__["adapted"] = adapted
+        model.__dict__.update(adapted=adapted, identity=None)
         return model
 
     @property
@@ -41,6 +41,19 @@ class Model:
         """The SHA-256 of the ONNX file."""
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @cached_property
+    def identity(self) -> str | None:
+        """A hash of all that the graph is made of: manifest, file and weights. None for models in memory only."""
+        if not self.path.is_file():
+            return None
+        found = hashlib.sha256(self.manifest.model_dump_json().encode())
+        beside = (self.path.parent / name for name in sorted(external_files(self.path)) if Path(name).name == name)
+        for path in (self.path, *beside):
+            if path.is_file():  # what is missing, or elsewhere, is reported when the model is read
+                with path.open("rb") as file:
+                    found.update(hashlib.file_digest(file, "sha256").digest())
+        return found.hexdigest()
 
     @cached_property
     def adapted(self) -> Adapted:

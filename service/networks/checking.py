@@ -21,7 +21,6 @@ from service.errors import ConvlensError, ModelError
 from service.models import manifest as manifests
 from service.models.build import write_if_changed
 from service.models.library import Model
-from service.models.reading import external_files
 from service.networks.gradients import refused_as_model_error
 from service.networks.network import Network
 from service.networks.objectives import PREDICTED
@@ -114,14 +113,11 @@ class Tried:
 
 
 def _digest(manifest_path: Path) -> str:
-    """A hash of the manifest, the model, its weights, and the versions of what runs it."""
-    found = hashlib.sha256(f"{__version__} {version('onnx')} {VERSION} {platform.machine()}".encode())
+    """A hash of the model and the versions of what runs it."""
     manifest = manifests.read(manifest_path)
-    model = manifest_path.parent / manifest.file
-    for path in (manifest_path, model, *(manifest_path.parent / name for name in sorted(external_files(model)))):
-        with path.open("rb") as file:
-            found.update(hashlib.file_digest(file, "sha256").digest())
-    return found.hexdigest()
+    model = Model(manifest, manifest_path.parent / manifest.file)
+    surroundings = f"{__version__} {version('onnx')} {VERSION} {platform.machine()}"
+    return hashlib.sha256(f"{surroundings} {model.identity}".encode()).hexdigest()
 
 
 def limit_memory(memory_bytes: int) -> None:

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import onnx
+import onnx_ir as ir
 
 from service.attribution.method import Rules
-from service.autodiff import RULES, NotDifferentiable, Rule, differentiate
+from service.autodiff import RULES, NotDifferentiable, Rule, gradient_model
 from service.autodiff.nchwc import NCHWC_RULES
 from service.autodiff.relu_variants import deconvnet, guided
 from service.errors import ModelError
@@ -50,7 +51,7 @@ def refused_as_model_error() -> Iterator[None]:
         raise ModelError(str(error)) from error
 
 
-def class_gradient(model: Model, form: Form, rules: Rules = "exact", wrt: str | None = None) -> onnx.ModelProto:
+def class_gradient(model: Model, form: Form, rules: Rules = "exact", wrt: str | None = None) -> ir.Model:
     """The network, the score of one class, and its gradient with respect to the image, or to the layer ``wrt``."""
     manifest = model.manifest
     # Moving a Relu behind a pool does not change the exact derivative, but it does change its variants.
@@ -61,7 +62,7 @@ def class_gradient(model: Model, form: Form, rules: Rules = "exact", wrt: str | 
     return _differentiated(scored, form, wrt or manifest.input, rules)
 
 
-def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> onnx.ModelProto:
+def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> ir.Model:
     """The network, the weighted terms, and the gradient of their sum with respect to the image."""
     image = model.manifest.input
     proto = _prepared(model, form, [term.layer for term in terms if term.layer != image], rewrite=True)
@@ -77,9 +78,9 @@ def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> o
     return with_image_shape(proto, model.manifest.input, (form.rows, None, *form.size))
 
 
-def _differentiated(proto: onnx.ModelProto, form: Form, wrt: str, variant: Rules) -> onnx.ModelProto:
+def _differentiated(proto: onnx.ModelProto, form: Form, wrt: str, variant: Rules) -> ir.Model:
     rules: Mapping[str, Rule] = RULES
     with refused_as_model_error():
         if form.on_cpu:
             proto, rules = for_nchwc(proto), RULES | NCHWC_RULES
-        return differentiate(proto, of="score", wrt=wrt, rules=_VARIANTS[variant](rules))
+        return gradient_model(proto, of="score", wrt=wrt, rules=_VARIANTS[variant](rules))

@@ -1,12 +1,13 @@
 """A model that is ready to run: class scores, activations of layers, objectives, and their gradients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from scipy.special import expit, softmax
 
 from service.attribution import Floats, Ints, ValueAndGrad
@@ -21,6 +22,7 @@ from service.networks import gradients
 from service.networks.objectives import PREDICTED, Term
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Array, Engine, Session
+from service.runtime.files import Graph
 from service.runtime.sessions import Sessions
 
 
@@ -113,7 +115,7 @@ class Network:
 
     def classify(self, images: Floats) -> Floats:
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
-        session = self._sessions.get((self._key, "forward"), lambda: self.model.proto)
+        session = self._session(("forward",), lambda: self.model.proto)
         (logits,) = self._run(session, [self.model.manifest.logits], {self.model.manifest.input: images})
         return logits
 
@@ -126,7 +128,7 @@ class Network:
         # All listed layers share one session; any other combination of layers gets its own.
         listed = self.listed_layers
         outputs = listed if set(names) <= set(listed) else names
-        session = self._sessions.get((self._key, "layers", outputs), lambda: with_outputs(self.model.proto, outputs))
+        session = self._session(("layers", outputs), lambda: with_outputs(self.model.proto, outputs))
         return self._run(session, names, {self.model.manifest.input: images})
 
     def value_and_grad(
@@ -153,9 +155,7 @@ class Network:
         if layer is not None:
             self.layer(layer)
         wrt, size = layer or manifest.input, self._usual(images)
-        session = self._sessions.get(
-            (self._key, "class", rules, wrt, size), lambda: self.gradient_model(size, rules, wrt)
-        )
+        session = self._session(("class", rules, wrt, size), lambda: self.gradient_model(size, rules, wrt))
         outputs = [manifest.logits, "chosen", "score", f"d_{wrt}", *([layer] if layer else [])]
         feeds: dict[str, Array] = {
             manifest.input: images,
@@ -189,18 +189,18 @@ class Network:
             if term.layer != manifest.input:
                 self.layer(term.layer)
         size = self._usual(images)
-        session = self._sessions.get((self._key, "terms", terms, size), lambda: self.objective_model(terms, size))
+        session = self._session(("terms", terms, size), lambda: self.objective_model(terms, size))
         all_feeds = {manifest.input: images, "weights": weights, "d_score": np.ones(len(images), np.float32), **feeds}
         score, values, gradients = self._run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds)
         return score, values, gradients
 
     def gradient_model(
         self, size: tuple[int, int] | None = None, rules: Rules = "exact", wrt: str | None = None
-    ) -> onnx.ModelProto:
+    ) -> ir.Model:
         """The graph of `value_and_grad`; see `gradients.class_gradient`."""
         return gradients.class_gradient(self.model, self._form(size), rules, wrt)
 
-    def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> onnx.ModelProto:
+    def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> ir.Model:
         """The graph of `measure`; see `gradients.terms_gradient`."""
         return gradients.terms_gradient(self.model, self._form(size), terms)
 
@@ -241,6 +241,13 @@ class Network:
     def _rows(self) -> int | None:
         """The number of images in each run, if it is fixed."""
         return self.model.adapted.batch or (1 if self._batcher.max_batch == 1 else None)
+
+    def _session(self, question: tuple[Hashable, ...], build: Callable[[], Graph]) -> Session:
+        """The session of a graph of this network."""
+        own = self.model.identity
+        form = self._form(None)
+        name = None if own is None else f"{own} {question} {form}"
+        return self._sessions.get((self._key, *question), build, name)
 
     def _run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
         images = feeds[self.model.manifest.input]

@@ -1,9 +1,11 @@
-"""Running ONNX graphs. Only this module and `service.runtime.buffers` import onnxruntime."""
+"""Running ONNX graphs."""
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +16,8 @@ import onnxruntime as ort
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from service.errors import EngineError
+from service.graphs.offload import restored
+from service.runtime import files
 from service.runtime.buffers import BoundRuns
 
 logger = logging.getLogger(__name__)
@@ -39,12 +43,18 @@ class Session:
     """One graph, ready to run; safe to use from several threads at once.
 
     On a CPU there are two of it: one that runs on all cores, for a run that is alone, and one on a single core, for
-    runs side by side. Their results are the same, bit for bit.
+    runs side by side. Their results are the same, bit for bit, and they share the memory of the weights.
+
+    Attributes:
+        size: The bytes of the graph with its weights.
     """
 
-    def __init__(self, wide: ort.InferenceSession | BoundRuns, narrow: ort.InferenceSession | BoundRuns) -> None:
+    def __init__(
+        self, wide: ort.InferenceSession | BoundRuns, narrow: ort.InferenceSession | BoundRuns, size: int
+    ) -> None:
         self._wide = wide
         self._narrow = narrow
+        self.size = size
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, Array], all_cores: bool = True) -> list[Array]:
         """The named outputs for the named inputs. Raises `EngineError` when the runtime fails."""
@@ -62,11 +72,16 @@ class Engine:
     providers: names in order of preference (``cuda``, ``cpu``), or ``auto`` for CUDA where it starts, else the CPU.
     threads: of a run on the CPU that is alone; 0 for one per core. precision: of the scores of classes and their
     gradients.
-    cuda_graphs: whether runs on CUDA are recorded and replayed.
+    cuda_graphs: whether runs on CUDA are recorded and replayed. cache: keeps what the runtime makes of graphs on a CPU.
     """
 
     def __init__(
-        self, providers: str = "auto", threads: int = 0, precision: Precision = "float32", cuda_graphs: bool = False
+        self,
+        providers: str = "auto",
+        threads: int = 0,
+        precision: Precision = "float32",
+        cuda_graphs: bool = False,
+        cache: files.GraphCache | None = None,
     ) -> None:
         _share_memory()
         self._threads = (
@@ -76,25 +91,61 @@ class Engine:
         self.provider = _SHORT[self._providers[0]]
         self.precision = precision
         self._cuda_graphs = cuda_graphs and self.provider == "cuda"
+        self._cache = cache or files.GraphCache()
 
-    def load(self, model: onnx.ModelProto) -> Session:
+    def load(self, model: files.Graph) -> Session:
         """A session for the model. Raises `EngineError` when the runtime refuses it."""
-        data = model.SerializeToString()
-        if self._cuda_graphs and (recorded := self._recorded(data)):
-            return Session(recorded, recorded)
+        with tempfile.TemporaryDirectory(prefix="convlens-graph-") as folder:  # what is mapped outlives its name
+            return self._loaded(model, Path(folder))
+
+    def load_named(self, name: str, build: Callable[[], files.Graph]) -> Session:
+        """A session for the model that ``build`` makes, unless the cache has it already.
+
+        Raises what ``build`` raises, and `EngineError` when the runtime refuses the model.
+        """
+        if self.provider != "cpu":
+            return self.load(build())
+        if (kept := self._cache.find(name)) is not None:
+            try:
+                return self._opened(kept)
+            except Exception:  # a file that was cut, for instance
+                logger.warning("a graph of the cache cannot be used and is made anew", exc_info=True)
+                self._cache.forget(name)
+        model = build()
+        made = self._cache.keep(name, lambda folder: self._optimized(model, folder))
+        return self._opened(made) if made is not None else self.load(model)
+
+    def _loaded(self, model: files.Graph, folder: Path) -> Session:
+        if self.provider == "cpu":
+            return self._opened(self._optimized(model, folder))
+        graph = files.save(model, folder)
+        recorded = self._recorded(graph) if self._cuda_graphs else None
         try:
-            wide = ort.InferenceSession(data, _options(self._threads), providers=self._providers)
-            single = self.provider != "cpu" or self._threads == 1
-            narrow = wide if single else ort.InferenceSession(data, _options(1), providers=self._providers)
+            runs = recorded or ort.InferenceSession(graph, _options(1), providers=self._providers)
         except Exception as error:
             raise EngineError(f"the runtime refuses the model: {error}") from error
-        return Session(wide, narrow)
+        return Session(runs, runs, files.size_of(graph))
 
-    def _recorded(self, model: bytes) -> BoundRuns | None:
+    def _optimized(self, model: files.Graph, folder: Path) -> Path:
+        try:
+            return files.optimize(model, folder, _options(1), self._providers)
+        except Exception as error:
+            raise EngineError(f"the runtime refuses the model: {error}") from error
+
+    def _opened(self, optimized: Path) -> Session:
+        def session(threads: int) -> ort.InferenceSession:
+            options = _options(threads)
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # they are done
+            return ort.InferenceSession(optimized, options, providers=self._providers)
+
+        wide = session(self._threads)
+        return Session(wide, wide if self._threads == 1 else session(1), files.size_of(optimized))
+
+    def _recorded(self, graph: Path) -> BoundRuns | None:
         """Runs that CUDA replays; None for graphs that it cannot record: with open sizes, or nodes on the CPU."""
         cuda = (_PROVIDERS["cuda"], {"enable_cuda_graph": "1"})
         try:
-            return BoundRuns(ort.InferenceSession(model, _options(1), providers=[cuda]), "cuda")
+            return BoundRuns(ort.InferenceSession(graph, _options(1), providers=[cuda]), "cuda")
         except Exception:
             logger.info("the runtime cannot record this graph; it is run without", exc_info=True)
             return None
@@ -102,7 +153,7 @@ class Engine:
 
 def in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph computing in float16; inputs and outputs keep their types."""
-    half = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=True)
+    half = convert_float_to_float16(restored(model), keep_io_types=True, disable_shape_infer=True)
     del half.graph.value_info[:]  # they tell the types of before
     ordered = ir.from_proto(half)
     ordered.graph.sort()

@@ -6,10 +6,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
 
-import onnx
-
 from service.runtime.engine import Engine, Session
+from service.runtime.files import Graph, give_memory_back
 
+LARGE_BYTES = 16 * 2**20  # building such graphs takes memory that is worth returning
 OVERHEAD = 32 * 2**20  # of a session beside its weights: the memory of its runs, roughly
 
 
@@ -28,9 +28,10 @@ class Sessions:
         self._lock = Lock()
         self._made: OrderedDict[Hashable, _Entry] = OrderedDict()
 
-    def get(self, key: Hashable, build: Callable[[], onnx.ModelProto]) -> Session:
+    def get(self, key: Hashable, build: Callable[[], Graph], name: str | None = None) -> Session:
         """The session of the key; the first caller builds its graph, others with the same key wait for it.
 
+        name: what tells the graph from all others, in this and other processes; None if nothing does.
         Raises what ``build`` raises, and `EngineError` when the runtime refuses the graph; then the next caller tries
         again.
         """
@@ -42,7 +43,7 @@ class Sessions:
             else:
                 self._made.move_to_end(key)
         if mine:
-            self._fill(key, entry, build)
+            self._fill(key, entry, build, name)
         return entry.future.result()
 
     def drop(self, owner: Hashable) -> None:
@@ -51,10 +52,11 @@ class Sessions:
             for key in [k for k in self._made if isinstance(k, tuple) and k[0] == owner]:
                 del self._made[key]
 
-    def _fill(self, key: Hashable, entry: _Entry, build: Callable[[], onnx.ModelProto]) -> None:
+    def _fill(self, key: Hashable, entry: _Entry, build: Callable[[], Graph], name: str | None) -> None:
         try:
-            proto = build()
-            session = self._engine.load(proto)
+            session = self._engine.load(build()) if name is None else self._engine.load_named(name, build)
+            if session.size > LARGE_BYTES:
+                give_memory_back()
         except BaseException as error:  # noqa: BLE001 - nobody must wait for ever
             with self._lock:
                 if self._made.get(key) is entry:
@@ -62,7 +64,7 @@ class Sessions:
             entry.future.set_exception(error)
             return
         with self._lock:
-            entry.size = OVERHEAD + 2 * proto.ByteSize()  # the weights are there twice: for one core and for all
+            entry.size = OVERHEAD + session.size
             while len(self._made) > 1 and sum(e.size for e in self._made.values()) > self._max_bytes:
                 oldest = next(iter(self._made))
                 if oldest == key:

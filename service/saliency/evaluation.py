@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 from service.attribution import METHODS, Attribution, Floats
 from service.attribution.baselines import baseline
 from service.attribution.method import CHUNK
+from service.graphs.offload import array_of
 from service.networks.network import Network
 from service.networks.objectives import PREDICTED
 from service.saliency.explain import Question, View
@@ -195,7 +196,7 @@ def randomized(proto: onnx.ModelProto, outputs: list[str], seed: int = 0) -> onn
     rng = np.random.default_rng(seed)
     for tensor in copy.graph.initializer:
         if tensor.name in chosen and tensor.data_type == onnx.TensorProto.FLOAT:
-            values = numpy_helper.to_array(tensor)
+            values = array_of(tensor)
             drawn = rng.normal(values.mean(), values.std(), values.shape).astype(np.float32)
             tensor.CopyFrom(numpy_helper.from_array(drawn, tensor.name))
     return copy

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 import onnxruntime as ort
 import torch
 from captum.attr import Saliency
@@ -183,7 +184,9 @@ def profile(network: Network) -> None:
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = ort.InferenceSession(
-            network.gradient_model((224, 224)).SerializeToString(), options, providers=["CPUExecutionProvider"]
+            ir.to_proto(network.gradient_model((224, 224))).SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
         )
         feeds = {
             "image": np.random.default_rng(0).random((1, 3, 224, 224), np.float32),

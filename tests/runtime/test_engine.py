@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 
@@ -71,7 +72,7 @@ def test_runs_in_bound_buffers_are_the_same_runs() -> None:
 def test_bound_buffers_hold_a_gradient(network: Network, cat: bytes) -> None:
     image = fit(decode(cat, 10**7), (224, 224), 256 / 224, "squash").pixels[None]
     session = ort.InferenceSession(
-        network.gradient_model((224, 224)).SerializeToString(), providers=["CPUExecutionProvider"]
+        ir.to_proto(network.gradient_model((224, 224))).SerializeToString(), providers=["CPUExecutionProvider"]
     )
     feeds = {"image": image, "class_id": np.array([-1]), "d_score": np.ones(1, np.float32)}
     outputs = ["logits", "chosen", "score", "d_image"]
