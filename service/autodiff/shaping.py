@@ -11,6 +11,7 @@ from service.autodiff.registry import Cotangents, vjp
 from service.autodiff.shapes import (
     constant_value,
     dim,
+    known_dim,
     operand,
     optional_operand,
     positions,
@@ -56,16 +57,44 @@ def split(op: Ops, node: ir.Node, *dy: ir.Value | None) -> Cotangents:
 
 @vjp("Slice")
 def slice_(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """Dx is zero but at the positions that were cut out, which slicing the row of positions tells."""
+    """Dx is zero but at the positions that were cut out.
+
+    Where they are known they tell how much to pad; elsewhere slicing the row of positions tells them.
+    """
     x, bounds = operand(node, 0), [operand(node, i) for i in (1, 2)]
     axes = _constant(node, 3, default=np.arange(rank(x)))
     steps = optional_operand(node, 4)
+    known = [constant_value(bound) for bound in bounds]
+    strides = np.ones(len(axes), np.int64) if steps is None else constant_value(steps)
     for i, axis in reversed(list(enumerate(axes.tolist()))):
+        size = known_dim(x, axis)
+        if known[0] is not None and known[1] is not None and strides is not None and size is not None:
+            places = range(size)[slice(int(known[0][i]), int(known[1][i]), int(strides[i]))]
+            spread = _spread(op, dy, places, size, axis % rank(x), x)
+            if spread is not None:
+                dy = spread
+                continue
         pick = [op.Slice(v, op.constant([i]), op.constant([i + 1])) for v in bounds]
         step = op.Slice(steps, op.constant([i]), op.constant([i + 1])) if steps is not None else None
-        places = op.Slice(positions(op, x, axis), *pick, op.constant([0]), step)
-        dy = _scatter(op, dy, places, axis, x)
+        dy = _scatter(op, dy, op.Slice(positions(op, x, axis), *pick, op.constant([0]), step), axis, x)
     return [dy, *[None] * (len(node.inputs) - 1)]
+
+
+def _spread(op: Ops, dy: ir.Value, places: range, size: int, axis: int, x: ir.Value) -> ir.Value | None:
+    """Zeros along the axis with the slices of dy at the places; None if that is no matter of padding."""
+    behind = [known_dim(x, a) for a in range(axis + 1, rank(x))]  # these axes have their sizes of x by now
+    if places.step < 1 or not places or (places.step > 1 and None in behind):
+        return None
+    if places.step > 1:
+        apart = op.Unsqueeze(dy, op.constant([axis + 1]))
+        pads = np.zeros((2, rank(x) + 1), np.int64)
+        pads[1, axis + 1] = places.step - 1
+        dy = op.Reshape(
+            op.Pad(apart, op.constant(pads.ravel())), op.constant([*[0] * axis, -1, *map(int, filter(None, behind))])
+        )
+    pads = np.zeros((2, rank(x)), np.int64)
+    pads[:, axis] = places.start, size - places.start - len(places) * places.step
+    return op.Pad(dy, op.constant(pads.ravel())) if pads.any() else dy
 
 
 @vjp("Pad")
@@ -91,9 +120,20 @@ def gather(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     """Each slice of dy is added where it was read; the axes of the indices are made one first."""
     x, indices = operand(node, 0), operand(node, 1)
     axis = node.attributes.get_int("axis", 0) % rank(x)
+    index, size = constant_value(indices), known_dim(x, axis)
+    if index is not None and index.size == 1 and size is not None:
+        return [_padded(op, dy, int(index.item()) % size, axis, x), None]
     flat = [dim(op, x, a) if a != axis else op.constant([-1]) for a in range(rank(x))]
     rows = op.Reshape(dy, op.Concat(*flat, axis=0))
     return [_scatter(op, rows, op.Reshape(indices, op.constant([-1])), axis, x), None]
+
+
+def _padded(op: Ops, dy: ir.Value, index: int, axis: int, x: ir.Value) -> ir.Value:
+    """Zeros in the shape of ``x`` with dy as the slice at the index."""
+    sizes = [dim(op, x, a) if a != axis else op.constant([1]) for a in range(rank(x))]
+    pads = np.zeros((2, rank(x)), np.int64)  # of all axes: ONNX Runtime moves transpositions past a Pad of some wrongly
+    pads[:, axis] = index, (known_dim(x, axis) or 0) - index - 1
+    return op.Pad(op.Reshape(dy, op.Concat(*sizes, axis=0)), op.constant(pads.ravel()))
 
 
 @vjp("GatherElements")

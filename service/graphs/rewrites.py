@@ -1,12 +1,13 @@
 """Rewriting a network before it is differentiated: the same function, cheaper to differentiate and to run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 import onnx_ir as ir
+from onnx_ir.passes import common as passes
 
 from service.autodiff.shapes import constant_value
 
@@ -16,7 +17,9 @@ Array = npt.NDArray[Any]
 def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
     """Apply all rewrites of this module. Inputs and outputs stay; inner values may disappear."""
     copy = ir.from_proto(model)
+    passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(copy)
     merge_pointwise(copy.graph)
+    split_instead_of_gathers(copy.graph)
     pool_before_concat(copy.graph)
     pool_before_relu(copy.graph)
     return ir.to_proto(copy)
@@ -113,6 +116,54 @@ def merge_pointwise(graph: ir.Graph) -> None:
         second.resize_inputs(3)
         second.replace_input_with(2, _initializer(graph, f"{second.name}/merged_bias", bias.astype(outer.dtype)))
         graph.remove(first)
+
+
+def split_instead_of_gathers(graph: ir.Graph) -> None:
+    """Gather(x, 0), Gather(x, 1), … along an axis become one Split: its gradient is a Concat, theirs sums of Scatters.
+
+    Exporters write query, key and value of an attention that way.
+    """
+    for x in [value for node in list(graph) for value in node.outputs]:
+        taken: dict[int, dict[int, ir.Node]] = {}
+        for use in x.uses():
+            if (found := _slice_taken(use.node, x)) is not None:
+                axis, index = found
+                taken.setdefault(axis, {}).setdefault(index, use.node)
+        for axis, gathers in taken.items():
+            size = x.shape[axis] if x.shape is not None else None
+            if isinstance(size, int) and len(gathers) > 1:
+                _split(graph, x, axis, size, gathers)
+
+
+def _slice_taken(node: ir.Node, x: ir.Value) -> tuple[int, int] | None:
+    """Axis and index of the single slice of ``x`` that the node takes; None if it is something else."""
+    index = constant_value(node.inputs[1]) if node.op_type == "Gather" and node.inputs[0] is x else None
+    if index is None or index.ndim or x.shape is None:
+        return None
+    axis = node.attributes.get_int("axis", 0) % len(x.shape)
+    size = x.shape[axis]
+    return (axis, int(index) % size) if isinstance(size, int) else None
+
+
+def _split(graph: ir.Graph, x: ir.Value, axis: int, size: int, gathers: Mapping[int, ir.Node]) -> None:
+    """Take the slices of ``x`` from one Split."""
+    split = ir.node("Split", [x], {"axis": axis, "num_outputs": size}, num_outputs=size, name=f"{x.name}/split_{axis}")
+    axes = _initializer(graph, f"{x.name}/axis_{axis}", np.array([axis]))
+    for i, part in enumerate(split.outputs):
+        part.name, part.type = f"{split.name}:{i}", x.type
+        part.shape = ir.Shape([*x.shape.dims[:axis], 1, *x.shape.dims[axis + 1 :]]) if x.shape is not None else None
+    first = min(gathers.values(), key=list(graph).index)
+    graph.insert_before(first, split)
+    for index, gather in gathers.items():
+        slice_ = gather.outputs[0]
+        squeeze = ir.node("Squeeze", [split.outputs[index], axes], name=f"{split.name}/squeezed_{index}")
+        graph.insert_before(gather, squeeze)
+        squeezed = squeeze.outputs[0]
+        name, squeezed.shape, squeezed.type = slice_.name, slice_.shape, slice_.type
+        slice_.name = f"{name}/gathered"
+        slice_.replace_all_uses_with(squeezed, replace_graph_outputs=True)
+        squeezed.name = name
+        graph.remove(gather, safe=True)
 
 
 def pairs(graph: ir.Graph, op_type: str, before: str) -> Iterator[tuple[ir.Node, ir.Node]]:

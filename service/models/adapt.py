@@ -19,6 +19,7 @@ from service.autodiff.quantization import INTEGER_ARITHMETIC, MAKE_OR_TAKE_INTEG
 from service.autodiff.shapes import operand, optional_operand
 from service.autodiff.versions import OPSET_FLOOR, at_opset_floor
 from service.errors import ModelError
+from service.graphs.constants import fold
 from service.graphs.offload import offload, skeleton
 from service.models.floats import to_float32
 from service.models.manifest import Manifest, Preprocessing
@@ -88,8 +89,7 @@ def modernized(proto: onnx.ModelProto) -> onnx.ModelProto:
             model = _inferred(model)
         if any(node.op_type in MAKE_OR_TAKE_INTEGERS for node in model.graph):
             write_out(model, INTEGER_ARITHMETIC)
-        optimizer.fold_constants(model, input_size_limit=2**24, output_size_limit=2**24, should_fold=_always)
-        optimizer.remove_unused_nodes(model)
+        fold(model)
         return onnx.shape_inference.infer_shapes(ir.to_proto(model), data_prop=True)
     except Exception as error:  # the tools raise many types without a common base
         raise ModelError(f"the model cannot be brought to opset {OPSET_FLOOR}: {str(error)[:300]}") from error
@@ -100,11 +100,6 @@ def _inferred(model: ir.Model) -> ir.Model:
     proto = ir.to_proto(model)
     del proto.graph.value_info[:]
     return ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
-
-
-def _always(node: ir.Node) -> bool | None:
-    """Fold operators that expand small tensors too; None leaves the decision about others to the optimizer."""
-    return True if node.op_type in ("ConstantOfShape", "Expand", "Tile") else None
 
 
 def _image_input(graph: ir.Graph, manifest: Manifest) -> ir.Value:

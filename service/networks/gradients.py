@@ -12,6 +12,7 @@ from service.autodiff import RULES, NotDifferentiable, Rule, gradient_model
 from service.autodiff.nchwc import NCHWC_RULES
 from service.autodiff.relu_variants import deconvnet, guided
 from service.errors import ModelError
+from service.graphs.constants import without_shape_arithmetic
 from service.graphs.nchwc import for_nchwc
 from service.graphs.rewrites import simplify, with_image_shape, with_outputs
 from service.models.library import Model
@@ -71,11 +72,9 @@ def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> ir.Model:
 
 def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:
     proto = with_outputs(model.proto, keep) if keep else model.proto
-    if rewrite:
-        proto = simplify(proto)
-    if form.size is None:
-        return proto
-    return with_image_shape(proto, model.manifest.input, (form.rows, None, *form.size))
+    if form.size is not None:
+        proto = without_shape_arithmetic(with_image_shape(proto, model.manifest.input, (form.rows, None, *form.size)))
+    return simplify(proto) if rewrite else proto
 
 
 def _differentiated(proto: onnx.ModelProto, form: Form, wrt: str, variant: Rules) -> ir.Model:

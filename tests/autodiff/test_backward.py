@@ -263,3 +263,29 @@ def test_a_relu_at_zero_passes_nothing(rules: Mapping[str, Rule]) -> None:
 
 def test_a_maximum_shares_among_equals() -> None:
     np.testing.assert_array_equal(run("y = ReduceMax<keepdims=0>(x)", np.array([1.0, 2.0, 2.0, 0.0])), [0, 0.5, 0.5, 0])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 6.0), (-1.5, 6.0), (-1e3, 0.1), (None, 6.0), (-1.0, None)])
+@pytest.mark.parametrize("made_by", ["Conv", "Identity"])
+def test_the_mask_of_a_clip_is_exact_to_the_last_bit(low: float | None, high: float | None, made_by: str) -> None:
+    bounds = {name: np.float32(v) for name, v in (("low", low), ("high", high)) if v is not None}
+    layer = "Conv(x, w)" if made_by == "Conv" else "Identity(x)"
+    names = f"{'low' if low is not None else ''}, {'high' if high is not None else ''}".rstrip(", ")
+    text = f"""<ir_version: 8, opset_import: ["": 18]> g (float[1,{BLOCK},2,8] x) => (float[1,{BLOCK},2,8] y)
+        {{ c = {layer} y = Clip(c{", " if names else ""}{names}) }}"""
+    model = onnx.parser.parse_model(text)
+    values = bounds | ({"w": np.eye(BLOCK, dtype=np.float32)[:, :, None, None]} if made_by == "Conv" else {})
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(np.asarray(a), n) for n, a in values.items())
+    # Beside a bound of 0 lie subnormal numbers, which no slope makes a 1 of.
+    edges = [np.nextafter(bound, np.float32(s)) for bound in bounds.values() if bound for s in (-np.inf, np.inf)]
+    x = np.resize(np.array([*bounds.values(), *edges, 0.05, 1e-30, -1e-30, 1e30, -1e30], np.float32), (1, BLOCK, 2, 8))
+    graph = differentiate(model, "y", "x", NCHWC)
+    session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(["d_x"], {"x": x, "d_y": np.full_like(x, 3)})
+    above = x > low if low is not None else np.ones_like(x, bool)
+    below = x < high if high is not None else np.ones_like(x, bool)
+    inside = above & below
+    if made_by == "Identity":  # of what no layer has made, the bounds belong to it
+        inside |= np.isin(x, list(bounds.values()))
+    np.testing.assert_array_equal(found, np.where(inside, 3, 0))
+    assert ("HardSigmoid" in {node.op_type for node in graph.graph.node}) == (made_by == "Conv")

@@ -58,6 +58,16 @@ def both(
             "r = Relu(x) p = MaxPool<kernel_shape=[3,3]>(r) s = Slice(r, z, e, k) y = Add(p, s)",
             ["Relu", "MaxPool", "Slice", "Add"],
         ),
+        (
+            "r = Tanh(x) g = Gather<axis=1>(r, i0) h = Gather<axis=1>(r, i2) y = Mul(g, h)",
+            ["Tanh", "Split", "Squeeze", "Squeeze", "Mul"],
+        ),
+        (
+            "r = Tanh(x) g = Gather<axis=1>(r, i0) h = Gather<axis=-3>(r, im) s = Slice(r, z, e, k)"
+            " a = Mul(g, h) t = ReduceSum<keepdims=0>(s) y = Mul(a, t)",
+            ["Tanh", "Split", "Squeeze", "Squeeze", "Slice", "Mul", "ReduceSum", "Mul"],
+        ),
+        ("r = Tanh(x) g = Gather<axis=1>(r, i0) y = Neg(g)", ["Tanh", "Gather", "Neg"]),
     ],
 )
 def test_values_and_gradients_stay(body: str, expected: list[str]) -> None:
@@ -68,6 +78,7 @@ def test_values_and_gradients_stay(body: str, expected: list[str]) -> None:
         "u": RNG.normal(size=(3, 3, 1, 1)),
         "c": RNG.normal(size=3),
     }
+    values |= {"i0": np.array(0), "i2": np.array(2), "im": np.array(-2)}
     values |= {"z": np.array([0, 0]), "e": np.array([7, 6]), "k": np.array([2, 3])}
     used = {
         name: value

@@ -5,7 +5,7 @@ that layout: convolutions, pools, and sums, products and activations of values o
 Where, Scatter or ConvTranspose costs two reorderings and is slow by itself. So these rules compute the same cotangents
 by operators of the layout only:
 
-- the mask of a Relu by a very steep HardSigmoid (`activations`);
+- the masks of Relu and Clip by very steep HardSigmoids (`activations`);
 - the transposed convolution as a convolution, or as several whose results are interleaved (`convolution`);
 - the max pool by depthwise convolutions, and in phases that the convolution before it takes as they are
 (`max_pooling`).
@@ -17,13 +17,14 @@ from functools import partial
 
 from service.autodiff.average_pooling import average_pool
 from service.autodiff.convolution import conv
-from service.autodiff.nchwc.activations import relu
+from service.autodiff.nchwc.activations import clip, relu
 from service.autodiff.nchwc.convolution import transposed_conv
 from service.autodiff.nchwc.max_pooling import BLOCK, max_pool
 from service.autodiff.registry import Rule
 
 NCHWC_RULES = {
     "AveragePool": Rule(partial(average_pool, transposed=transposed_conv)),
+    "Clip": Rule(clip),
     "Conv": Rule(partial(conv, transposed=transposed_conv)),
     "MaxPool": Rule(max_pool),
     "Relu": Rule(relu),
