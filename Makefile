@@ -30,9 +30,10 @@ bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (
 	$(BIN)/python -m tests.benchmarks.jobs
 	$(BIN)/python -m tests.benchmarks.footprint
 
-networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks against autograd (installs torch and transformers)
+networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks against autograd (installs torch, torchvision and transformers)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m pytest -s tests/models/test_exports.py
+	$(BIN)/python -m tests.benchmarks.networks
 
 soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), with a report
 	MALLOC_ARENA_MAX=2 $(BIN)/python -m tests.tools.soak $(ARGS)

@@ -44,11 +44,13 @@ class Model:
 
     @cached_property
     def identity(self) -> str | None:
-        """A hash of all that the graph is made of: manifest, file and weights. None for models in memory only."""
-        if not self.path.is_file():
+        """A hash of all that the graph is made of: manifest, file and weights; None if there is no file to be read."""
+        try:
+            names = sorted(external_files(self.path))
+        except (OSError, ModelError):
             return None
         found = hashlib.sha256(self.manifest.model_dump_json().encode())
-        beside = (self.path.parent / name for name in sorted(external_files(self.path)) if Path(name).name == name)
+        beside = (self.path.parent / name for name in names if Path(name).name == name)
         for path in (self.path, *beside):
             if path.is_file():  # what is missing, or elsewhere, is reported when the model is read
                 with path.open("rb") as file:

@@ -100,8 +100,11 @@ def _load_external(proto: onnx.ModelProto, path: Path, max_bytes: int) -> None:
 
 
 def external_files(path: Path) -> set[str]:
-    """The names of the files beside an ONNX file that hold its weights."""
-    proto = onnx.load(path, load_external_data=False)
+    """The names of the files beside an ONNX file that hold its weights. Raises `ModelError` if it cannot be parsed."""
+    try:
+        proto = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise ModelError(f"{path.name} is no valid ONNX file: {error}") from error
     entries = (entry for tensor in proto.graph.initializer for entry in tensor.external_data)
     return {entry.value for entry in entries if entry.key == "location"}
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
 from service import __version__
 from service.attribution import Floats
@@ -87,7 +86,7 @@ class Tried:
         """`check_in_child`, unless the model has passed it before."""
         try:
             digest = _digest(manifest_path)
-        except (OSError, ModelError, DecodeError):  # a file that cannot be read fails its trial too
+        except (OSError, ModelError):  # a file that cannot be read fails its trial too
             return check_in_child(manifest_path, limits)
         if digest in self._known():
             return None
@@ -141,10 +140,10 @@ def check(manifest_path: Path) -> None:
         raise ModelError(f"{type(error).__name__}: {str(error)[:300]}") from error
 
 
-def standalone(manifest_path: Path) -> Network:
+def standalone(manifest_path: Path, threads: int = 1) -> Network:
     """The network of a manifest, on its own engine."""
     manifest = manifests.read(manifest_path)
-    engine = Engine("cpu", 1)
+    engine = Engine("cpu", threads)
     return Network(
         Model(manifest, manifest_path.parent / manifest.file),
         Batcher(lanes=1, max_batch=1, max_queue=1000, seconds=600),
