@@ -31,7 +31,7 @@ bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (
 	$(BIN)/python -m tests.benchmarks.footprint
 
 networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks against autograd (installs torch, torchvision and transformers)
-	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python -m pip install --quiet --group networks
 	$(BIN)/python -m pytest -s tests/models/test_exports.py
 	$(BIN)/python -m tests.benchmarks.networks
 

@@ -88,17 +88,16 @@ class Networks:
                 return
             self._checking.add(name)
             stamp, path = self._stamps[name], self._folder / self._library.manifests[name]
+        problem: str | None = "trying it out has failed"
         try:
             problem = self._check(path) if self._check is not None else None
         finally:
             with self._lock:
                 self._checking.discard(name)
-        with self._lock:
-            if self._stamps.get(name) != stamp:  # the files are others by now, which wait for a check of their own
-                return
-            self._unchecked.discard(name)
-            if problem is not None:
-                self.problems[name] = problem
+                if self._stamps.get(name) == stamp:  # else the files are others by now, which wait for their own check
+                    self._unchecked.discard(name)
+                    if problem is not None:
+                        self.problems[name] = problem
 
     def reload(self) -> None:
         """Read the models folder again.

@@ -1,5 +1,6 @@
 """Networks of the ONNX model zoo inside the package onnx: IR version 3, weights among the inputs, opset 9."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +8,20 @@ import onnx
 import onnxruntime as ort
 import pytest
 
+from service.attribution import METHODS
+from service.kinds.feature import ClassParameters
+from service.kinds.run import Visualization
 from service.models.drafting import Choices
 from service.models.importing import add
 from service.models.reading import read_onnx
 from service.networks.checking import gradient_error, standalone
 from service.networks.network import Network
+from service.saliency.explain import View
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
-# All weights are constants, so that some scores hardly depend on the image. VGG 19 is left out: it needs gigabytes.
+# All weights are constants, so that some scores hardly depend on the image.
 DEPENDENT = ["light_inception_v1", "light_resnet50", "light_shufflenet", "light_squeezenet"]
+LARGE = ["light_bvlc_alexnet", "light_zfnet512", "light_vgg19"]  # gigabytes each, so one after the other
 INDEPENDENT = ["light_densenet121", "light_inception_v2"]
 
 
@@ -26,6 +32,32 @@ def added(name: str, folder: Path) -> Network:
 
 @pytest.mark.parametrize("name", DEPENDENT)
 def test_gradients_agree_with_differences_of_the_original(name: str, tmp_path: Path) -> None:
+    compare_with_differences(name, tmp_path)
+
+
+def test_gradients_of_the_large_ones_agree_too(tmp_path: Path) -> None:
+    for name in LARGE:
+        compare_with_differences(name, tmp_path)
+        gc.collect()
+
+
+@pytest.mark.parametrize("name", [*DEPENDENT, *INDEPENDENT])
+def test_they_are_explained_and_drawn(name: str, tmp_path: Path) -> None:
+    network = added(name, tmp_path)
+    image = np.random.default_rng(0).random((3, 224, 224), np.float32)
+    assert network.probabilities(network.classify(image[None])).sum() == pytest.approx(1, rel=1e-4)
+    for method, parameters in (("gradient", {}), ("grad_cam", {}), ("occlusion", {"window": 112, "stride": 112})):
+        chosen = METHODS[method]
+        found = chosen.run(View(network, None), image, 7, chosen.parameters(**parameters))
+        assert found.map.shape == (224, 224)
+        assert np.isfinite(found.map).all()
+    drawing = Visualization(network, ClassParameters(class_id=7, iterations=2, seed=1).completed(network))
+    assert len(list(drawing.steps())) == 2
+    assert drawing.picture().shape == (224, 224, 3)
+
+
+def compare_with_differences(name: str, tmp_path: Path) -> None:
+    """Compare a gradient with central differences of the untouched file."""
     network = added(name, tmp_path)
     mean, std = (np.array(v, np.float32)[:, None, None] for v in ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4)))
     image = np.random.default_rng(0).random((3, 224, 224), np.float32)
