@@ -5,7 +5,7 @@ that layout: convolutions, pools, and sums, products and activations of values o
 Where, Scatter or ConvTranspose costs two reorderings and is slow by itself. So these rules compute the same cotangents
 by operators of the layout only:
 
-- the masks of Relu and Clip by very steep HardSigmoids (`activations`);
+- the masks of Relu and Clip by very steep HardSigmoids, and 1 − y of a Sigmoid by one too (`activations`);
 - the transposed convolution as a convolution, or as several whose results are interleaved (`convolution`);
 - the max pool by depthwise convolutions, and in phases that the convolution before it takes as they are
 (`max_pooling`).
@@ -17,7 +17,7 @@ from functools import partial
 
 from service.autodiff.average_pooling import average_pool
 from service.autodiff.convolution import conv
-from service.autodiff.nchwc.activations import clip, relu
+from service.autodiff.nchwc.activations import clip, relu, sigmoid
 from service.autodiff.nchwc.convolution import transposed_conv
 from service.autodiff.nchwc.max_pooling import BLOCK, max_pool
 from service.autodiff.registry import Rule
@@ -28,6 +28,7 @@ NCHWC_RULES = {
     "Conv": Rule(partial(conv, transposed=transposed_conv)),
     "MaxPool": Rule(max_pool),
     "Relu": Rule(relu),
+    "Sigmoid": Rule(sigmoid),
 }
 
 __all__ = ["BLOCK", "NCHWC_RULES"]

@@ -1,4 +1,4 @@
-"""Masks of activations without comparisons."""
+"""Derivatives of activations without comparisons and scalars."""
 
 from math import ceil, log2
 
@@ -24,6 +24,12 @@ def relu(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     if y.dtype == ir.DataType.FLOAT16:
         return activations.relu(op, node, dy)
     return [op.Mul(dy, op.HardSigmoid(y, alpha=STEEPEST, beta=0.0))]
+
+
+def sigmoid(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
+    """Dx = dy · y · (1 − y), where 1 − y is a HardSigmoid, since y is in [0, 1]: scalars have no blocked layout."""
+    y = node.outputs[0]
+    return [op.Mul(dy, op.Mul(y, op.HardSigmoid(y, alpha=-1.0, beta=1.0)))]
 
 
 def clip(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
