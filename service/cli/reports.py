@@ -30,7 +30,7 @@ def tell(network: Network) -> None:
     manifest, adapted = network.model.manifest, network.model.adapted
     width, height = (side or "any" for side in (adapted.width, adapted.height))
     size = "any size" if adapted.takes_any_size else f"{width} x {height}"
-    batch = f", {adapted.batch} images at a time" if adapted.batch else ""
+    batch = f", {adapted.batch} at a time" if adapted.batch else ""
     print(f"input       {manifest.input}: {manifest.layout}, {size}{batch}")
     print(f"scores      {manifest.logits}: {network.classes} classes, {manifest.scores}")
     print(f"pixels      {manifest.preprocessing}")

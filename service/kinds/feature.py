@@ -9,11 +9,12 @@ from pydantic import ConfigDict, Field
 from service.errors import InvalidParameter
 from service.kinds.parameters import ClassId, JobParameters, Layer
 from service.kinds.plan import Inputs, Plan, kind, measure_class, measure_terms, seen
+from service.models.weights import SQUEEZENET_SHA256
 from service.networks.network import Network
 from service.networks.objectives import Term
 from service.synthesis.ascent import Recipe
 from service.synthesis.parametrization import Start
-from service.synthesis.presets import PRESETS, Hyperparameters, PresetName, defaults_of, summaries
+from service.synthesis.presets import PRESETS, USUAL_SIDE, Hyperparameters, PresetName, defaults_of, summaries
 
 SMALLEST = 64  # short side of pictures of networks that were trained on larger ones
 
@@ -30,7 +31,15 @@ class FromNoise(JobParameters):
         ),
     ] = "uniform"
     iterations: Annotated[int | None, Field(ge=1, le=4096, description=f"Steps: {defaults_of('iterations')}.")] = None
-    learning_rate: Annotated[float | None, Field(gt=0, le=1000, description=f"{defaults_of('learning_rate')}.")] = None
+    learning_rate: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1000,
+            description=f"{defaults_of('learning_rate')}; with `cs231n` and other networks than SqueezeNet by default "
+            "such that the first step is as long as there.",
+        ),
+    ] = None
     l2_reg: Annotated[
         float | None,
         Field(
@@ -52,7 +61,12 @@ class FromNoise(JobParameters):
     ] = None
     max_jitter: Annotated[
         int | None,
-        Field(ge=0, le=64, description=f"Largest random shift at a step, in pixels: {defaults_of('max_jitter')}."),
+        Field(
+            ge=0,
+            le=64,
+            description=f"Largest random shift at a step, in pixels: {defaults_of('max_jitter')}; "
+            "less for networks of smaller pictures.",
+        ),
     ] = None
     size: Annotated[
         int | None,
@@ -71,8 +85,9 @@ class FromNoise(JobParameters):
         return replace(PRESETS[self.preset].defaults, **self.model_dump(include=names, exclude_none=True))
 
     def recipe(self, network: Network) -> Recipe:
-        """The recipe of the preset with these parameters."""
-        return PRESETS[self.preset].recipe(self.hyperparameters, network.size_of(self.size), self.start)
+        """The recipe of the preset with these parameters, which must be completed."""
+        given = Hyperparameters(**self.model_dump(include={field.name for field in fields(Hyperparameters)}))
+        return PRESETS[self.preset].recipe(given, network.size_of(self.size), self.start)
 
     @property
     def steps(self) -> int:
@@ -80,8 +95,14 @@ class FromNoise(JobParameters):
         return self.hyperparameters.iterations
 
     def completed(self, network: Network) -> Self:
-        """With the defaults of the preset."""
-        return super().completed(network).model_copy(update=asdict(self.hyperparameters))
+        """With the defaults of the preset, fitted to the network."""
+        chosen = asdict(self.hyperparameters)
+        if self.max_jitter is None:
+            chosen["max_jitter"] = round(chosen["max_jitter"] * min(network.size) / USUAL_SIDE)
+        published = network.model.manifest.weights_sha256 == SQUEEZENET_SHA256
+        if self.preset == "cs231n" and self.learning_rate is None and not published:
+            chosen["learning_rate"] = None
+        return super().completed(network).model_copy(update=chosen)
 
 
 def check_size(short_side: int | None, network: Network) -> None:

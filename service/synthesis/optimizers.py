@@ -27,6 +27,26 @@ class Ascent:
         return z + self._learning_rate * gradient
 
 
+class CalibratedAscent:
+    """z + learning_rate · gradient, with the learning rate that makes the first step as long as told.
+
+    So a recipe holds for networks whose scores grow faster or slower with the pixels than where it was published.
+
+    Args:
+        first_step: The root mean square of the first step.
+    """
+
+    def __init__(self, first_step: float) -> None:
+        self._first_step = first_step
+
+    def step(self, z: Array, gradient: Array, memory: Memory) -> Array:
+        """One step along the gradient. Where the gradient is 0, the next one sets the rate."""
+        size = float(np.sqrt((gradient**2).mean()))
+        if "rate" not in memory and size > 0:
+            memory["rate"] = np.array(self._first_step / size)
+        return z + memory.get("rate", np.zeros(())) * gradient
+
+
 class NormalizedAscent:
     """z + learning_rate · gradient / size of the gradient: its Euclidean norm, or the mean of its absolute values."""
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from service.synthesis.ascent import Recipe
-from service.synthesis.optimizers import Adam, Ascent
+from service.synthesis.optimizers import Adam, Ascent, CalibratedAscent, Optimizer
 from service.synthesis.parametrization import Fourier, Phases, Pixels, Start
 from service.synthesis.transforms import Jitter, Wobble
 
+RATE = 0.05  # the learning rate of Adam
+FIRST_STEP = 0.08  # of `cs231n` with SqueezeNet, in normalized pixels: the root mean square
+USUAL_SIDE = 224  # of the networks that the recipes were published for, in pixels
 Size = tuple[int, int]
 PresetName = Literal["cs231n", "lucid", "maco"]
 
@@ -19,7 +22,8 @@ class Hyperparameters:
 
     Args:
         iterations: Steps.
-        learning_rate: Of the optimizer.
+        learning_rate: Of the optimizer. None, for `cs231n` only: such that the first step is as long as with
+            SqueezeNet, for whose scores the recipe was published.
         l2_reg: Weight of the squared norm that is subtracted from the score.
         blur_every: Steps between two blurs, 0 for none. Only pixels are blurred.
         blur_sigma: Of that blur, in pixels.
@@ -27,7 +31,7 @@ class Hyperparameters:
     """
 
     iterations: int
-    learning_rate: float
+    learning_rate: float | None
     l2_reg: float
     blur_every: int
     blur_sigma: float
@@ -53,19 +57,25 @@ class Preset:
 def _cs231n(given: Hyperparameters, size: Size, start: Start) -> Recipe:
     """Stanford CS231n, assignment "NetworkVisualization", after Simonyan et al. 2013 and Yosinski et al. 2015."""
     pixels = Pixels(size, start, given.blur_every, given.blur_sigma)
-    return Recipe(pixels, [Jitter(given.max_jitter)], Ascent(given.learning_rate), given.iterations, given.l2_reg)
+    rate = given.learning_rate
+    ascent = CalibratedAscent(FIRST_STEP) if rate is None else Ascent(rate)
+    return Recipe(pixels, [Jitter(given.max_jitter)], ascent, given.iterations, given.l2_reg)
+
+
+def _adam(given: Hyperparameters) -> Optimizer:
+    return Adam(RATE if given.learning_rate is None else given.learning_rate)
 
 
 def _lucid(given: Hyperparameters, size: Size, start: Start) -> Recipe:  # noqa: ARG001 - has a start of its own
     """Lucid, after Olah, Mordvintsev & Schubert 2017, "Feature Visualization"."""
     wobble = Wobble(size, given.max_jitter, (0.9, 1.1), 10)
-    return Recipe(Fourier(size), [wobble], Adam(given.learning_rate), given.iterations, given.l2_reg)
+    return Recipe(Fourier(size), [wobble], _adam(given), given.iterations, given.l2_reg)
 
 
 def _maco(given: Hyperparameters, size: Size, start: Start) -> Recipe:  # noqa: ARG001 - has a start of its own
     """Fel et al. 2023, "MAgnitude Constrained Optimization": only the phases move, seen through zooming windows."""
     wobble = Wobble(size, given.max_jitter, (1.0, 1.8), 5)
-    return Recipe(Phases(size), [wobble], Adam(given.learning_rate), given.iterations, given.l2_reg)
+    return Recipe(Phases(size), [wobble], _adam(given), given.iterations, given.l2_reg)
 
 
 PRESETS: dict[PresetName, Preset] = {
@@ -76,12 +86,12 @@ PRESETS: dict[PresetName, Preset] = {
     ),
     "lucid": Preset(
         "a spectrum in decorrelated colours, Adam.",
-        Hyperparameters(iterations=512, learning_rate=0.05, l2_reg=0.0, blur_every=0, blur_sigma=0.5, max_jitter=8),
+        Hyperparameters(iterations=512, learning_rate=RATE, l2_reg=0.0, blur_every=0, blur_sigma=0.5, max_jitter=8),
         _lucid,
     ),
     "maco": Preset(
         "the phases of a spectrum whose magnitudes are those of natural images.",
-        Hyperparameters(iterations=512, learning_rate=0.05, l2_reg=0.0, blur_every=0, blur_sigma=0.5, max_jitter=48),
+        Hyperparameters(iterations=512, learning_rate=RATE, l2_reg=0.0, blur_every=0, blur_sigma=0.5, max_jitter=48),
         _maco,
     ),
 }

@@ -289,6 +289,7 @@ def test_it_is_explained_and_drawn(name: str, tmp_path: Path) -> None:
         scores = [step.measured.score for step in drawing.steps()]
         picture = drawing.conclude()
         assert len(scores) == 3
+        assert drawing.state.memory.get("rate", np.ones(())) > 0  # `cs231n` fits its steps to the network
         assert drawing.picture().shape == (*form.size, 3)
         assert (picture.result["predicted_probability"] is None) == (form.scores == "none")
         is_grey = bool((drawing.picture() == drawing.picture()[..., :1]).all())

@@ -10,7 +10,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from service.kinds.plan import measure_class
 from service.networks.network import Network
 from service.synthesis.ascent import MAX_RESTARTS, Recipe, State, ascend, begin
-from service.synthesis.optimizers import Adam, Ascent
+from service.synthesis.optimizers import Adam, Ascent, CalibratedAscent
 from service.synthesis.parametrization import MEAN, STD, Fourier, Phases, Pixels, Start
 from service.synthesis.photographs import NormalizedPhoto, Octaves
 from service.synthesis.presets import PRESETS, PresetName, defaults_of
@@ -212,3 +212,19 @@ def test_every_name_of_a_preset_is_in_the_table() -> None:
 )
 def test_documentation_names_the_defaults_of_every_preset(parameter: str, told: str) -> None:
     assert defaults_of(parameter) == told
+
+
+def test_a_calibrated_ascent_does_not_depend_on_the_scale_of_the_scores() -> None:
+    gradients = rng().normal(size=(4, 3, 8, 8))
+    ends = []
+    for scale in (1.0, 1e6):
+        ascent, z, memory = CalibratedAscent(0.08), np.zeros((3, 8, 8)), {}
+        assert not ascent.step(z, np.zeros_like(z), memory).any()  # without a gradient nothing is known of the scale
+        first = ascent.step(z, scale * gradients[0], memory)
+        assert np.sqrt((first**2).mean()) == pytest.approx(0.08)
+        z = first
+        for gradient in gradients[1:]:
+            z = ascent.step(z, scale * gradient, memory)
+        ends.append(z)
+    np.testing.assert_allclose(ends[0], ends[1])
+    np.testing.assert_allclose(ends[0], gradients.sum(axis=0) * 0.08 / np.sqrt((gradients[0] ** 2).mean()))
