@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from service.api.deps import Services
 from service.api.job_parameters import PICTURES, parse
 from service.api.job_schemas import BatchAnswer, JobAnswer, job_answer
+from service.api.parameters import SaliencyParameters
 from service.api.uploads import is_form, read_named
 from service.errors import InvalidParameter, NotFound
 from service.jobs.ledger import Draft, Ledger
@@ -24,8 +25,11 @@ from service.kinds.feature import check_size
 from service.kinds.parameters import FromPhotograph
 from service.networks.network import Network
 from service.pictures import images
-from service.saliency.explain import check_class, enough_for
+from service.pictures.decode import decode
+from service.saliency.explain import check_class, enough_for, fit_all, read
+from service.saliency.job import SEEN
 from service.settings import Settings
+from service.telemetry.timing import Stopwatch
 
 RETRY_AFTER = {"Retry-After": "1"}
 
@@ -93,17 +97,23 @@ def _check_network(parameters: JobParameters, network: Network) -> None:
 def _prepared(data: bytes, parameters: FromPhotograph, network: Network, settings: Settings) -> bytes:
     """The picture at the size of the job, as a PNG to be stored."""
     size = network.size_of(parameters.size)
-    photograph = images.decode(data, settings.max_pixels, 2 * max(size))
+    photograph = decode(data, settings.max_pixels)
     border = network.model.manifest.resize / min(network.size)
     fitted = images.fit(photograph, size, border, parameters.resize or "native").pixels
     network.check_size(*fitted.shape[1:])
     return images.encode_png(images.to_pixels(fitted))
 
 
-def photograph_of(data: bytes, network: Network, settings: Settings) -> bytes:
-    """The photograph of a saliency job, as a PNG to be stored, no larger than drawing needs."""
-    photograph = images.decode(data, settings.max_pixels, enough_for(network, settings.max_side))
-    return images.encode_png(images.cut(photograph, photograph.box, 2 * settings.max_side))
+def photograph_of(
+    data: bytes, network: Network, parameters: SaliencyParameters, settings: Settings
+) -> dict[str, bytes]:
+    """The pictures of a saliency job, as PNGs to be stored: what the network sees, and what is drawn on."""
+    watch, enough = Stopwatch(), enough_for(network, settings.max_side, parameters.decode)
+    (photograph,) = read([data], settings.max_pixels, enough, watch)
+    (fitted,) = fit_all(network, [photograph], parameters.resize, watch)
+    network.check_size(*fitted.pixels.shape[1:])
+    drawn = images.cut(photograph, photograph.box, 2 * settings.max_side)
+    return {"image": images.encode_png(drawn), SEEN: images.encode_png(images.to_pixels(fitted.pixels))}
 
 
 def fingerprint(body: str, files: dict[str, bytes]) -> str:

@@ -10,7 +10,7 @@ from service.kinds.parameters import ClassId, FromPhotograph
 from service.kinds.plan import Inputs, Plan, kind, measure_class, probabilities, seen
 from service.networks.network import Network
 from service.pictures import images
-from service.pictures.images import Pixels
+from service.pictures.decode import Pixels
 from service.synthesis.ascent import Recipe, State
 from service.synthesis.optimizers import NormalizedAscent
 from service.synthesis.photographs import NormalizedPhoto

@@ -11,7 +11,8 @@ from service.attribution import Floats
 from service.kinds.parameters import JobParameters
 from service.networks.network import Network
 from service.networks.objectives import Term
-from service.pictures.images import Pixels, to_floats
+from service.pictures.decode import Pixels
+from service.pictures.images import to_floats
 from service.synthesis.ascent import Measure, Recipe, State
 
 P = TypeVar("P", bound=JobParameters)

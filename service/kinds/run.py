@@ -13,7 +13,7 @@ from service.models.preprocessing import LUMA
 from service.networks.catalog import Networks
 from service.networks.network import Network
 from service.pictures import images
-from service.pictures.images import Pixels
+from service.pictures.decode import Pixels, decode_own
 from service.saliency import job as saliency_job
 from service.synthesis.ascent import State, Step, ascend, begin
 
@@ -89,7 +89,7 @@ def grey(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _decode(png: bytes) -> Floats:
     """A stored picture as (3, H, W) in [0, 1]."""
-    return images.to_floats(images.decode_own(png))
+    return images.to_floats(decode_own(png))
 
 
 def _advances(visualization: Visualization) -> Iterator[Advance]:

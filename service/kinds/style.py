@@ -11,7 +11,7 @@ from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen
 from service.networks.network import Network
 from service.networks.objectives import Term
 from service.pictures import images
-from service.pictures.images import Pixels
+from service.pictures.decode import Pixels
 from service.synthesis.ascent import Recipe, State
 from service.synthesis.optimizers import Adam
 from service.synthesis.photographs import NormalizedPhoto

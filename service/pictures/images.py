@@ -1,98 +1,31 @@
-"""Bytes to arrays and arrays to pictures. The only module that imports Pillow."""
+"""Arrays to pictures, and photographs to what networks take."""
 
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from math import ceil
 from typing import Literal
 
 import cmap
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from service.errors import InvalidParameter, NotAnImage, TooLarge
+from service.errors import InvalidParameter
 from service.pictures import png
+from service.pictures.decode import Photograph, Pixels
 
-Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB
 Floats = npt.NDArray[np.float32]
 
+Decode = Literal["exact", "fast"]
 Resize = Literal["squash", "crop", "native"]
 Colormap = Literal["inferno", "viridis", "magma", "turbo", "jet", "hot", "gray"]
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 MAX_ELONGATION = 8  # the longest side of a native picture, in short sides: its cost grows with it
 CLIP_PERCENTILE = (
     99.5  # a few pixels are several times hotter than all others; without clipping the picture is nearly black
 )
-
-Image.init()  # load all decoders now, not in the first request
-Image.MAX_IMAGE_PIXELS = None  # `decode` judges the size itself, before any pixel is read
-
-
-@dataclass(frozen=True)
-class Photograph:
-    """A decoded picture. image: RGB, maybe scaled down. size: width and height of what was sent, upright."""
-
-    image: Image.Image
-    size: tuple[int, int]
-
-    @classmethod
-    def of(cls, pixels: Pixels) -> "Photograph":
-        """A picture that was not scaled down."""
-        return cls(Image.fromarray(pixels), (pixels.shape[1], pixels.shape[0]))
-
-    @property
-    def pixels(self) -> Pixels:
-        """(H, W, 3)."""
-        return np.asarray(self.image)
-
-    @property
-    def box(self) -> tuple[int, int, int, int]:
-        """All of it: left, upper, right and lower corner."""
-        return (0, 0, *self.image.size)
-
-    def in_full(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """A box of the image in pixels of the picture as it was sent."""
-        width, height = self.image.size
-        x, y = self.size[0] / width, self.size[1] / height
-        left, upper, right, lower = box
-        return round(left * x), round(upper * y), round(right * x), round(lower * y)
-
-
-def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograph:
-    """An upright RGB picture of the first frame.
-
-    EXIF orientation is applied, transparent parts are laid on white, 16-bit, grey, palette and CMYK pixels converted.
-    enough: short side, in pixels, that the caller needs; a larger JPEG is decoded at 1/2, 1/4 or 1/8 of its size,
-    several times faster.
-    Raises `TooLarge` (judged from the header) or `NotAnImage`.
-    """
-    if not data:
-        raise NotAnImage("the file is empty; send a PNG, JPEG, WebP, GIF, BMP or TIFF image")
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise TooLarge(
-                    f"the image has {width} x {height} pixels, more than {max_pixels:,}; scale it down first"
-                )
-            if enough is not None and image.mode == "RGB":
-                scale = enough / min(width, height)
-                image.draft("RGB", (ceil(width * scale), ceil(height * scale)))
-            image.load()
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # by a quarter
-            ImageOps.exif_transpose(image, in_place=True)
-            return Photograph(_to_rgb(image), (height, width) if turned else (width, height))
-    except TooLarge:
-        raise
-    except Exception as error:
-        raise NotAnImage(
-            f"not an image that can be decoded ({error or type(error).__name__}); "
-            "send PNG, JPEG, WebP, GIF, BMP or TIFF"
-        ) from error
 
 
 def to_floats(pixels: Pixels) -> Floats:
@@ -104,27 +37,6 @@ def to_pixels(image: npt.NDArray[np.floating]) -> Pixels:
     """An image (3, H, W) in [0, 1] as pixels (H, W, 3), rounded."""
     pixels: Pixels = (image * 255 + 0.5).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
     return pixels
-
-
-def decode_own(png: bytes) -> Pixels:
-    """A picture that `encode_png` has written."""
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):  # wider than a byte without a fixed range: the range of the picture itself
-        values = np.asarray(image, np.float64)
-        if image.mode == "I" and values.min(initial=0) >= 0 and values.max(initial=0) < 2**16:
-            return Image.fromarray((values / 257 + 0.5).astype(np.uint8)).convert("RGB")
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        scaled = np.nan_to_num((values - low) * (255 / max(high - low, 1e-12)))
-        return Image.fromarray(scaled.clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
 
 
 @dataclass(frozen=True)
@@ -146,20 +58,25 @@ def fit(photograph: Photograph, size: tuple[int, int], border: float, how: Resiz
     off that the rest would be ``border`` times as large. ``native``: the short side to that of ``size``, aspect ratio
     kept.
     """
-    (width, height), whole = photograph.image.size, photograph.box
-    wanted = (size[1], size[0])
-    if how == "squash":
-        return Fitted(_scaled(photograph, wanted, whole), whole)
-    if how == "crop":
-        factor = min(width / wanted[0], height / wanted[1]) / border
-        box = _central(photograph.image.size, wanted[0] * factor, wanted[1] * factor)
-        return Fitted(_scaled(photograph, wanted, box), box)
+    box = box_of(photograph, size, border, how)
+    if how != "native":
+        return Fitted(_scaled(photograph, (size[1], size[0]), box), box)
+    width, height = photograph.image.size
     scale = min(size) / min(height, width)
     if max(height, width) > MAX_ELONGATION * min(height, width):
         raise InvalidParameter(
             f"the picture is more than {MAX_ELONGATION} times as long as wide; use resize=squash or crop"
         )
-    return Fitted(_scaled(photograph, (round(width * scale), round(height * scale)), whole), whole)
+    return Fitted(_scaled(photograph, (round(width * scale), round(height * scale)), box), box)
+
+
+def box_of(photograph: Photograph, size: tuple[int, int], border: float, how: Resize) -> tuple[int, int, int, int]:
+    """The part of a photograph that `fit` takes."""
+    if how != "crop":
+        return photograph.box
+    width, height = photograph.image.size
+    factor = min(width / size[1], height / size[0]) / border
+    return _central(photograph.image.size, size[1] * factor, size[0] * factor)
 
 
 def _central(size: tuple[int, int], width: float, height: float) -> tuple[int, int, int, int]:

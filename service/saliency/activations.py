@@ -8,7 +8,8 @@ import numpy as np
 from service.attribution import Floats
 from service.networks.network import Network
 from service.pictures import images
-from service.pictures.images import Colormap, Pixels
+from service.pictures.decode import Pixels
+from service.pictures.images import Colormap
 
 GAP = 1  # pixels between two maps
 

@@ -12,7 +12,8 @@ from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.networks.objectives import PREDICTED
 from service.pictures import images
-from service.pictures.images import Colormap, Fitted, Floats, Photograph, Pixels, Resize
+from service.pictures.decode import Photograph, Pixels, decode
+from service.pictures.images import Colormap, Decode, Fitted, Floats, Resize
 from service.telemetry.timing import Stopwatch
 
 Output = Literal["overlay", "heatmap", "panel"]
@@ -111,22 +112,19 @@ class View:
         return values[:, class_id] - (0 if self._other is None else values[:, self._other])
 
 
-def read(files: Sequence[bytes], max_pixels: int, enough: int, watch: Stopwatch) -> list[Photograph]:
-    """Decode the files one after the other.
-
-    JPEGs may be decoded at a smaller size that still has a short side of at least ``enough`` pixels; see
-    `service.pictures.images.decode`.
-    """
+def read(files: Sequence[bytes], max_pixels: int, enough: int | None, watch: Stopwatch) -> list[Photograph]:
+    """Decode the files one after the other. enough: see `service.pictures.decode.decode`."""
     with watch.stage("decode"):
-        return [images.decode(data, max_pixels, enough) for data in files]
+        return [decode(data, max_pixels, enough) for data in files]
 
 
-def enough_for(network: Network, max_side: int = 0) -> int:
-    """The short side that a decoded photograph needs, in pixels.
+def enough_for(network: Network, max_side: int, how: Decode) -> int | None:
+    """The short side that a decoded photograph needs, in pixels; None if it is to be decoded as it is.
 
-    That is twice what the network sees, so that scaling down stays smooth, or ``max_side`` if the drawing needs more.
+    That is twice what the network sees, so that scaling down stays smooth, or ``max_side`` if a drawing could need
+    more: the pixels do not depend on what is drawn.
     """
-    return max(2 * network.model.manifest.resize, max_side)
+    return max(2 * network.model.manifest.resize, max_side) if how == "fast" else None
 
 
 def fit_all(network: Network, photographs: Sequence[Photograph], resize: Resize, watch: Stopwatch) -> list[Fitted]:

@@ -9,12 +9,14 @@ from service.jobs.record import Job
 from service.jobs.run import Advance, Conclusion, Run
 from service.networks.network import Network
 from service.pictures import images
-from service.pictures.images import Photograph, Resize
+from service.pictures.decode import Photograph, decode_own
+from service.pictures.images import Fitted, Resize
 from service.pictures.npy import encode_npy
 from service.saliency.explain import Explanation, Question, Style, draw, explain_stepwise, fit_all, question_of
 from service.telemetry.timing import Stopwatch
 
 KIND = "saliency"
+SEEN = "seen"  # the name of the picture that the network sees
 
 
 class SaliencyJobParameters(BaseModel):
@@ -46,11 +48,21 @@ class SaliencyJobParameters(BaseModel):
 def run(network: Network, job: Job, inputs: Mapping[str, bytes]) -> Run:
     """The job as steps. An interrupted job starts again from the beginning; the same parameters give the same map."""
     parameters = SaliencyJobParameters.model_validate(job.parameters)
-    photograph = Photograph.of(images.decode_own(inputs["image"]))
-    (fitted,) = fit_all(network, [photograph], parameters.resize, Stopwatch())
+    photograph = Photograph.of(decode_own(inputs["image"]))
+    fitted = _fitted(network, photograph, inputs, parameters.resize)
     question = parameters.question(network, job.class_id)
     explaining = Stepwise(explain_stepwise(network, photograph, fitted, question))
     return Run(_advances(explaining, job.steps), [], lambda: _conclude(network, explaining.result, parameters.style))
+
+
+def _fitted(network: Network, photograph: Photograph, inputs: Mapping[str, bytes], resize: Resize) -> Fitted:
+    """What the network sees, as it was made from the photograph that was sent."""
+    if SEEN not in inputs:  # jobs of version 0.1
+        (fitted,) = fit_all(network, [photograph], resize, Stopwatch())
+        return fitted
+    manifest = network.model.manifest
+    box = images.box_of(photograph, manifest.size, manifest.resize / min(manifest.size), resize)
+    return Fitted(images.to_floats(decode_own(inputs[SEEN])), box)
 
 
 def _advances(progress: Iterable[float], steps: int) -> Iterator[Advance]:

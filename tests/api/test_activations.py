@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from service.networks.network import Network
-from service.pictures.images import decode, fit
+from service.pictures.decode import decode
+from service.pictures.images import fit
 
 
 def post(client: httpx.Client, photograph: bytes, accept: str, query: str = "") -> httpx.Response:

@@ -129,6 +129,28 @@ def test_a_saliency_map_as_a_job_is_that_of_the_request(jobs: Client, api: httpx
     assert np.abs(pixels(jobs.image(job.id)).astype(int) - pixels(picture.content)).max() <= 1
 
 
+@pytest.mark.parametrize("resize", ["squash", "crop", "native"])
+@pytest.mark.parametrize(("kind", "decode"), [("PNG", "exact"), ("JPEG", "exact"), ("JPEG", "fast")])
+def test_a_large_photograph_has_one_map_however_it_is_asked_for(
+    api: httpx.Client, jobs: Client, cat: bytes, resize: str, kind: str, decode: str
+) -> None:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(cat)).convert("RGB").resize((3000, 2000)).save(buffer, kind)
+    query = {"class_id": 281, "resize": resize, "decode": decode}
+    files = {"image": buffer.getvalue()}
+    maps = [
+        api.post("/saliency", params=query, files=files, headers={"Accept": "application/x-npy"}).content
+        for _ in range(2)
+    ]
+    job = jobs.wait(api.post("/saliency", params={**query, "mode": "job"}, files=files).json()["id"])
+    maps.append(jobs.artifact(job.id, "map.npy"))
+    shown = api.post("/saliency", params={**query, "output": "overlay"}, files=files).json()["data"][0]["heatmap"]
+    first = np.load(io.BytesIO(maps[0]))
+    for other in maps[1:]:
+        np.testing.assert_array_equal(np.load(io.BytesIO(other)), first)
+    assert (shown["minimum"], shown["maximum"]) == (float(first.min()), float(first.max()))
+
+
 def test_saliency_of_several_classes_as_a_batch(jobs: Client, api: httpx.Client, cat: bytes, coffee: bytes) -> None:
     response = api.post("/saliency?mode=job&class_id=281&class_id=285", files=[("image", cat), ("image", coffee)])
     assert (response.status_code, response.json()["total"]) == (202, 4)

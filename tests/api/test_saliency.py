@@ -32,7 +32,7 @@ def test_json_says_everything(client: httpx.Client, cat: bytes) -> None:
     assert meta["weights_sha256"].startswith("f286bbf4")
     assert meta["provider"] == "cpu"
     assert meta["parameters"] == {
-        "model": "squeezenet1_1", "resize": "squash", "class_id": None, "other_class_id": None,
+        "model": "squeezenet1_1", "resize": "squash", "decode": "exact", "class_id": None, "other_class_id": None,
         "method": "gradient", "mode": "now",
         "output": "heatmap", "sign": None, "colormap": "inferno", "opacity": 0.9, "smoothing": 0.0,
     }  # fmt: skip

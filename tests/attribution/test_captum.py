@@ -8,7 +8,8 @@ import pytest
 from service.attribution import METHODS
 from service.models.weights import squeezenet_weights
 from service.networks.network import Network
-from service.pictures.images import decode, fit
+from service.pictures.decode import decode
+from service.pictures.images import fit
 from service.saliency.explain import View
 
 torch = pytest.importorskip("torch", reason="optional: pip install --group bench")

@@ -16,7 +16,8 @@ from service.models.manifest import read
 from service.models.weights import squeezenet_weights
 from service.networks.network import Network
 from service.networks.objectives import PREDICTED, class_score
-from service.pictures.images import decode, fit
+from service.pictures.decode import decode
+from service.pictures.images import fit
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.errors import InvalidParameter, NotAnImage, TooLarge
-from service.pictures.images import (
-    Photograph,
-    _percentile,
-    cut,
-    decode,
-    encode_heatmap,
-    encode_png,
-    fit,
-    heatmap,
-    normalize,
-    overlay,
-)
+from service.pictures.decode import Photograph, decode
+from service.pictures.images import _percentile, cut, encode_heatmap, encode_png, fit, heatmap, normalize, overlay
 
 LIMIT = 10**6
 GRADIENT = np.stack(np.meshgrid(np.arange(40) * 6, np.arange(30) * 8), -1).astype(np.uint8)
@@ -102,7 +92,7 @@ def test_too_many_pixels_are_judged_from_the_header() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x89PNG\r\n\x1a\n", encoded(Image.fromarray(RGB), "JPEG")[:300]])
 def test_what_is_no_image_says_so(data: bytes) -> None:
-    with pytest.raises(NotAnImage, match="PNG, JPEG, WebP, GIF, BMP or TIFF"):
+    with pytest.raises(NotAnImage, match="PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"):
         decode(data, LIMIT)
 
 

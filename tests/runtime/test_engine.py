@@ -10,7 +10,8 @@ import pytest
 
 from service.errors import EngineError
 from service.networks.network import Network
-from service.pictures.images import decode, fit
+from service.pictures.decode import decode
+from service.pictures.images import fit
 from service.runtime import engine
 from service.runtime.batcher import Batcher
 from service.runtime.buffers import BoundRuns

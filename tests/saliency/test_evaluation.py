@@ -11,7 +11,8 @@ from PIL import Image
 from scipy.special import softmax
 
 from service.networks.network import Network
-from service.pictures.images import decode, fit
+from service.pictures.decode import decode
+from service.pictures.images import fit
 from service.saliency.evaluation import curves, edges, evaluate, randomized, weighted_nodes
 from service.saliency.explain import question_of
 

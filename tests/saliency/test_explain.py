@@ -10,7 +10,7 @@ from service.attribution import METHODS
 from service.errors import EngineError, InvalidParameter
 from service.networks.network import Network
 from service.networks.objectives import PREDICTED
-from service.pictures.images import decode
+from service.pictures.decode import decode
 from service.runtime.engine import Engine
 from service.saliency.explain import Explanation, explain, fit_all, question_of
 from service.telemetry.timing import Stopwatch

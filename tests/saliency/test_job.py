@@ -8,7 +8,8 @@ import pytest
 
 from service.jobs.record import Job, State
 from service.networks.network import Network
-from service.pictures.images import decode, encode_png
+from service.pictures.decode import decode
+from service.pictures.images import encode_png
 from service.saliency import job as saliency_job
 from service.saliency.explain import explain, fit_all
 from service.saliency.job import SaliencyJobParameters

@@ -15,6 +15,7 @@ from service.pictures import images
 from service.pictures.npy import encode_npy
 from service.saliency.activations import Activation, activations, grid
 from service.saliency.explain import enough_for, fit_all, read
+from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
@@ -41,7 +42,7 @@ async def show_activations(request: Request, services: ServicesDep) -> Response:
         raise InvalidParameter(
             f"{media} holds one layer, {len(layers)} were asked for; ask for {JSON} or one layer at a time"
         )
-    return await services.work(lambda: _answer(network, files, layers, parameters, media, services.settings.max_pixels))
+    return await services.work(lambda: _answer(network, files, layers, parameters, media, services.settings))
 
 
 def _answer(
@@ -50,10 +51,11 @@ def _answer(
     layers: list[str],
     parameters: ActivationParameters,
     media: str,
-    max_pixels: int,
+    settings: Settings,
 ) -> Response:
     watch = Stopwatch()
-    (fitted,) = fit_all(network, read(files, max_pixels, enough_for(network), watch), parameters.resize, watch)
+    photographs = read(files, settings.max_pixels, enough_for(network, settings.max_side, parameters.decode), watch)
+    (fitted,) = fit_all(network, photographs, parameters.resize, watch)
     with watch.stage("run"):
         found = activations(network, fitted.pixels, layers)
     headers = {"Vary": "Accept", "Convlens-Provider": network.provider}

@@ -22,7 +22,9 @@ async def classify_photographs(request: Request, services: ServicesDep) -> Class
     watch = Stopwatch()
 
     def work() -> ClassifyAnswer:
-        photographs = read(files, services.settings.max_pixels, enough_for(network), watch)
+        settings = services.settings
+        enough = enough_for(network, settings.max_side, parameters.decode)
+        photographs = read(files, settings.max_pixels, enough, watch)
         probabilities = classify(network, fit_all(network, photographs, parameters.resize, watch), watch)
         data = [classified(network, each) for each in probabilities]
         return ClassifyAnswer(meta=meta(network, parameters, watch), data=data)

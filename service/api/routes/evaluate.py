@@ -49,7 +49,8 @@ def _answer(
     settings: Settings,
 ) -> Response:
     watch = Stopwatch()
-    (fitted,) = fit_all(network, read(files, settings.max_pixels, enough_for(network), watch), parameters.resize, watch)
+    photographs = read(files, settings.max_pixels, enough_for(network, settings.max_side, parameters.decode), watch)
+    (fitted,) = fit_all(network, photographs, parameters.resize, watch)
     _, height, width = fitted.pixels.shape
     needed = runs_needed(question, height, width, parameters.points, parameters.stages)
     if needed > settings.max_evaluations:

@@ -103,9 +103,9 @@ async def _as_jobs(
     ).model_dump(mode="json")
 
     def drafts() -> list[Draft]:
-        pictures = [photograph_of(data, network, settings) for data in files]
+        pictures = [photograph_of(data, network, parameters, settings) for data in files]
         return [
-            Draft(KIND, question.class_id, stored, question.parameters.runs_needed(*network.size), {"image": picture})
+            Draft(KIND, question.class_id, stored, question.parameters.runs_needed(*network.size), picture)
             for picture in pictures
             for question in questions
         ]
@@ -124,8 +124,8 @@ def _answer(
     settings: Settings,
 ) -> Response:
     watch = Stopwatch()
-    drawn = settings.max_side if parameters.output != "heatmap" else 0
-    photographs = read(files, settings.max_pixels, enough_for(network, drawn), watch)
+    enough = enough_for(network, settings.max_side, parameters.decode)
+    photographs = read(files, settings.max_pixels, enough, watch)
     fitted = fit_all(network, photographs, parameters.resize, watch)
     _check_effort(questions, fitted, settings.max_evaluations)
     explained = [

@@ -1,0 +1,126 @@
+"""From the bytes of a file to an upright RGB picture in sRGB. Only the modules of this package import Pillow."""
+
+import io
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+import pillow_heif
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from service.errors import NotAnImage, TooLarge
+from service.pictures import tiff
+from service.pictures.colours import to_srgb
+from service.pictures.greys import to_bytes
+
+Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB
+
+pillow_heif.register_heif_opener()
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+
+Image.init()  # load all decoders now, not in the first request
+Image.MAX_IMAGE_PIXELS = None  # `decode` judges the size itself, before any pixel is read
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A decoded picture. image: RGB, maybe scaled down. size: width and height of what was sent, upright."""
+
+    image: Image.Image
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, pixels: Pixels) -> "Photograph":
+        """A picture that was not scaled down."""
+        return cls(Image.fromarray(pixels), (pixels.shape[1], pixels.shape[0]))
+
+    @property
+    def pixels(self) -> Pixels:
+        """(H, W, 3)."""
+        return np.asarray(self.image)
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """All of it: left, upper, right and lower corner."""
+        return (0, 0, *self.image.size)
+
+    def in_full(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """A box of the image in pixels of the picture as it was sent."""
+        width, height = self.image.size
+        x, y = self.size[0] / width, self.size[1] / height
+        left, upper, right, lower = box
+        return round(left * x), round(upper * y), round(right * x), round(lower * y)
+
+
+def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograph:
+    """An upright RGB picture of the first frame, in sRGB.
+
+    EXIF orientation and colour profiles are applied, transparent parts are laid on white; 16-bit, grey, palette and
+    CMYK pixels are converted.
+
+    Args:
+        data: The bytes of the file.
+        max_pixels: The largest picture.
+        enough: Short side, in pixels, that the caller needs; a larger JPEG is decoded at 1/2, 1/4 or 1/8 of its size,
+            several times faster.
+
+    Raises:
+        TooLarge: The picture has too many pixels, judged from the header.
+        NotAnImage: The bytes cannot be decoded.
+    """
+    if not data:
+        raise NotAnImage(f"the file is empty; send a {NAMES} image")
+    try:
+        if tiff.is_for_tifffile(data):
+            return Photograph.of(tiff.decode(data, max_pixels))
+        return _decoded(data, max_pixels, enough)
+    except (TooLarge, NotAnImage):
+        raise
+    except UnidentifiedImageError as error:
+        raise NotAnImage(f"not an image that can be decoded: its format is not known; send {NAMES}") from error
+    except Exception as error:
+        raise NotAnImage(f"not an image that can be decoded ({error or type(error).__name__}); send {NAMES}") from error
+
+
+def check_pixels(width: int, height: int, max_pixels: int) -> None:
+    """Raise `TooLarge` for too large a picture."""
+    if width * height > max_pixels:
+        raise TooLarge(f"the image has {width} x {height} pixels, more than {max_pixels:,}; scale it down first")
+
+
+def decode_own(png: bytes) -> Pixels:
+    """A picture that `encode_png` has written."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def _decoded(data: bytes, max_pixels: int, enough: int | None) -> Photograph:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        width, height = image.size
+        check_pixels(width, height, max_pixels)
+        if enough is not None and image.mode == "RGB":
+            scale = enough / min(width, height)
+            image.draft("RGB", (ceil(width * scale), ceil(height * scale)))
+        image.load()
+        turned = _turn_upright(image)
+        opaque = _on_white(to_srgb(to_bytes(image)))
+        return Photograph(opaque, (height, width) if turned else (width, height))
+
+
+def _turn_upright(image: Image.Image) -> bool:
+    """Apply the EXIF orientation in place; whether that is a turn by a quarter. Damaged EXIF data does not count."""
+    try:
+        turned: bool = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception:  # noqa: BLE001 - a parser of what others wrote
+        return False
+    return turned
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The picture as RGB, what is transparent on white."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    rgba = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

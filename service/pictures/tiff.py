@@ -1,0 +1,75 @@
+"""TIFF files that Pillow does not read, or not rightly: colours wider than a byte, and unusual sample formats."""
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from service.errors import NotAnImage, TooLarge
+from service.pictures.greys import in_range
+
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Those that tifffile reads by itself: none, Deflate (two numbers), PackBits; and none or differences in a row.
+_COMPRESSIONS, _PREDICTORS = (1, 8, 32946, 32773), (1, 2)
+_GREYS, _RGB = (0, 1), 2  # photometric interpretations
+
+
+def is_for_tifffile(data: bytes) -> bool:
+    """Whether the file is a TIFF of wide or signed samples, greys or RGB, that is read here."""
+    if data[:4] not in _MAGIC:
+        return False
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages.first
+            if page.photometric not in (*_GREYS, _RGB) or page.dtype is None or page.imagedepth != 1:
+                return False
+            if page.compression not in _COMPRESSIONS or page.predictor not in _PREDICTORS:
+                return False
+            return bool(page.dtype.itemsize > 1 or page.dtype.kind != "u") and page.bitspersample > 1
+    except Exception:  # noqa: BLE001 - Pillow is asked next, and says what is wrong
+        return False
+
+
+def decode(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8]:
+    """The first page as RGB (H, W, 3). Raises `TooLarge`, judged from the header, or `NotAnImage`."""
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        height, width = page.imagelength, page.imagewidth
+        if width * height > max_pixels:
+            raise TooLarge(f"the image has {width} x {height} pixels, more than {max_pixels:,}; scale it down first")
+        values = page.asarray()
+        if page.planarconfig == 2 and page.samplesperpixel > 1:
+            values = np.moveaxis(values, 0, -1)
+        values = values.reshape(height, width, -1)
+        orientation = int(page.tags.valueof("Orientation", default=1))
+        colours = 3 if page.photometric == _RGB else 1
+        if values.shape[2] < colours:
+            raise NotAnImage(f"the picture has {values.shape[2]} channels instead of {colours}")
+        seen = _as_bytes(values[..., :colours])
+        if page.photometric == 0:
+            seen = 255 - seen
+        if values.shape[2] > colours:
+            seen = _on_white(seen, _as_bytes(values[..., colours:])[..., :1])
+    return np.ascontiguousarray(_upright(np.broadcast_to(seen, (height, width, 3)), orientation))
+
+
+def _as_bytes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if values.dtype == np.uint16:
+        wide: npt.NDArray[np.uint8] = (values / 257 + 0.5).astype(np.uint8)
+        return wide
+    return values.astype(np.uint8) if values.dtype == np.uint8 else in_range(values)
+
+
+def _on_white(colours: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    share = alpha / 255
+    return (colours * share + 255 * (1 - share) + 0.5).astype(np.uint8)
+
+
+def _upright(picture: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    """Apply the TIFF tag: mirrored for even numbers of the first four, turned for the others."""
+    if orientation in (2, 4, 5, 7):
+        picture = picture[:, ::-1]
+    turns = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
+    return np.rot90(picture, turns)
