@@ -3,6 +3,7 @@
 ConvlensError
 ├── InputError                  what the caller sent cannot be used
 │   ├── NotAnImage              the bytes are no image that can be decoded
+│   ├── BrokenBody              the body is damaged, or ends before it should
 │   ├── UnsupportedMedia        the request is in a form that is not read
 │   ├── NotAcceptable           no representation that the caller accepts
 │   ├── TooManyBytes            the body is larger than the limit
@@ -35,6 +36,10 @@ class InputError(ConvlensError):
 
 class NotAnImage(InputError):
     """The bytes are no image that can be decoded."""
+
+
+class BrokenBody(InputError):
+    """The body is damaged, or ends before it should."""
 
 
 class UnsupportedMedia(InputError):

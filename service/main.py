@@ -10,14 +10,18 @@ from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from service import __version__
 from service.api import page, problems
 from service.api.access import caller
 from service.api.body_limit import BodyLimit
 from service.api.deps import Services
+from service.api.head import HeadAsGet
 from service.api.keys import Keys, Limiter
+from service.api.negotiation import NPY
 from service.api.observation import Observation
+from service.api.prefix import Prefixed
 from service.api.problems import REFUSALS
 from service.api.routes import (
     activations,
@@ -83,6 +87,14 @@ def _application(
     """Routes, middleware and problems."""
     app = FastAPIOffline(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=1000,
+        compresslevel=1,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, NPY, "application/octet-stream"),
+    )
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(Prefixed, root_path=settings.root_path, trusted=settings.trust_forwarded_prefix)
     if settings.cors_origins:
         origins = [origin.strip() for origin in settings.cors_origins.split(",")]
         app.add_middleware(

@@ -17,6 +17,12 @@ class Settings(BaseSettings):
 
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 for any free one.")] = 8000
+    root_path: Annotated[
+        str, Field(pattern=r"^(/[^/?#]+)*/?$", description="Prefix of URLs under which a proxy shows the service.")
+    ] = ""
+    trust_forwarded_prefix: Annotated[
+        bool, Field(description="Whether the header `X-Forwarded-Prefix` tells that prefix; for a proxy that sets it.")
+    ] = False
     data_dir: Annotated[Path, Field(description="Folder of the embedded queue and of the artifacts of jobs.")] = Path(
         "data"
     )

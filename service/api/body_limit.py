@@ -1,9 +1,11 @@
-"""A bound on the size and the duration of request bodies, counted while they arrive."""
+"""Bounds on the size and the duration of request bodies, counted while they arrive and while they are unpacked."""
+
+import zlib
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import TooManyBytes, TooSlow
+from service.errors import BrokenBody, TooManyBytes, TooSlow, UnsupportedMedia
 
 
 class BodyLimit:
@@ -19,8 +21,42 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        await self._app(scope, _Counting(receive, self._max_bytes, self._seconds, int(declared)).receive, send)
+        headers = dict(scope["headers"])
+        counting = _Counting(receive, self._max_bytes, self._seconds, int(headers.get(b"content-length", b"0")))
+        coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
+        await self._app(scope, _decoded(counting, coding, self._max_bytes), send)
+
+
+def _decoded(counting: "_Counting", coding: str, max_bytes: int) -> Receive:
+    """The body without its coding; what reads it raises `UnsupportedMedia` for codings that are not known."""
+    if coding in ("", "identity"):
+        return counting.receive
+    return _Gunzipping(counting.receive, coding, max_bytes).receive
+
+
+class _Gunzipping:
+    def __init__(self, receive: Receive, coding: str, max_bytes: int) -> None:
+        self._receive = receive
+        self._coding = coding
+        self._left = max_bytes
+        self._stream = zlib.decompressobj(wbits=31)
+
+    async def receive(self) -> Message:
+        if self._coding not in ("gzip", "x-gzip"):
+            raise UnsupportedMedia(f"bodies coded as {self._coding} are not read; send them as they are, or as gzip")
+        message = await self._receive()
+        if message["type"] != "http.request":
+            return message
+        try:
+            body = self._stream.decompress(message.get("body", b""), self._left + 1)
+        except zlib.error as error:
+            raise BrokenBody(f"the body is no gzip: {error}") from error
+        self._left -= len(body)
+        if self._left < 0:
+            raise TooManyBytes("the body has too many bytes once it is unpacked; send smaller images or fewer")
+        if not message.get("more_body", False) and not self._stream.eof:
+            raise BrokenBody("the gzip of the body ends before its end: send it again, as a whole")
+        return {**message, "body": body}
 
 
 class _Counting:

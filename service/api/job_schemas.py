@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from service.api.prefix import PREFIX
 from service.jobs.record import Job, State
 
 
@@ -93,7 +94,8 @@ def job_answer(
     job: Job, class_name: str | None, trace: list[float], frames: list[int], position: int | None
 ) -> JobAnswer:
     """The answer for a record."""
-    base = f"/visualize/{job.id}"
+    jobs = f"{PREFIX.get()}/visualize"
+    base = f"{jobs}/{job.id}"
     links = Links(
         self=base,
         image=f"{base}/image",
@@ -101,7 +103,7 @@ def job_answer(
         animation=f"{base}/animation",
         events=f"{base}/events",
         cancel=f"{base}/cancel",
-        batch=f"/visualize/batches/{job.batch}" if job.batch else None,
+        batch=f"{jobs}/batches/{job.batch}" if job.batch else None,
         artifacts={name: f"{base}/artifacts/{name}" for name in job.artifacts},
     )
     shared = job.model_dump(include=set(JobAnswer.model_fields) & set(Job.model_fields))

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
     errors.NotAnImage: HTTPStatus.BAD_REQUEST,
+    errors.BrokenBody: HTTPStatus.BAD_REQUEST,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,

@@ -15,9 +15,10 @@ from service.api.deps import Services
 from service.api.job_parameters import PICTURES, parse
 from service.api.job_schemas import BatchAnswer, JobAnswer, job_answer
 from service.api.parameters import SaliencyParameters
+from service.api.prefix import PREFIX
 from service.api.uploads import is_form, read_named
-from service.errors import InvalidParameter, NotFound
-from service.jobs.ledger import Draft, Ledger
+from service.errors import Gone, InvalidParameter, NotFound
+from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.record import Job
 from service.jobs.service import JobService
 from service.kinds import JobParameters
@@ -132,11 +133,25 @@ async def submitted(
 ) -> tuple[str, JobAnswer | BatchAnswer]:
     """Submit jobs; returns the path of the job or batch, and the answer."""
     submission = await job_service.submit(drafts, as_batch, key, body, owner)
+    try:
+        return await _answered(services, job_service, submission, owner)
+    except NotFound as error:
+        if not submission.again:
+            raise
+        raise Gone(
+            f"the job that the Idempotency-Key {key!r} stands for has been deleted; send another key for a new one"
+        ) from error
+
+
+async def _answered(
+    services: Services, job_service: JobService, submission: Submission, owner: str | None
+) -> tuple[str, JobAnswer | BatchAnswer]:
+    """Where the jobs of a submission are, and the answer."""
     if submission.batch:
-        return f"/visualize/batches/{submission.batch}", await batch_answer(
+        return f"{PREFIX.get()}/visualize/batches/{submission.batch}", await batch_answer(
             services, job_service, submission.batch, owner
         )
-    place = f"/visualize/{submission.ids[0]}"
+    place = f"{PREFIX.get()}/visualize/{submission.ids[0]}"
     job = await job_service.ledger.get(submission.ids[0])
     if submission.again:
         return place, await full_answer(services, job_service.ledger, job)

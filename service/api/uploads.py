@@ -9,9 +9,9 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams, UploadFile
-from starlette.exceptions import HTTPException
 
-from service.errors import InvalidParameter, TooLarge, UnsupportedMedia
+from service.api.forms import parsed
+from service.errors import BrokenBody, InvalidParameter, TooLarge, UnsupportedMedia
 
 P = TypeVar("P", bound=BaseModel)
 FIELD = "image"
@@ -41,7 +41,8 @@ async def _read_form(request: Request, names: Sequence[str], place: str, max_fil
 
     Raises `InvalidParameter` for a file in another field, or for text in one of these.
     """
-    async with request.form(max_files=max_files, max_fields=max_fields) as form:
+    form = await parsed(request, max_files, max_fields)
+    try:
         files: list[tuple[str, bytes]] = []
         texts: dict[str, list[str]] = {}
         for name, value in form.multi_items():
@@ -50,9 +51,11 @@ async def _read_form(request: Request, names: Sequence[str], place: str, max_fil
                 raise InvalidParameter(f"the form field {name!r} must be {kind}; files belong in {place}")
             if isinstance(value, UploadFile):
                 files.append((name, await value.read()))
-            else:
+            elif value.strip():  # browsers send fields that were left blank
                 texts.setdefault(name, []).append(value)
         return Form(files, _joined(texts))
+    finally:
+        await form.close()
 
 
 async def read_named(request: Request, names: Sequence[str]) -> tuple[dict[str, bytes], dict[str, str | list[str]]]:
@@ -92,8 +95,8 @@ async def _from_form(request: Request, max_images: int) -> Form:
     place = f"the field {FIELD!r} (curl -F image=@cat.png)"
     try:
         form = await _read_form(request, [FIELD], place, max_images + 1, MAX_FIELDS)
-    except HTTPException as error:
-        if "Too many files" in str(error.detail):
+    except BrokenBody as error:
+        if "Too many files" in str(error):
             raise _too_many(max_images) from error
         raise
     if not form.files:

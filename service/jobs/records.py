@@ -122,6 +122,13 @@ class Records:
     async def events(self, id_: str, after: str = "0") -> AsyncIterator[Event | None]:
         """The events of a job after the one with the id ``after``, as they come, up to ``end``; None while idle."""
         key = f"{PREFIX}events:{id_}"
+        last = await self.redis.xrevrange(key, count=1)
+        if not last:
+            after = "0"
+        elif _order(after) >= _order(last[0][0]):  # all has been told; an id of the future counts as the last one
+            if last[0][1]["event"] == "end":
+                return
+            after = last[0][0]
         while True:
             streams = await self.redis.xread({key: after}, count=200, block=5000)
             if not streams:
@@ -132,7 +139,14 @@ class Records:
                     if entry["event"] == "end":
                         return
             if not await self.redis.exists(key):
+                yield Event(after, "end", json.dumps({"state": "deleted"}))
                 return
+
+
+def _order(event_id: str) -> tuple[int, int]:
+    """What sorts the ids of events: the time and a number."""
+    time_, _, number = event_id.partition("-")
+    return int(time_), int(number or 0)
 
 
 def _parse(fields: Mapping[str, str]) -> Job:

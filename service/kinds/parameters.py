@@ -65,6 +65,15 @@ class JobParameters(BaseModel):
         """The channels that the network must have, each with its layer."""
         return []
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truths(cls, values: Any) -> Any:
+        """Refuse true and false, which would be taken for the numbers 1 and 0."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            if any(isinstance(item, bool) for item in (value if isinstance(value, list) else [value])):
+                raise ValueError(f"{name} must not be {str(bool(value)).lower()}: no parameter is true or false")
+        return values
+
     @model_validator(mode="after")
     def _few_previews(self) -> Self:
         if self.preview_every and self.steps / self.preview_every > MAX_PREVIEWS:

@@ -19,6 +19,7 @@ from service.pictures.decode import Photograph, Pixels
 Floats = npt.NDArray[np.float32]
 
 Decode = Literal["exact", "fast"]
+Media = Literal["image/png", "image/webp", "image/jpeg"]
 Resize = Literal["squash", "crop", "native"]
 Colormap = Literal["inferno", "viridis", "magma", "turbo", "jet", "hot", "gray"]
 
@@ -173,6 +174,18 @@ def enlarge(picture: Pixels, height: int, width: int) -> Pixels:
 def encode_png(picture: Pixels) -> bytes:
     """PNG bytes; the same picture gives the same bytes."""
     return png.encode_rgb(picture)
+
+
+def encode(picture: Pixels, media: Media) -> bytes:
+    """A picture in the format of the media type: PNG is exact, WebP and JPEG are a fraction of its size."""
+    if media == "image/png":
+        return encode_png(picture)
+    buffer = io.BytesIO()
+    if media == "image/webp":
+        Image.fromarray(picture).save(buffer, "WEBP", quality=85, method=2)
+    else:
+        Image.fromarray(picture).save(buffer, "JPEG", quality=90, subsampling=0)
+    return buffer.getvalue()
 
 
 def encode_heatmap(heat: Floats, colormap: Colormap) -> bytes:

@@ -13,7 +13,7 @@ from service.networks.network import Network
 from service.networks.objectives import PREDICTED
 from service.pictures import images
 from service.pictures.decode import Photograph, Pixels, decode
-from service.pictures.images import Colormap, Decode, Fitted, Floats, Resize
+from service.pictures.images import Colormap, Decode, Fitted, Floats, Media, Resize
 from service.telemetry.timing import Stopwatch
 
 Output = Literal["overlay", "heatmap", "panel"]
@@ -232,19 +232,21 @@ class Style:
     sign: Sign | None = None
 
 
-def draw(explanation: Explanation, style: Style, watch: Stopwatch) -> bytes:
-    """The explanation as a PNG: an overlay, a heatmap, or a panel of photograph, map and overlay side by side."""
+def draw(explanation: Explanation, style: Style, watch: Stopwatch, media: Media = "image/png") -> bytes:
+    """The explanation as a picture: an overlay, a heatmap, or a panel of photograph, map and overlay side by side."""
     with watch.stage("colour"):
         heat = images.normalize(_signed(explanation, style.sign), style.smoothing)
         picture = None if style.output == "heatmap" else _over_photograph(explanation, heat, style)
     with watch.stage("encode"):
-        return images.encode_heatmap(heat, style.colormap) if picture is None else images.encode_png(picture)
+        if picture is None and media == "image/png":
+            return images.encode_heatmap(heat, style.colormap)
+        return images.encode(images.heatmap(heat, style.colormap) if picture is None else picture, media)
 
 
-def draw_all(explanations: Sequence[Explanation], style: Style, watch: Stopwatch) -> bytes:
-    """Explanations of one photograph for several classes as one PNG: side by side, or panels below each other."""
+def draw_all(explanations: Sequence[Explanation], style: Style, watch: Stopwatch, media: Media = "image/png") -> bytes:
+    """Explanations of one photograph for several classes as one picture: side by side, or panels below each other."""
     if len(explanations) == 1:
-        return draw(explanations[0], style, watch)
+        return draw(explanations[0], style, watch, media)
     with watch.stage("colour"):
         pictures = []
         for one in explanations:
@@ -256,7 +258,7 @@ def draw_all(explanations: Sequence[Explanation], style: Style, watch: Stopwatch
             )
         picture = images.below(*pictures) if style.output == "panel" else images.beside(*pictures)
     with watch.stage("encode"):
-        return images.encode_png(picture)
+        return images.encode(picture, media)
 
 
 def _signed(explanation: Explanation, sign: Sign | None) -> Floats:

@@ -6,10 +6,14 @@ const state = { file: null, classId: null, methods: new Map(), layers: [], job: 
 
 class Problem extends Error {}
 
+// The prefix of a proxy, which links in answers have already.
+const PREFIX = new URL(".", document.baseURI).pathname.slice(0, -1);
+const at = (path) => (PREFIX && path.startsWith(`${PREFIX}/`) ? path : PREFIX + path);
+
 async function ask(path, options = {}) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(at(path), options);
   } catch {
     throw new Problem("The service cannot be reached. Is it still running?");
   }

@@ -88,7 +88,9 @@ def test_openapi_describes_bodies_parameters_and_problems(client: httpx.Client) 
     assert {"image", "class_id"} <= set(
         operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     )
-    assert {"application/json", "image/png", "application/x-npy"} == set(operation["responses"]["200"]["content"])
+    assert {"application/json", "image/png", "image/webp", "image/jpeg", "application/x-npy"} == set(
+        operation["responses"]["200"]["content"]
+    )
     assert "application/problem+json" in operation["responses"]["4XX"]["content"]
     assert all(p.get("description") for p in operation["parameters"])
     assert document["components"]["schemas"]["SaliencyAnswer"]["examples"][0]["data"][0]["predictions"]

@@ -268,3 +268,56 @@ def test_jobs_side_by_side_make_the_same_pictures_as_alone(fresh: Settings) -> N
             assert {client.wait(job.id).state for job in batch.data} == {"succeeded"}  # type: ignore[union-attr]
             pictures.append([client.image(job.id) for job in batch.data])  # type: ignore[union-attr]
     assert pictures[0] == pictures[1]
+
+
+def stream(api: httpx.Client, path: str, last: str | None = None) -> list[str]:
+    """The names of the events of a whole stream."""
+    headers = {"Last-Event-ID": last} if last else {}
+    with api.stream("GET", path, headers=headers, timeout=20) as response:
+        assert response.status_code == 200
+        return [line.removeprefix("event: ") for line in response.iter_lines() if line.startswith("event: ")]
+
+
+def last_id(api: httpx.Client, path: str) -> str:
+    with api.stream("GET", path) as response:
+        return [line.removeprefix("id: ") for line in response.iter_lines() if line.startswith("id: ")][-1]
+
+
+def test_a_stream_that_has_told_all_ends_at_once(api: httpx.Client) -> None:
+    job = api.post("/visualize", json={"class_id": 76, **SMALL}).json()
+    finished(api, job["id"])
+    events = job["links"]["events"]
+    assert stream(api, events)[-1] == "end"
+    time_, number = last_id(api, events).split("-")
+    for last in (f"{time_}-{number}", f"{int(time_) + 10**9}-0", "99999999999999999999"):
+        assert stream(api, events, last) == []
+    assert stream(api, events, f"{int(time_) - 10**6}-0")[-1] == "end"
+
+
+def test_an_id_of_the_future_does_not_silence_a_stream(api: httpx.Client) -> None:
+    job = api.post("/visualize", json={"class_id": 76, **SMALL, "iterations": 40}).json()
+    assert stream(api, job["links"]["events"], "99999999999999999999-5")[-1] == "end"
+
+
+def test_the_stream_of_a_deleted_job_ends_with_an_end(api: httpx.Client) -> None:
+    blocker = api.post("/visualize", json={"class_id": 76, **SMALL, "iterations": 2000, "preview_every": 0}).json()
+    job = api.post("/visualize", json={"class_id": 76, **SMALL}).json()  # waits behind the other
+    with api.stream("GET", job["links"]["events"], timeout=30) as response:
+        lines = response.iter_lines()
+        assert next(line for line in lines if line.startswith("event: ")) == "event: state"
+        assert api.delete(job["links"]["self"]).status_code == 204
+        rest = list(lines)
+    assert [line for line in rest if line.startswith("event: ")][-1] == "event: end"
+    assert any('"deleted"' in line for line in rest)
+    api.delete(blocker["links"]["self"])
+
+
+def test_idempotency_keys_that_are_empty_or_of_deleted_jobs(api: httpx.Client) -> None:
+    body = {"class_id": 76, **SMALL}
+    assert api.post("/visualize", json=body, headers={"Idempotency-Key": ""}).status_code == 422
+    job = api.post("/visualize", json=body, headers={"Idempotency-Key": "once"}).json()
+    assert api.post("/visualize", json=body, headers={"Idempotency-Key": "once"}).json()["id"] == job["id"]
+    assert api.delete(job["links"]["self"]).status_code == 204
+    gone = api.post("/visualize", json=body, headers={"Idempotency-Key": "once"})
+    assert gone.status_code == 410
+    assert "'once' stands for has been deleted" in gone.json()["detail"]

@@ -1,6 +1,8 @@
 """TIFF files of any depth and sample format, against their definition and against OpenCV."""
 
 import io
+import struct
+import zlib
 from contextlib import suppress
 from typing import Any
 
@@ -167,3 +169,46 @@ def test_what_phones_send(kind: str, options: dict[str, Any]) -> None:
     assert np.abs(seen(buffer.getvalue()) - rgb).max() <= 6
     with pytest.raises(TooLarge):
         decode(buffer.getvalue(), 1000)
+
+
+GREY, RGB, GREY_ALPHA, RGBA = 0, 2, 4, 6  # colour types of PNG
+CHANNELS = {GREY: 1, RGB: 3, GREY_ALPHA: 2, RGBA: 4}
+
+
+def png(values: Array, depth: int, colour_type: int) -> bytes:
+    """A PNG of samples (H, W, channels), written as its specification has it."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width, _ = values.shape
+    rows = b""
+    for row in values.reshape(height, -1):
+        bits = "".join(format(int(value), f"0{depth}b") for value in row)
+        bits += "0" * (-len(bits) % 8)
+        rows += b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+FORMS = [(1, GREY), (2, GREY), (4, GREY), (8, GREY), (16, GREY), (8, RGB), (16, RGB)]
+FORMS += [(8, GREY_ALPHA), (16, GREY_ALPHA), (8, RGBA), (16, RGBA)]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(FORMS), st.integers(1, 11), st.integers(1, 7), st.integers(0, 2**32 - 1))
+def test_random_png_files_are_what_their_specification_says(
+    form: tuple[int, int], width: int, height: int, seed: int
+) -> None:
+    depth, colour_type = form
+    values = np.random.default_rng(seed).integers(0, 2**depth, (height, width, CHANNELS[colour_type]))
+    data = png(values, depth, colour_type)
+    levels = values / (2**depth - 1) * 255
+    colours = levels[..., : 3 if colour_type in (RGB, RGBA) else 1]
+    alpha = levels[..., -1:] / 255 if colour_type in (GREY_ALPHA, RGBA) else 1.0
+    expected = colours * alpha + 255 * (1 - alpha)
+    assert np.abs(seen(data) - expected).max() <= 2
+    opinion = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if colour_type in (GREY, RGB):
+        assert opinion is not None
+        assert np.abs(seen(data) - opinion[..., ::-1].astype(int)).max() <= 1

@@ -1,12 +1,12 @@
 """`POST /saliency`: the pixels that a classification depends on."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Request, Response
 
 from service.api.access import CallerDep
 from service.api.deps import Services, ServicesDep
-from service.api.negotiation import JSON, NPY, PNG, negotiate
+from service.api.negotiation import JPEG, JSON, NPY, PICTURES, PNG, WEBP, negotiate
 from service.api.parameters import SaliencyParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta, saliency_result, style
@@ -16,7 +16,7 @@ from service.api.uploads import read_photographs, request_described
 from service.errors import InvalidParameter
 from service.jobs.ledger import Draft
 from service.networks.network import Network
-from service.pictures.images import Fitted
+from service.pictures.images import Fitted, Media
 from service.pictures.npy import encode_npy
 from service.saliency.explain import (
     Explanation,
@@ -39,7 +39,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The map, in the form that the Accept header asks for.",
         "model": SaliencyAnswer,
-        "content": {PNG: BINARY, NPY: BINARY},
+        "content": {PNG: BINARY, WEBP: BINARY, JPEG: BINARY, NPY: BINARY},
     }
 }
 
@@ -50,19 +50,20 @@ async def explain_photographs(
     services: ServicesDep,
     owner: CallerDep,
     idempotency_key: Annotated[
-        str | None, Header(max_length=255, description="With `mode=job`, as for `POST /visualize`.")
+        str | None, Header(min_length=1, max_length=255, description="With `mode=job`, as for `POST /visualize`.")
     ] = None,
 ) -> Response:
     """A heatmap of the pixels that the score of a class depends on.
 
-    `Accept: image/png` gives a picture, `application/json` the numbers and the map, `application/x-npy` the raw map
-    (float32, not normalized). Several classes give several maps: in a PNG side by side, in JSON one after the other.
+    `Accept: image/png`, `image/webp` or `image/jpeg` gives a picture, `application/json` the numbers and the map,
+    `application/x-npy` the raw map (float32, not normalized). Several classes give several maps: in a picture side by
+    side, in JSON one after the other.
     The same image and parameters give the same picture, byte for byte.
 
     `mode=job` answers 202 with a job, or with a batch for several images or classes; the job's picture is at
     `/visualize/{id}/image`, its raw map at `/visualize/{id}/artifacts/map.npy`.
     """
-    media = negotiate(request, JSON, PNG, NPY)
+    media = negotiate(request, JSON, *PICTURES, NPY)
     files, parameters = await read_photographs(request, SaliencyParameters, services.settings.max_images)
     parameters = parameters.completed(media)
     network = services.network(parameters.model)
@@ -174,8 +175,8 @@ def _render(
     if media == NPY:
         return encode_npy(explained[0][0].saliency)
     drawn = style(parameters, max_side)
-    if media == PNG:
-        return draw_all(explained[0], drawn, watch)
+    if media in PICTURES:
+        return draw_all(explained[0], drawn, watch, cast(Media, media))
     warning = warning_of(network, parameters.method)
     data = [
         saliency_result(network, i, one, warning, drawn, watch)

@@ -13,6 +13,7 @@ from service.api.access import CallerDep
 from service.api.deps import JobServiceDep, ServicesDep
 from service.api.job_parameters import request_body
 from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
+from service.api.negotiation import is_known
 from service.api.problems import BINARY, RESPONSES
 from service.api.submission import (
     RETRY_AFTER,
@@ -49,7 +50,12 @@ async def submit(
     owner: CallerDep,
     idempotency_key: Annotated[
         str | None,
-        Header(max_length=255, description="Send the same key again after a lost answer: no second job is made."),
+        Header(
+            min_length=1,
+            max_length=255,
+            description="Send the same key again after a lost answer: no second job is made. "
+            "The key of a job that was deleted is answered with 410.",
+        ),
     ] = None,
 ) -> Response:
     """Start a job. The answer says where to look for the picture.
@@ -108,12 +114,13 @@ async def show_job(
         job = await visible(job_service, id, owner)
         answer = (await full_answer(services, job_service.ledger, job)).model_dump_json().encode()
         etag = f'"{hashlib.sha256(answer).hexdigest()[:24]}"'
-        changed = if_none_match is not None and etag != if_none_match
+        known = is_known(etag, if_none_match)
+        changed = if_none_match is not None and not known
         if job.is_finished or changed or asyncio.get_running_loop().time() >= deadline:
             break
         await asyncio.sleep(POLL_SECONDS)
     headers = {"ETag": etag, "Cache-Control": "no-cache"} | ({} if job.is_finished else RETRY_AFTER)
-    if etag == if_none_match:
+    if known:
         return Response(status_code=304, headers=headers)
     return Response(answer, media_type="application/json", headers=headers)
 
@@ -181,9 +188,10 @@ async def stream_events(
     owner: CallerDep,
     last_event_id: Annotated[str, Header(pattern=r"^(\d{1,20}(-\d{1,20})?)?$")] = "",
 ) -> Response:
-    """Server-sent events: `state`, `progress`, `preview`, and `end` as the last one.
+    """Server-sent events: `state`, `progress`, `preview`, and `end` as the last one, also of a job that is deleted.
 
-    All that happened is told from the beginning, or from `Last-Event-ID` on.
+    All that happened is told from the beginning, or from `Last-Event-ID` on. A stream of which all has been told ends
+    at once if the job is over.
     """
     await visible(job_service, id, owner)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}

@@ -1,0 +1,218 @@
+"""A client of the job API, for programs: `Client`, and `AsyncClient` with the same methods to be awaited."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
+
+from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
+from service.client import calls
+from service.client.calls import EMPTY, ServiceError, T
+from service.jobs.record import ACTIVE
+
+__all__ = ["AsyncClient", "Client", "ServiceError"]
+
+
+class Client:
+    """Submits jobs and fetches what they made. Raises `ServiceError` for what the service refuses."""
+
+    def __init__(self, base_url: str, timeout: float = 60.0, api_key: str | None = None) -> None:
+        self._timeout = timeout
+        self._http = httpx.Client(base_url=base_url, timeout=timeout, headers=calls.credentials(api_key))
+
+    def __enter__(self) -> Self:
+        """Close with the ``with`` block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def _send(self, call: calls.Call[T], retry: bool = True) -> T:
+        """The answer; a request that is refused for now is sent again after `Retry-After`, within the timeout."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            response = self._http.request(call.method, call.path, **call.arguments)
+            pause = calls.retry_after(response)
+            if not retry or pause is None or time.monotonic() + pause > deadline:
+                return call.read(calls.checked(response))
+            time.sleep(pause)
+
+    def classes(self, model: str, query: str) -> list[dict[str, Any]]:
+        """The classes whose names contain the query."""
+        return self._send(calls.classes(model, query))
+
+    def models(self) -> list[dict[str, Any]]:
+        """All models."""
+        return self._send(calls.models())
+
+    def submit(
+        self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any
+    ) -> JobAnswer | BatchAnswer:
+        """Start the picture of a class, or a batch of them for several classes."""
+        return self._send(calls.submit(class_id, idempotency_key, parameters))
+
+    def start(
+        self, kind: str, images: Mapping[str, bytes] = EMPTY, idempotency_key: str | None = None, **parameters: Any
+    ) -> JobAnswer:
+        """Start a job of any kind. images: files of pictures by their fields, ``image`` and ``style_image``."""
+        return self._send(calls.start(kind, images, idempotency_key, parameters))
+
+    def artifact(self, id_: str, name: str) -> bytes:
+        """An artifact of the job: anything it made other than its picture."""
+        return self._send(calls.artifact(id_, name))
+
+    def get(self, id_: str) -> JobAnswer:
+        """The job as it stands."""
+        return self._send(calls.job(id_))
+
+    def wait(self, id_: str, timeout: float = 3600.0) -> JobAnswer:
+        """The job at its end: long polls, and ever longer pauses while the service cannot be reached.
+
+        Raises `TimeoutError`.
+        """
+        deadline, pauses = time.monotonic() + timeout, calls.pauses()
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                job = self._send(calls.poll(id_, left), retry=False)
+                if job.state not in ACTIVE:
+                    return job
+                pauses = calls.pauses()
+            except (httpx.TransportError, ServiceError) as error:
+                if not calls.may_pass(error):
+                    raise
+                time.sleep(max(0, min(next(pauses), deadline - time.monotonic())))
+        raise TimeoutError(f"the job {id_} is not done after {timeout:g} seconds")
+
+    def events(self, id_: str, last_event_id: str | None = None) -> Iterator[ServerSentEvent]:
+        """The events of the job, up to its end."""
+        with connect_sse(self._http, **calls.stream(id_, last_event_id)) as source:
+            if source.response.is_error:
+                source.response.read()
+                calls.checked(source.response)
+            yield from filter(calls.is_event, source.iter_sse())
+
+    def image(self, id_: str, latest: bool = False) -> bytes:
+        """The PNG that was made; the newest preview while there is none, if ``latest``."""
+        return self._send(calls.image(id_, latest))
+
+    def search(self, **filters: Any) -> JobList:
+        """Jobs, newest first; filters are state, class_id, batch, limit and cursor."""
+        return self._send(calls.search(filters))
+
+    def batch(self, id_: str) -> BatchAnswer:
+        """A batch and its jobs."""
+        return self._send(calls.batch(id_))
+
+    def cancel(self, id_: str) -> JobAnswer:
+        """Stop the job at its next step."""
+        return self._send(calls.cancel(id_))
+
+    def delete(self, id_: str) -> None:
+        """Forget the job and its pictures."""
+        self._send(calls.delete(id_))
+
+
+class AsyncClient:
+    """`Client`, to be awaited."""
+
+    def __init__(self, base_url: str, timeout: float = 60.0, api_key: str | None = None) -> None:
+        self._timeout = timeout
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout, headers=calls.credentials(api_key))
+
+    async def __aenter__(self) -> Self:
+        """Close with the ``async with`` block."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def _send(self, call: calls.Call[T], retry: bool = True) -> T:
+        """See `Client`."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            response = await self._http.request(call.method, call.path, **call.arguments)
+            pause = calls.retry_after(response)
+            if not retry or pause is None or time.monotonic() + pause > deadline:
+                return call.read(calls.checked(response))
+            await asyncio.sleep(pause)
+
+    async def classes(self, model: str, query: str) -> list[dict[str, Any]]:
+        """The classes whose names contain the query."""
+        return await self._send(calls.classes(model, query))
+
+    async def models(self) -> list[dict[str, Any]]:
+        """All models."""
+        return await self._send(calls.models())
+
+    async def submit(
+        self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any
+    ) -> JobAnswer | BatchAnswer:
+        """Start the picture of a class, or a batch of them for several classes."""
+        return await self._send(calls.submit(class_id, idempotency_key, parameters))
+
+    async def start(
+        self, kind: str, images: Mapping[str, bytes] = EMPTY, idempotency_key: str | None = None, **parameters: Any
+    ) -> JobAnswer:
+        """Start a job of any kind; see `Client.start`."""
+        return await self._send(calls.start(kind, images, idempotency_key, parameters))
+
+    async def artifact(self, id_: str, name: str) -> bytes:
+        """An artifact of the job: anything it made other than its picture."""
+        return await self._send(calls.artifact(id_, name))
+
+    async def get(self, id_: str) -> JobAnswer:
+        """The job as it stands."""
+        return await self._send(calls.job(id_))
+
+    async def wait(self, id_: str, timeout: float = 3600.0) -> JobAnswer:  # noqa: ASYNC109 - as in Client
+        """The job at its end; see `Client.wait`."""
+        deadline, pauses = time.monotonic() + timeout, calls.pauses()
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                job = await self._send(calls.poll(id_, left), retry=False)
+                if job.state not in ACTIVE:
+                    return job
+                pauses = calls.pauses()
+            except (httpx.TransportError, ServiceError) as error:
+                if not calls.may_pass(error):
+                    raise
+                await asyncio.sleep(max(0, min(next(pauses), deadline - time.monotonic())))
+        raise TimeoutError(f"the job {id_} is not done after {timeout:g} seconds")
+
+    async def events(self, id_: str, last_event_id: str | None = None) -> AsyncIterator[ServerSentEvent]:
+        """The events of the job, up to its end."""
+        async with aconnect_sse(self._http, **calls.stream(id_, last_event_id)) as source:
+            if source.response.is_error:
+                await source.response.aread()
+                calls.checked(source.response)
+            async for event in source.aiter_sse():
+                if calls.is_event(event):
+                    yield event
+
+    async def image(self, id_: str, latest: bool = False) -> bytes:
+        """The PNG that was made; the newest preview while there is none, if ``latest``."""
+        return await self._send(calls.image(id_, latest))
+
+    async def search(self, **filters: Any) -> JobList:
+        """Jobs, newest first; filters are state, class_id, batch, limit and cursor."""
+        return await self._send(calls.search(filters))
+
+    async def batch(self, id_: str) -> BatchAnswer:
+        """A batch and its jobs."""
+        return await self._send(calls.batch(id_))
+
+    async def cancel(self, id_: str) -> JobAnswer:
+        """Stop the job at its next step."""
+        return await self._send(calls.cancel(id_))
+
+    async def delete(self, id_: str) -> None:
+        """Forget the job and its pictures."""
+        await self._send(calls.delete(id_))

@@ -1,0 +1,177 @@
+"""The requests of the client, and how their answers are read: one definition for both clients."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import httpx
+from httpx_sse import ServerSentEvent
+
+from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
+from service.errors import ConvlensError
+
+WAIT_SECONDS = 20.0  # of one long poll
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # between tries when the service cannot be reached
+SLACK = 0.2  # seconds that an answer takes to arrive
+
+T = TypeVar("T")
+
+
+class ServiceError(ConvlensError):
+    """The service refused; the message is the detail of its problem document. status: of the answer."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+EMPTY: Mapping[str, bytes] = {}
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """A request, and how its answer is read."""
+
+    method: str
+    path: str
+    read: Callable[[httpx.Response], T]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def submit(
+    class_id: int | Sequence[int], idempotency_key: str | None, parameters: Mapping[str, Any]
+) -> Call[JobAnswer | BatchAnswer]:
+    """Start pictures of classes."""
+    body = {"class_id": class_id if isinstance(class_id, int) else list(class_id), **parameters}
+    as_job = start("class", {}, idempotency_key, body)
+    return Call(as_job.method, as_job.path, _submitted, as_job.arguments)
+
+
+def start(
+    kind: str, images: Mapping[str, bytes], idempotency_key: str | None, parameters: Mapping[str, Any]
+) -> Call[JobAnswer]:
+    """Start a job of any kind."""
+    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    body = {"kind": kind, **parameters}
+    sent = {"data": body, "files": dict(images)} if images else {"json": body}
+    return Call("POST", "/visualize", _as_job, {**sent, "headers": headers})
+
+
+def classes(model: str, query: str) -> Call[list[dict[str, Any]]]:
+    """Classes by a part of their names."""
+    return Call("GET", f"/models/{model}/classes", _as_list, {"params": {"query": query}})
+
+
+def models() -> Call[list[dict[str, Any]]]:
+    """All models."""
+    return Call("GET", "/models", _as_list)
+
+
+def artifact(id_: str, name: str) -> Call[bytes]:
+    """An artifact of a job."""
+    return Call("GET", f"/visualize/{id_}/artifacts/{name}", _content)
+
+
+def job(id_: str, wait: float = 0, timeout: float | None = None) -> Call[JobAnswer]:
+    """A job as it stands, after up to ``wait`` seconds."""
+    bound = {} if timeout is None else {"timeout": timeout}
+    return Call("GET", f"/visualize/{id_}", _as_job, {"params": {"wait": wait}, **bound})
+
+
+def image(id_: str, latest: bool) -> Call[bytes]:
+    """The picture of a job."""
+    return Call("GET", f"/visualize/{id_}/image", _content, {"params": {"latest": latest}})
+
+
+def search(filters: Mapping[str, Any]) -> Call[JobList]:
+    """Jobs that fit the filters."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    return Call("GET", "/visualize", lambda r: JobList.model_validate_json(r.content), {"params": given})
+
+
+def batch(id_: str) -> Call[BatchAnswer]:
+    """A batch and its jobs."""
+    return Call("GET", f"/visualize/batches/{id_}", lambda r: BatchAnswer.model_validate_json(r.content))
+
+
+def cancel(id_: str) -> Call[JobAnswer]:
+    """Stop a job."""
+    return Call("POST", f"/visualize/{id_}/cancel", _as_job)
+
+
+def delete(id_: str) -> Call[None]:
+    """Forget a job."""
+    return Call("DELETE", f"/visualize/{id_}", lambda _: None)
+
+
+def checked(response: httpx.Response) -> httpx.Response:
+    """The answer. Raises `ServiceError` for a refusal."""
+    if response.is_success:
+        return response
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = response.text or response.reason_phrase
+    raise ServiceError(response.status_code, detail)
+
+
+def _submitted(response: httpx.Response) -> JobAnswer | BatchAnswer:
+    data = response.json()
+    return JobAnswer.model_validate(data) if "state" in data else BatchAnswer.model_validate(data)
+
+
+def _as_job(response: httpx.Response) -> JobAnswer:
+    return JobAnswer.model_validate_json(response.content)
+
+
+def _as_list(response: httpx.Response) -> list[dict[str, Any]]:
+    return list(response.json())
+
+
+def _content(response: httpx.Response) -> bytes:
+    return response.content
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds after which a request that was refused for now may be sent again; None if it was not."""
+    if response.status_code not in (429, 503):
+        return None
+    try:
+        return max(float(response.headers["retry-after"]), FIRST_PAUSE)
+    except (KeyError, ValueError):
+        return None
+
+
+def poll(id_: str, left: float) -> Call[JobAnswer]:
+    """A long poll that ends within the seconds that are left."""
+    wait = max(min(WAIT_SECONDS, left - SLACK), 0)
+    return job(id_, wait, timeout=max(min(WAIT_SECONDS + LONGEST_PAUSE, left), SLACK))
+
+
+def stream(id_: str, last_event_id: str | None) -> dict[str, Any]:
+    """The arguments of a stream of events."""
+    headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+    return {"method": "GET", "url": f"/visualize/{id_}/events", "headers": headers}
+
+
+def credentials(api_key: str | None) -> dict[str, str]:
+    """The headers for a key."""
+    return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+def is_event(event: ServerSentEvent) -> bool:
+    """Whether it is one of the service; signs of life come as empty messages."""
+    return event.event != "message"
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed later, because the service failed or could not be reached."""
+    return not isinstance(error, ServiceError) or error.status == 429 or error.status >= 500
+
+
+def pauses() -> Iterator[float]:
+    """Pauses between retries, in seconds, each longer than the last."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(2 * pause, LONGEST_PAUSE)
