@@ -18,6 +18,7 @@ ConvlensError
 ├── ModelError                  a model file cannot be used
 │   └── WeightsError            the pretrained weights are missing, damaged or foreign
 ├── EngineError                 a run of the network failed
+├── Abandoned                   nobody waits for the work any more
 ├── QueueError                  the queue or the store cannot be reached
 ├── Unready                     the service cannot answer yet
 └── Overloaded                  the service has more work than it admits; try again later
@@ -96,6 +97,10 @@ class WeightsError(ModelError):
 
 class EngineError(ConvlensError):
     """A run of the network failed."""
+
+
+class Abandoned(ConvlensError):
+    """Nobody waits for the work any more: the client has gone, or its time is over."""
 
 
 class QueueError(ConvlensError):

@@ -61,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_job_service(settings) as job_service:
-            limiter = Limiter(settings.rate_limit, job_service.ledger.redis)
+            limiter = Limiter(settings.rate_limit, job_service.counters)
             services = Services(settings, networks, job_service, CapacityLimiter(settings.workers), keys, limiter)
             app.state.services = services
             tasks = [asyncio.create_task(_warm_up(services))]

@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     run_seconds: Annotated[
         float, Field(gt=0, description="Time for which an image may wait for a run, in seconds.")
     ] = 30.0
+    request_seconds: Annotated[
+        float, Field(gt=0, description="Time that a request may compute, in seconds; what takes longer is for jobs.")
+    ] = 120.0
+    worker_seconds: Annotated[
+        float, Field(gt=0, description="Time for which a request may wait for a worker, in seconds; then it is a 503.")
+    ] = 30.0
     workers: Annotated[
         int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")
     ] = 8

@@ -15,6 +15,7 @@ import pytest
 import skimage
 import uvicorn
 
+from service.api.connections import BoundedHttp
 from service.main import create_app
 from service.models.build import build
 from service.networks.catalog import Networks
@@ -72,7 +73,9 @@ def fresh(settings: Settings, tmp_path: Path) -> Settings:
 @contextmanager
 def serving(settings: Settings) -> Iterator[httpx.Client]:
     """The application behind a real server on a thread of this process, and a client of it."""
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None, timeout_graceful_shutdown=5))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(settings), port=0, log_config=None, timeout_graceful_shutdown=5, http=BoundedHttp)
+    )
     thread = Thread(target=server.run)
     thread.start()
     try:

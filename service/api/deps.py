@@ -1,19 +1,24 @@
 """What handlers depend on."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Annotated, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 from fastapi import Depends, Request
 
 from service.api.keys import Keys, Limiter
+from service.errors import Abandoned, Overloaded
 from service.jobs.service import JobService
 from service.networks.catalog import Networks
 from service.networks.network import Network
+from service.runtime import attention
 from service.settings import Settings
 
 T = TypeVar("T")
+ATTENTION_SECONDS = 0.25  # between two looks whether a client is still there
 
 
 @dataclass
@@ -39,9 +44,44 @@ class Services:
         """The network of that name, or the default one. Raises `NotFound`."""
         return self.networks[name or self.settings.default_model]
 
-    async def work(self, function: Callable[[], T]) -> T:
-        """Run a function that computes, on a worker thread, at most ``settings.workers`` at a time."""
-        return await to_thread.run_sync(function, limiter=self.workers)
+    async def work(self, function: Callable[[], T], request: Request | None = None) -> T:
+        """Run a function that computes, on a worker thread, at most ``settings.workers`` at a time.
+
+        It ends with its next run of a network when the client of the request has gone, or when a request may take no
+        longer. Raises `Overloaded` if there is no free worker for too long, or for work that takes too long.
+        """
+        await self._worker()
+        try:
+            if request is None:
+                return await to_thread.run_sync(function)
+            return await self._attended(function, request)
+        finally:
+            self.workers.release_on_behalf_of(asyncio.current_task())
+
+    async def _worker(self) -> None:
+        """Wait for a free worker."""
+        with move_on_after(self.settings.worker_seconds) as waiting:
+            await self.workers.acquire_on_behalf_of(asyncio.current_task())
+        if waiting.cancelled_caught:
+            raise Overloaded("all workers are busy; try again in a moment", retry_after=1)
+
+    async def _attended(self, function: Callable[[], T], request: Request) -> T:
+        unattended, seconds = Event(), self.settings.request_seconds
+        with attention.ends_with(unattended):
+            working = asyncio.create_task(to_thread.run_sync(function))
+        deadline = asyncio.get_running_loop().time() + seconds
+        try:
+            while not (await asyncio.wait([working], timeout=ATTENTION_SECONDS))[0]:
+                if asyncio.get_running_loop().time() > deadline or await request.is_disconnected():
+                    unattended.set()
+                    break
+            return await working
+        except Abandoned:
+            if await request.is_disconnected():
+                raise
+            raise Overloaded(
+                f"this takes longer than {seconds:g} seconds; send it with mode=job, or ask for less", retry_after=60
+            ) from None
 
 
 async def _services(request: Request) -> Services:  # a plain function would go through a thread

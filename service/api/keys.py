@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import logging
+import re
 import secrets
 import time
 from pathlib import Path
@@ -14,9 +15,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from service.errors import InvalidParameter, TooManyRequests, Unauthorized
+from service.telemetry import metrics
 
 logger = logging.getLogger(__name__)
 
+_LINE = re.compile(r"#.*|(?P<name>\S+)\s+(?P<digest>[0-9A-Fa-f]{64})")
 ADVICE = "send an API key as 'Authorization: Bearer KEY'"
 
 
@@ -64,27 +67,30 @@ class Keys:
             stat = file.stat()
             if (stamp := (stat.st_mtime_ns, stat.st_size)) == self._stamp:
                 return
-            lines = [
-                line.split()
-                for line in file.read_text("utf-8").splitlines()
-                if line.strip() and not line.startswith("#")
-            ]
+            lines = file.read_text("utf-8", errors="replace").splitlines()
         except OSError as error:
             if self._stamp is None:
                 raise InvalidParameter(f"the file of API keys {file} cannot be read: {error.strerror}") from error
             return  # it is just being replaced: the keys of before still hold
-        wrong = [line for line in lines if len(line) != 2 or len(line[1]) != 64]
+        wrong = [number for number, line in enumerate(lines, 1) if line.strip() and not _LINE.fullmatch(line.strip())]
+        reason = (
+            f"the file of API keys {file} must have lines 'name sha256'; others are {', '.join(map(str, wrong[:10]))}; "
+            "'convlens key NAME' makes one"
+        )
         if wrong and self._stamp is None:
-            raise InvalidParameter(
-                f"the file of API keys {file} must have lines 'name sha256'; 'convlens key NAME' makes one"
-            )
-        self._digests, self._stamp = [(line[0], line[1].lower()) for line in lines if line not in wrong], stamp
+            raise InvalidParameter(reason)
+        self._stamp = stamp
+        if wrong:
+            logger.error("%s. The keys of before still hold.", reason)
+            return
+        found = (_LINE.fullmatch(line.strip()) for line in lines)
+        self._digests = [(match["name"], match["digest"].lower()) for match in found if match and match["name"]]
 
 
 class Limiter:
     """Rate limits by caller, kept in the Valkey of the jobs, so that all API processes share them."""
 
-    def __init__(self, limits: str | None, redis: Redis) -> None:
+    def __init__(self, limits: str | None, redis: Redis) -> None:  # of its own, that does not wait for long
         try:
             self._limits: list[RateLimitItem] = parse_many(limits) if limits else []
         except ValueError as error:
@@ -107,4 +113,5 @@ class Limiter:
                     seconds = max(1, round(reset - time.time()))
                     raise TooManyRequests(f"the limit is {limit}; try again in {seconds} seconds", retry_after=seconds)
         except RedisError as error:
+            metrics.UNCOUNTED.inc()
             logger.warning("requests are not counted, since the queue cannot be reached: %s", error)

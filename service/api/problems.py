@@ -18,6 +18,7 @@ from service import errors
 
 logger = logging.getLogger(__name__)
 
+MAX_ERRORS, MAX_TEXT = 10, 500  # of a document about parameters
 STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
     errors.NotAnImage: HTTPStatus.BAD_REQUEST,
     errors.BrokenBody: HTTPStatus.BAD_REQUEST,
@@ -120,8 +121,14 @@ async def _on_queue_error(request: Request, error: Exception) -> Response:
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = [{"parameter": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+    all_errors = error.errors()
+    found = [
+        {"parameter": ".".join(map(str, e["loc"]))[:MAX_TEXT], "message": e["msg"][:MAX_TEXT]}
+        for e in all_errors[:MAX_ERRORS]
+    ]
     detail = "; ".join(f"{e['parameter']}: {e['message']}" for e in found)
+    if (more := len(all_errors) - MAX_ERRORS) > 0:
+        detail += f"; and {more} more"
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=found)
 
 
@@ -164,4 +171,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(errors.Abandoned, _on_disconnect)
     app.add_exception_handler(Exception, _on_unexpected)

@@ -17,7 +17,7 @@ from service.api.job_schemas import BatchAnswer, JobAnswer, job_answer
 from service.api.parameters import SaliencyParameters
 from service.api.prefix import PREFIX
 from service.api.uploads import is_form, read_named
-from service.errors import Gone, InvalidParameter, NotFound
+from service.errors import Gone, InvalidParameter, NotFound, TooManyBytes, UnsupportedMedia
 from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.record import Job
 from service.jobs.service import JobService
@@ -32,6 +32,7 @@ from service.saliency.job import SEEN
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
+MAX_JSON_BYTES = 64 * 2**10
 RETRY_AFTER = {"Retry-After": "1"}
 
 
@@ -43,12 +44,7 @@ async def read_job_request(request: Request) -> tuple[JobParameters, dict[str, b
         files, fields = await read_named(request, PICTURES)
         values = dict(fields)
     else:
-        try:
-            values = json.loads(await request.body())
-        except ValueError as error:
-            raise RequestValidationError(
-                [{"loc": ("body",), "msg": f"not JSON: {error}", "type": "json_invalid"}]
-            ) from error
+        values = await _json(request)
     if not isinstance(values, dict):
         raise RequestValidationError([{"loc": ("body",), "msg": "must be a JSON object", "type": "model_type"}])
     try:
@@ -58,6 +54,26 @@ async def read_job_request(request: Request) -> tuple[JobParameters, dict[str, b
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"][1:])} for e in error.errors()]) from error
     _check_files(parameters, files)
     return parameters, files
+
+
+async def _json(request: Request) -> Any:
+    """The JSON of a body. Raises `UnsupportedMedia`, `TooManyBytes` or `RequestValidationError`."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":  # what browsers send from other sites without asking is something else
+        raise UnsupportedMedia(
+            f"the body is {media or 'of no declared type'}; send JSON (-H 'Content-Type: application/json') or a form"
+        )
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_JSON_BYTES:
+            raise TooManyBytes(f"a JSON body has at most {MAX_JSON_BYTES:,} bytes")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise RequestValidationError(
+            [{"loc": ("body",), "msg": f"not JSON: {str(error) or 'too deep'}", "type": "json_invalid"}]
+        ) from error
 
 
 def _check_files(parameters: JobParameters, files: dict[str, bytes]) -> None:

@@ -15,6 +15,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from service import __version__
+from service.api.connections import BoundedHttp, raise_file_limit
 from service.api.keys import digest, new_key
 from service.cli import doctor, drawing, reports
 from service.errors import ConvlensError, InvalidParameter
@@ -166,6 +167,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def _serve(settings: Settings, _: Any) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
+    raise_file_limit()
     app = create_app(settings)
     uvicorn.run(
         app,
@@ -174,6 +176,7 @@ def _serve(settings: Settings, _: Any) -> None:
         log_config=logs.configuration(settings.log_format),
         access_log=False,  # `service.api.observation` does it
         timeout_graceful_shutdown=30,
+        http=BoundedHttp,
     )
 
 

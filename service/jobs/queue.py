@@ -48,8 +48,11 @@ class JobQueue(RedisQueue):
         return [id_ for id_, entry in zip(job_ids, entries, strict=True) if entry is None or entry.status not in held]
 
 
-def connect(url: str, *, decode: bool, patience: int = 6) -> Redis:
-    """A client that bridges a restart of the server: it tries again for ``patience`` times, up to a second apart."""
+def connect(url: str, *, decode: bool, patience: int = 6, answer_seconds: float | None = None) -> Redis:
+    """A client that bridges a restart of the server: it tries again for ``patience`` times, up to a second apart.
+
+    answer_seconds: for which it waits for an answer; for ever if None.
+    """
     retry = Retry(ExponentialBackoff(cap=1.0, base=0.05), patience)
     try:
         return Redis.from_url(
@@ -58,7 +61,8 @@ def connect(url: str, *, decode: bool, patience: int = 6) -> Redis:
             retry=retry,
             retry_on_error=[RedisConnectionError, RedisTimeoutError],
             max_connections=1000,
-            socket_connect_timeout=5,
+            socket_connect_timeout=min(5, answer_seconds or 5),
+            socket_timeout=answer_seconds,
         )
     except (ValueError, RedisError) as error:
         raise QueueError(f"CONVLENS_QUEUE_URL {url!r} is no address of a Valkey or Redis: {error}") from error

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from redis.asyncio import Redis
+
 from service.errors import QueueError
 from service.jobs.attempt import JobLimits
 from service.jobs.ledger import Draft, Ledger, Submission
@@ -21,15 +23,17 @@ from service.settings import Settings
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
+COUNTER_SECONDS = 0.2  # for which a request waits to be counted
 
 
 @dataclass(frozen=True)
 class JobService:
-    """Where jobs are submitted, looked up, cancelled and deleted."""
+    """Where jobs are submitted, looked up, cancelled and deleted. counters: for what must not wait for long."""
 
     ledger: Ledger
     queue: JobQueue
     store: ArtifactStore
+    counters: Redis
 
     async def submit(
         self, drafts: Sequence[Draft], batch: bool, key: str | None = None, request: str = "", owner: str | None = None
@@ -83,7 +87,9 @@ async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
         redis = await stack.enter_async_context(connect(url, decode=True))
         ledger = Ledger(redis, settings.max_jobs, settings.retention_seconds, settings.max_attempts)
         await queue.connect()
-        yield JobService(ledger, queue, ArtifactStore.open(settings.store_url, settings.data_dir))
+        counters = connect(url, decode=True, patience=0, answer_seconds=COUNTER_SECONDS)
+        await stack.enter_async_context(counters)
+        yield JobService(ledger, queue, ArtifactStore.open(settings.store_url, settings.data_dir), counters)
 
 
 @asynccontextmanager

@@ -18,6 +18,8 @@ Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB
 
 pillow_heif.register_heif_opener()
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+MAX_SCANS = 100  # of a progressive JPEG, which has about ten; each is decoded over the whole picture
+_START_OF_SCAN = b"\xff\xda"
 NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
 Image.init()  # load all decoders now, not in the first request
@@ -99,6 +101,8 @@ def _decoded(data: bytes, max_pixels: int, enough: int | None) -> Photograph:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
         check_pixels(width, height, max_pixels)
+        if image.format in ("JPEG", "MPO") and data.count(_START_OF_SCAN) > MAX_SCANS:
+            raise NotAnImage(f"the JPEG has more than {MAX_SCANS} scans")
         if enough is not None and image.mode == "RGB":
             scale = enough / min(width, height)
             image.draft("RGB", (ceil(width * scale), ceil(height * scale)))

@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 
 import numpy as np
 
-from service.errors import EngineError, Overloaded
+from service.errors import Abandoned, EngineError, Overloaded
+from service.runtime import attention
 from service.runtime.engine import Array, Session
 from service.telemetry import metrics
 
@@ -33,6 +34,7 @@ class _Task:
     background: bool
     since: float = field(default_factory=time.monotonic)
     result: "Future[list[Array]]" = field(default_factory=Future)
+    unattended: Event | None = field(default_factory=attention.current)
 
     @property
     def kind(self) -> str:
@@ -91,6 +93,7 @@ class Batcher:
         background: whether it may wait for interactive runs. most: rows of a run, where the graph is bound to a number.
         Raises `Overloaded`, or `EngineError` when the runtime fails.
         """
+        attention.check(attention.current())
         tasks = self._split(session, tuple(outputs), feeds, most or self.max_batch, background)
         with self._changed:
             queue = self._background if background else self._interactive
@@ -163,17 +166,24 @@ class Batcher:
         return taken
 
 
+def _refusal(task: _Task, now: float) -> Overloaded | Abandoned | None:
+    """Why the task is not run: it has waited too long, or nobody waits for it; None if it is."""
+    if task.unattended is not None and task.unattended.is_set():
+        return Abandoned("nobody waits for this any more")
+    if now > task.deadline:
+        return Overloaded("the run waited too long for its turn; try again", retry_after=1)
+    return None
+
+
 def _run_merged(tasks: Sequence[_Task], alone: bool) -> list[tuple[_Task, _Outcome]]:
     """The outputs of one run, divided among its tasks.
 
     Should it fail, each is run by itself, so that only the guilty one fails.
     """
     now = time.monotonic()
-    late = [task for task in tasks if now > task.deadline]
-    refused: list[tuple[_Task, _Outcome]] = [
-        (task, Overloaded("the run waited too long for its turn; try again", retry_after=1)) for task in late
-    ]
-    tasks = [task for task in tasks if now <= task.deadline]
+    judged = [(task, _refusal(task, now)) for task in tasks]
+    refused: list[tuple[_Task, _Outcome]] = [(task, reason) for task, reason in judged if reason is not None]
+    tasks = [task for task, reason in judged if reason is None]
     if not tasks:
         return refused
     first = tasks[0]

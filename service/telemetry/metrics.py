@@ -20,6 +20,7 @@ BATCH_SIZE = Histogram("convlens_batch_size", "Images that shared a run.", bucke
 WAITING = Gauge("convlens_waiting_runs", "Runs that wait for a lane.", ["kind"])
 JOBS = Gauge("convlens_jobs", "Jobs, by state.", ["state"])
 SERVED = Gauge("convlens_model_served", "Whether a model is served.", ["model"])
+UNCOUNTED = Counter("convlens_uncounted_requests_total", "Requests let through since the queue did not count them.")
 ENGINE = Info("convlens_engine", "What networks run on.")
 
 

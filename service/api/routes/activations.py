@@ -42,7 +42,7 @@ async def show_activations(request: Request, services: ServicesDep) -> Response:
         raise InvalidParameter(
             f"{media} holds one layer, {len(layers)} were asked for; ask for {JSON} or one layer at a time"
         )
-    return await services.work(lambda: _answer(network, files, layers, parameters, media, services.settings))
+    return await services.work(lambda: _answer(network, files, layers, parameters, media, services.settings), request)
 
 
 def _answer(

@@ -29,4 +29,4 @@ async def classify_photographs(request: Request, services: ServicesDep) -> Class
         data = [classified(network, each) for each in probabilities]
         return ClassifyAnswer(meta=meta(network, parameters, watch), data=data)
 
-    return await services.work(work)
+    return await services.work(work, request)

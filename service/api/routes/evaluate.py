@@ -37,7 +37,7 @@ async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     question = question_of(
         network, parameters.method, parameters.method_values, parameters.class_id, parameters.other_class_id
     )
-    return await services.work(lambda: _answer(network, files, question, parameters, media, services.settings))
+    return await services.work(lambda: _answer(network, files, question, parameters, media, services.settings), request)
 
 
 def _answer(

@@ -73,7 +73,7 @@ async def explain_photographs(
         for class_id in wanted
     ]
     if parameters.mode == "job":
-        return await _as_jobs(services, network, files, questions, parameters, idempotency_key, owner)
+        return await _as_jobs(request, services, network, files, questions, parameters, idempotency_key, owner)
     if media != JSON and len(files) > 1:
         raise InvalidParameter(f"{media} holds one image, {len(files)} were sent; ask for {JSON} or send one at a time")
     if media == NPY and len(questions) > 1:
@@ -81,10 +81,13 @@ async def explain_photographs(
             f"{media} holds the map of one class, {len(questions)} were asked for; "
             f"ask for {JSON} or one class at a time"
         )
-    return await services.work(lambda: _answer(network, files, questions, parameters, media, services.settings))
+    return await services.work(
+        lambda: _answer(network, files, questions, parameters, media, services.settings), request
+    )
 
 
 async def _as_jobs(
+    request: Request,
     services: Services,
     network: Network,
     files: list[bytes],
@@ -111,7 +114,7 @@ async def _as_jobs(
             for question in questions
         ]
 
-    made = await services.work(drafts)
+    made = await services.work(drafts, request)
     body = fingerprint(parameters.model_dump_json(), {str(i): data for i, data in enumerate(files)})
     return accepted(*await submitted(services, services.job_service, made, len(made) > 1, key, body, owner))
 

@@ -66,7 +66,7 @@ async def submit(
     """
     parameters, files = await read_job_request(request)
     network = services.network(parameters.model)
-    drafts = await services.work(lambda: drafts_of(parameters, files, network, services.settings))
+    drafts = await services.work(lambda: drafts_of(parameters, files, network, services.settings), request)
     body = fingerprint(parameters.model_dump_json(exclude_unset=True), files)
     return accepted(*await submitted(services, job_service, drafts, parameters.is_batch, idempotency_key, body, owner))
 

@@ -1,0 +1,141 @@
+"""One client cannot take the service away from the others."""
+
+import io
+import json
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from PIL import Image
+
+from service.api import connections
+from service.settings import Settings
+from service.telemetry import metrics
+from tests.conftest import serving
+from tests.waiting import eventually
+
+RISE = {"method": "rise", "masks": 1900, "resize": "native"}
+
+
+@pytest.fixture(scope="module")
+def api(settings: Settings) -> Iterator[httpx.Client]:
+    with serving(settings) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def wide() -> bytes:
+    """A picture whose runs take long."""
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((1200, 224)).convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def runs() -> float:
+    return sum(metrics.RUNS.labels(kind)._value.get() for kind in ("interactive", "background"))
+
+
+def test_work_ends_when_its_client_has_gone(api: httpx.Client, wide: bytes, cat: bytes) -> None:
+    before = runs()
+    with pytest.raises(httpx.ReadTimeout):
+        api.post("/saliency", params=RISE, files={"image": wide}, timeout=1)
+
+    def steady() -> bool:
+        then = runs()
+        time.sleep(0.5)
+        return runs() == then
+
+    eventually(steady, bool)
+    assert runs() - before < 1000  # of 1,901
+    assert api.post("/saliency", files={"image": cat}).status_code == 200
+
+
+def test_work_has_a_deadline_and_says_what_to_do(fresh: Settings, wide: bytes) -> None:
+    with serving(fresh.model_copy(update={"request_seconds": 0.5})) as api:
+        refused = api.post("/saliency", params=RISE, files={"image": wide})
+    assert refused.status_code == 503
+    assert "longer than 0.5 seconds; send it with mode=job" in refused.json()["detail"]
+    assert int(refused.headers["retry-after"]) > 0
+
+
+def test_waiting_for_a_worker_is_bounded(fresh: Settings, wide: bytes, cat: bytes) -> None:
+    limits = {"workers": 1, "worker_seconds": 0.3, "request_seconds": 5.0}
+    with serving(fresh.model_copy(update=limits)) as api, ThreadPoolExecutor(1) as pool:
+        eventually(lambda: api.get("/readyz").status_code, lambda status: status == 200)
+        before = runs()
+        slow = pool.submit(lambda: api.post("/saliency", params=RISE, files={"image": wide}))
+        eventually(lambda: runs() > before + 2)  # it has the worker
+        refused = api.post("/classify", files={"image": cat})
+        assert refused.status_code == 503
+        assert "all workers are busy" in refused.json()["detail"]
+        assert slow.result().status_code == 503
+        assert api.post("/classify", files={"image": cat}).status_code == 200
+
+
+def raw(api: httpx.Client, sent: bytes, patience: float = 30) -> bytes:
+    """What the server answers to bytes on a socket, up to the end of the connection."""
+    with socket.create_connection((api.base_url.host, api.base_url.port or 80), timeout=patience) as connection:
+        answer = b""
+        try:
+            connection.sendall(sent)
+            while chunk := connection.recv(65536):
+                answer += chunk
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        return answer
+
+
+def test_heads_are_bounded_in_size(api: httpx.Client) -> None:
+    start = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    assert b" 200 " in raw(api, start + b"X: " + b"a" * 30_000 + b"\r\n\r\n")[:20]
+    for head in (start + b"X: " + b"a" * 2**20, start + b"X: a\r\n" * 20_000, b"GET /" + b"a" * 2**20):
+        assert raw(api, head)[:20] in (b"HTTP/1.1 431 Request", b"")  # nothing where the rest came too fast
+    assert api.get("/healthz").status_code == 200
+
+
+def test_heads_are_bounded_in_time(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
+    with serving(fresh) as api:
+        for half in (b"", b"GET /healthz HTTP/1.1\r\nHost:"):
+            assert raw(api, half).startswith(b"HTTP/1.1 408 ")
+        again = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        assert raw(api, again + b"GET /hea").count(b"HTTP/1.1 ") == 2  # 200, then 408
+
+
+def test_bodies_without_pictures_are_small(api: httpx.Client) -> None:
+    many = json.dumps({f"unknown{i}": i for i in range(100_000)})
+    kind = {"Content-Type": "application/json"}
+    assert api.post("/visualize", content=many, headers=kind).status_code == 413
+    for deep in ("[" * 60_000, '{"class_id": ' + "[" * 60_000):
+        assert api.post("/visualize", content=deep, headers=kind).status_code == 422
+    some = api.post("/visualize", json={f"unknown{i}": i for i in range(1000)})
+    assert len(some.json()["errors"]) == 10
+    assert "more" in some.json()["detail"]
+    assert len(some.content) < 10_000
+
+
+def test_only_what_says_that_it_is_json_is_taken_for_json(api: httpx.Client) -> None:
+    refused = api.post("/visualize", content=b'{"class_id": 1}', headers={"Content-Type": "text/plain"})
+    assert refused.status_code == 415
+    assert "application/json" in refused.json()["detail"]
+
+
+def test_queries_have_a_bounded_number_of_parameters(api: httpx.Client, cat: bytes) -> None:
+    query = "&".join(f"a{i}=1" for i in range(5000))
+    refused = api.post(f"/saliency?{query}", files={"image": cat})
+    assert refused.status_code == 422
+    assert "more than 100 parameters" in refused.json()["detail"]
+
+
+def test_progressive_jpegs_have_a_bounded_number_of_scans(api: httpx.Client, cat: bytes) -> None:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(cat)).convert("RGB").save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    assert api.post("/classify", files={"image": data}).status_code == 200
+    last = data[data.rindex(b"\xff\xda") : -2]
+    refused = api.post("/classify", files={"image": data[:-2] + last * 240 + data[-2:]})
+    assert refused.status_code == 400
+    assert "more than 100 scans" in refused.json()["detail"]
