@@ -1,6 +1,7 @@
 """The real process: what it answers under abuse, and that it gives memory back."""
 
 import asyncio
+import io
 import re
 import signal
 import socket
@@ -9,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+from PIL import Image
 
 from tests.api.test_problems import png
 from tests.conftest import Server
@@ -85,3 +87,23 @@ def is_busy(client: httpx.Client) -> bool:
     """Whether runs of the slow request have been counted."""
     found = re.search(r'^convlens_runs_total{kind="interactive"} (\S+)$', client.get("/metrics").text, re.MULTILINE)
     return found is not None and float(found[1]) > 60  # the warm-up makes fewer
+
+
+def peak_mib(server: Server) -> float:
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+def test_large_pictures_and_ever_other_sizes_take_bounded_memory(server: Server) -> None:
+    server.wait_until_ready()
+    flat = io.BytesIO()
+    Image.new("RGB", (7000, 7000), (90, 120, 40)).save(flat, "PNG")
+    many = [("image", ("a.png", flat.getvalue(), "image/png"))] * 6
+    assert server.client.post("/classify", files=many, timeout=300).status_code == 200
+    assert peak_mib(server) < 1500
+    for width in range(300, 1780, 40):
+        picture = io.BytesIO()
+        Image.linear_gradient("L").resize((width, 224)).save(picture, "PNG")
+        answer = server.client.post("/saliency?resize=native", files={"image": picture.getvalue()})
+        assert answer.status_code == 200
+    assert server.resident_mib() < 1000

@@ -18,7 +18,8 @@ from service.attribution import METHODS
 from service.attribution.method import Sign
 from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Decode, Resize
-from service.saliency.explain import Output
+from service.saliency.explain import Intake, Output
+from service.settings import Settings
 
 OVERLAY_SMOOTHING = 1.5
 
@@ -57,6 +58,10 @@ class ClassifyParameters(BaseModel):
     def effective(self) -> dict[str, Any]:
         """The parameters that take effect, as answers report them."""
         return self.model_dump(mode="json")
+
+    def intake(self, settings: Settings) -> Intake:
+        """How the photographs are taken in."""
+        return Intake(self.resize, self.decode, settings.max_pixels, settings.max_side)
 
 
 def _method_fields() -> dict[str, Any]:

@@ -85,7 +85,7 @@ def saliency_result(
             height=height,
             minimum=float(one.saliency.min()),
             maximum=float(one.saliency.max()),
-            box=one.photograph.in_full(one.fitted.box),
+            box=one.fitted.sent_box,
             png=base64.b64encode(draw(one, style, watch)).decode(),
         ),
     )

@@ -1,8 +1,10 @@
 """From the bytes of a file to an upright RGB picture in sRGB. Only the modules of this package import Pillow."""
 
 import io
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import ceil
+from threading import BoundedSemaphore
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,8 @@ Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB
 pillow_heif.register_heif_opener()
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 MAX_SCANS = 100  # of a progressive JPEG, which has about ten; each is decoded over the whole picture
+LARGE_PIXELS = 8_000_000  # of pictures that take turns, since each takes several times its size while it is decoded
+_TURNS = BoundedSemaphore(2)
 _START_OF_SCAN = b"\xff\xda"
 NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
@@ -106,9 +110,10 @@ def _decoded(data: bytes, max_pixels: int, enough: int | None) -> Photograph:
         if enough is not None and image.mode == "RGB":
             scale = enough / min(width, height)
             image.draft("RGB", (ceil(width * scale), ceil(height * scale)))
-        image.load()
-        turned = _turn_upright(image)
-        opaque = _on_white(to_srgb(to_bytes(image)))
+        with _TURNS if width * height > LARGE_PIXELS else nullcontext():
+            image.load()
+            turned = _turn_upright(image)
+            opaque = _on_white(to_srgb(to_bytes(image)))
         return Photograph(opaque, (height, width) if turned else (width, height))
 
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -44,12 +44,15 @@ def to_pixels(image: npt.NDArray[np.floating]) -> Pixels:
 class Fitted:
     """A photograph as a network takes it.
 
-    pixels: float32 (3, H, W) in [0, 1]. box: left, upper, right, lower corner of what the network sees, in pixels of
-    the photograph.
+    Attributes:
+        pixels: float32 (3, H, W) in [0, 1].
+        box: The left, upper, right and lower corner of what the network sees, in pixels of the photograph.
+        sent_box: The same in pixels of the picture as it was sent.
     """
 
     pixels: Floats
     box: tuple[int, int, int, int]
+    sent_box: tuple[int, int, int, int]
 
 
 def fit(photograph: Photograph, size: tuple[int, int], border: float, how: Resize) -> Fitted:
@@ -61,14 +64,15 @@ def fit(photograph: Photograph, size: tuple[int, int], border: float, how: Resiz
     """
     box = box_of(photograph, size, border, how)
     if how != "native":
-        return Fitted(_scaled(photograph, (size[1], size[0]), box), box)
+        return Fitted(_scaled(photograph, (size[1], size[0]), box), box, photograph.in_full(box))
     width, height = photograph.image.size
     scale = min(size) / min(height, width)
     if max(height, width) > MAX_ELONGATION * min(height, width):
         raise InvalidParameter(
             f"the picture is more than {MAX_ELONGATION} times as long as wide; use resize=squash or crop"
         )
-    return Fitted(_scaled(photograph, (round(width * scale), round(height * scale)), box), box)
+    pixels = _scaled(photograph, (round(width * scale), round(height * scale)), box)
+    return Fitted(pixels, box, photograph.in_full(box))
 
 
 def box_of(photograph: Photograph, size: tuple[int, int], border: float, how: Resize) -> tuple[int, int, int, int]:
@@ -98,6 +102,14 @@ def cut(photograph: Photograph, box: tuple[int, int, int, int], max_side: int) -
     part = photograph.image.crop(box)
     part.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return np.asarray(part)
+
+
+def reduced(photograph: Photograph, fitted: Fitted, max_side: int) -> tuple[Photograph, Fitted]:
+    """What is needed of a photograph to draw on: the part that the network sees, at the size at which it is shown."""
+    if max(photograph.image.size) <= max_side:
+        return photograph, fitted
+    part = Photograph(Image.fromarray(cut(photograph, fitted.box, max_side)), photograph.size)
+    return part, replace(fitted, box=part.box)
 
 
 def normalize(saliency: Floats, smoothing: float = 0.0) -> Floats:

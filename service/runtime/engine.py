@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 Precision = Literal["float32", "float16"]
 
+LARGE_FEED_BYTES = 2 * 2**20  # of pictures larger than networks are usually trained on
 VERSION: str = ort.__version__
 
 _PROVIDERS = {
@@ -59,8 +60,12 @@ class Session:
     def run(self, outputs: Sequence[str], feeds: Mapping[str, Array], all_cores: bool = True) -> list[Array]:
         """The named outputs for the named inputs. Raises `EngineError` when the runtime fails."""
         session = self._wide if all_cores else self._narrow
+        large = max(array.nbytes for array in feeds.values()) > LARGE_FEED_BYTES
         try:
-            result: list[Array] = session.run(list(outputs), dict(feeds))
+            if large and isinstance(session, ort.InferenceSession):
+                result: list[Array] = session.run(list(outputs), dict(feeds), _shrinking())
+            else:
+                result = session.run(list(outputs), dict(feeds))
         except Exception as error:  # the runtime raises a dozen types that share no base
             raise EngineError(f"the network could not be run: {error}") from error
         return result
@@ -159,6 +164,14 @@ def in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     ordered.graph.sort()
     proto: onnx.ModelProto = ir.to_proto(ordered)
     return proto
+
+
+@cache
+def _shrinking() -> ort.RunOptions:
+    """Give the memory of a run back: pictures of ever other sizes would each leave a piece of the arena behind."""
+    options = ort.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 @cache

@@ -70,6 +70,23 @@ class Question:
     other_class_id: int | None = None
 
 
+@dataclass(frozen=True)
+class Intake:
+    """How photographs are taken in.
+
+    Attributes:
+        resize: How they are scaled for the network.
+        decode: Whether large JPEGs are decoded at a reduced scale.
+        max_pixels: The largest picture, in pixels.
+        max_side: The longest side of what is drawn, in pixels.
+    """
+
+    resize: Resize
+    decode: Decode
+    max_pixels: int
+    max_side: int
+
+
 class View:
     """A network as a `Subject` of methods. With another class, scores and gradients are differences to that class."""
 
@@ -133,6 +150,22 @@ def fit_all(network: Network, photographs: Sequence[Photograph], resize: Resize,
     with watch.stage("resize"):
         border = manifest.resize / min(manifest.size)
         return [images.fit(photograph, manifest.size, border, resize) for photograph in photographs]
+
+
+def read_and_fit(
+    network: Network, files: Sequence[bytes], how: Intake, watch: Stopwatch
+) -> list[tuple[Photograph, Fitted]]:
+    """The photographs, no larger than drawing needs, and what the network sees of them.
+
+    One after the other, so that a single one is in memory as a whole.
+    """
+    made = []
+    for data in files:
+        (photograph,) = read([data], how.max_pixels, enough_for(network, how.max_side, how.decode), watch)
+        (fitted,) = fit_all(network, [photograph], how.resize, watch)
+        with watch.stage("resize"):
+            made.append(images.reduced(photograph, fitted, how.max_side))
+    return made
 
 
 def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> list[Floats]:

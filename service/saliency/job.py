@@ -62,7 +62,7 @@ def _fitted(network: Network, photograph: Photograph, inputs: Mapping[str, bytes
         return fitted
     manifest = network.model.manifest
     box = images.box_of(photograph, manifest.size, manifest.resize / min(manifest.size), resize)
-    return Fitted(images.to_floats(decode_own(inputs[SEEN])), box)
+    return Fitted(images.to_floats(decode_own(inputs[SEEN])), box, box)
 
 
 def _advances(progress: Iterable[float], steps: int) -> Iterator[Advance]:

@@ -14,7 +14,7 @@ from service.networks.network import Network
 from service.pictures import images
 from service.pictures.npy import encode_npy
 from service.saliency.activations import Activation, activations, grid
-from service.saliency.explain import enough_for, fit_all, read
+from service.saliency.explain import read_and_fit
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
@@ -54,8 +54,7 @@ def _answer(
     settings: Settings,
 ) -> Response:
     watch = Stopwatch()
-    photographs = read(files, settings.max_pixels, enough_for(network, settings.max_side, parameters.decode), watch)
-    (fitted,) = fit_all(network, photographs, parameters.resize, watch)
+    ((_, fitted),) = read_and_fit(network, files, parameters.intake(settings), watch)
     with watch.stage("run"):
         found = activations(network, fitted.pixels, layers)
     headers = {"Vary": "Accept", "Convlens-Provider": network.provider}

@@ -8,7 +8,7 @@ from service.api.problems import RESPONSES
 from service.api.responses import classified, meta
 from service.api.schemas import ClassifyAnswer
 from service.api.uploads import read_photographs, request_described
-from service.saliency.explain import classify, enough_for, fit_all, read
+from service.saliency.explain import classify, read_and_fit
 from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
@@ -22,10 +22,8 @@ async def classify_photographs(request: Request, services: ServicesDep) -> Class
     watch = Stopwatch()
 
     def work() -> ClassifyAnswer:
-        settings = services.settings
-        enough = enough_for(network, settings.max_side, parameters.decode)
-        photographs = read(files, settings.max_pixels, enough, watch)
-        probabilities = classify(network, fit_all(network, photographs, parameters.resize, watch), watch)
+        taken = read_and_fit(network, files, parameters.intake(services.settings), watch)
+        probabilities = classify(network, [fitted for _, fitted in taken], watch)
         data = [classified(network, each) for each in probabilities]
         return ClassifyAnswer(meta=meta(network, parameters, watch), data=data)
 

@@ -12,7 +12,7 @@ from service.api.uploads import read_photographs, request_described
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.saliency.evaluation import evaluate, runs_needed
-from service.saliency.explain import Question, enough_for, fit_all, question_of, read
+from service.saliency.explain import Question, question_of, read_and_fit
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
@@ -49,8 +49,7 @@ def _answer(
     settings: Settings,
 ) -> Response:
     watch = Stopwatch()
-    photographs = read(files, settings.max_pixels, enough_for(network, settings.max_side, parameters.decode), watch)
-    (fitted,) = fit_all(network, photographs, parameters.resize, watch)
+    ((_, fitted),) = read_and_fit(network, files, parameters.intake(settings), watch)
     _, height, width = fitted.pixels.shape
     needed = runs_needed(question, height, width, parameters.points, parameters.stages)
     if needed > settings.max_evaluations:

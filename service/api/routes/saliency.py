@@ -22,11 +22,9 @@ from service.saliency.explain import (
     Explanation,
     Question,
     draw_all,
-    enough_for,
     explain,
-    fit_all,
     question_of,
-    read,
+    read_and_fit,
     warning_of,
 )
 from service.saliency.job import KIND, SaliencyJobParameters
@@ -128,13 +126,10 @@ def _answer(
     settings: Settings,
 ) -> Response:
     watch = Stopwatch()
-    enough = enough_for(network, settings.max_side, parameters.decode)
-    photographs = read(files, settings.max_pixels, enough, watch)
-    fitted = fit_all(network, photographs, parameters.resize, watch)
-    _check_effort(questions, fitted, settings.max_evaluations)
+    taken = read_and_fit(network, files, parameters.intake(settings), watch)
+    _check_effort(questions, [fitted for _, fitted in taken], settings.max_evaluations)
     explained = [
-        [explain(network, photograph, one, question, watch) for question in questions]
-        for photograph, one in zip(photographs, fitted, strict=True)
+        [explain(network, photograph, one, question, watch) for question in questions] for photograph, one in taken
     ]
     content = _render(network, explained, parameters, media, settings.max_side, watch)
     first = explained[0][0]
