@@ -291,12 +291,25 @@ def test_a_stream_that_has_told_all_ends_at_once(api: httpx.Client) -> None:
     time_, number = last_id(api, events).split("-")
     for last in (f"{time_}-{number}", f"{int(time_) + 10**9}-0", "99999999999999999999"):
         assert stream(api, events, last) == []
-    assert stream(api, events, f"{int(time_) - 10**6}-0")[-1] == "end"
+    for last in (f"{int(time_) - 10**6}-0", "5", "05-007", "5-99999999999999999999"):
+        assert stream(api, events, last)[-1] == "end"
+
+
+def test_what_is_no_id_of_an_event_is_refused(api: httpx.Client) -> None:
+    job = submit(api, size=64, iterations=1)
+    for last in ("abc", "-", "5-", "-5", "1-2-3", "9" * 21):
+        assert "last-event-id" in problem(api.get(job["links"]["events"], headers={"Last-Event-ID": last}), 422)
 
 
 def test_an_id_of_the_future_does_not_silence_a_stream(api: httpx.Client) -> None:
-    job = api.post("/visualize", json={"class_id": 76, **SMALL, "iterations": 40}).json()
-    assert stream(api, job["links"]["events"], "99999999999999999999-5")[-1] == "end"
+    job = submit(api, **LONG)
+    headers = {"Last-Event-ID": "99999999999999999999-5"}
+    with api.stream("GET", job["links"]["events"], headers=headers) as response:
+        lines = (line for line in response.iter_lines() if line.startswith(("event: ", ": ")))
+        first = next(lines)
+        assert api.post(job["links"]["cancel"]).status_code == 200
+        assert first in ("event: state", "event: progress", "event: preview")  # no sign of life of an idle stream
+        assert list(lines)[-1] == "event: end"
 
 
 def test_the_stream_of_a_deleted_job_ends_with_an_end(api: httpx.Client) -> None:
