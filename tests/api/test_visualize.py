@@ -3,14 +3,17 @@
 import io
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.client import AsyncClient, Client, ServiceError
+from service.jobs.queue import JobQueue
 from service.settings import Settings
 from tests.api.test_problems import problem
 from tests.conftest import serving
@@ -238,6 +241,8 @@ async def test_the_asynchronous_client(api: httpx.Client) -> None:
         assert (await client.wait(job.id)).state == "succeeded"
         assert (await client.image(job.id)).startswith(b"\x89PNG")
         assert (await client.search(limit=1)).data[0].id == job.id
+        assert [model["name"] for model in await client.models()] == ["squeezenet1_1"]
+        assert [found["class_id"] for found in await client.classes("squeezenet1_1", "tarantula")] == [76]
         await client.delete(job.id)
         with pytest.raises(ServiceError, match="no job"):
             await client.get(job.id)
@@ -334,3 +339,31 @@ def test_idempotency_keys_that_are_empty_or_of_deleted_jobs(api: httpx.Client) -
     gone = api.post("/visualize", json=body, headers={"Idempotency-Key": "once"})
     assert gone.status_code == 410
     assert "'once' stands for has been deleted" in gone.json()["detail"]
+
+
+def test_the_client_refuses_no_key_silently(jobs: Client) -> None:
+    with pytest.raises(ServiceError, match="idempotency-key"):
+        jobs.submit(76, idempotency_key="", **SMALL)
+
+
+@pytest.mark.parametrize("key", [None, "mine"])
+def test_a_submission_that_the_client_sends_again_makes_one_job(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    add, tries = JobQueue.add, []
+
+    async def away_at_first(queue: JobQueue, id_: str) -> None:
+        tries.append(id_)
+        if len(tries) == 1:
+            raise RedisConnectionError("the queue is away")  # when the record is in the ledger
+        await add(queue, id_)
+
+    slept: list[float] = []
+    monkeypatch.setattr(JobQueue, "add", away_at_first)
+    monkeypatch.setattr("service.client.time", SimpleNamespace(sleep=slept.append))
+    with serving(fresh) as api, Client(str(api.base_url)) as client:
+        job = client.submit(76, idempotency_key=key, **SMALL)
+        assert slept == [5]  # it was refused with 503 and Retry-After
+        assert [found.id for found in client.search().data] == [job.id] == tries
+        other = client.submit(76, **SMALL)  # no repetition, but one job more
+        assert {found.id for found in client.search().data} == {job.id, other.id}
