@@ -51,6 +51,7 @@ class Clock:
         self.slept: list[float] = []
 
     def sleep(self, seconds: float) -> None:
+        assert len(self.slept) < 100, "it sleeps without end"
         self.slept.append(seconds)
         self.now += seconds
 
@@ -194,6 +195,7 @@ def test_waiting_asks_for_no_more_time_than_is_left(clock: Clock, ask: Callable[
     waits: list[float] = []
 
     def answer(_: int, path: str) -> Answer:
+        assert len(waits) < 100, "it asks without end"
         waits.append(float(httpx.URL(path).params["wait"]))
         clock.now += waits[-1]  # a poll takes as long as it asks for
         return RUNNING
