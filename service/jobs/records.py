@@ -86,7 +86,7 @@ class Records:
                 and kind in (None, job.kind)
             )
 
-        wanted = {"batch": batch, "state": state, "class": class_id, "owner": owner}
+        wanted = {"batch": batch, "owner": owner, "state": state, "class": class_id}  # the narrowest first
         index = next((f"{name}:{value}" for name, value in wanted.items() if value not in (None, "")), "all")
         found: list[Job] = []
         below = "+inf" if before is None else f"({before}"

@@ -18,15 +18,8 @@ from service.jobs.ledger import Draft
 from service.networks.network import Network
 from service.pictures.images import Fitted, Media
 from service.pictures.npy import encode_npy
-from service.saliency.explain import (
-    Explanation,
-    Question,
-    draw_all,
-    explain,
-    question_of,
-    read_and_fit,
-    warning_of,
-)
+from service.saliency.explain import Explanation, Question, draw_all, explain, question_of, warning_of
+from service.saliency.intake import read_and_fit
 from service.saliency.job import KIND, SaliencyJobParameters
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch

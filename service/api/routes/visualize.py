@@ -177,7 +177,10 @@ async def show_animation(
     steps = await _frames(job_service, id, owner)
     if not steps:
         raise Conflict("the job has no previews to animate")
-    frames = [await job_service.store.get(frame_name(id, step)) for step in steps]
+    found = [await job_service.store.find(frame_name(id, step)) for step in steps]
+    frames = [frame for frame in found if frame is not None]  # one that was lost is left out
+    if not frames:
+        raise Conflict("the previews of the job have been lost")
     return Response(await services.work(lambda: animate(frames, format, milliseconds)), media_type=f"image/{format}")
 
 
