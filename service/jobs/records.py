@@ -24,10 +24,11 @@ class Event:
 
 
 class Records:
-    """Records of jobs, to be read. redis: a client that decodes responses."""
+    """Records of jobs, to be read. redis: a client that decodes responses. streams: another one, for those who wait."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, streams: Redis | None = None) -> None:
         self.redis = redis
+        self._streams = streams or redis
 
     async def get(self, id_: str) -> Job:
         """The record. Raises `NotFound`, or `Gone` when it has expired."""
@@ -130,7 +131,7 @@ class Records:
                 return
             after = last[0][0]
         while True:
-            streams = await self.redis.xread({key: after}, count=200, block=5000)
+            streams = await self._streams.xread({key: after}, count=200, block=5000)
             if not streams:
                 yield None
             for _, entries in streams:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Request, Response
 
-from service.api.access import CallerDep
+from service.api.access import CallerDep, count_jobs
 from service.api.deps import Services, ServicesDep
 from service.api.negotiation import JPEG, JSON, NPY, PICTURES, PNG, WEBP, negotiate
 from service.api.parameters import SaliencyParameters
@@ -106,6 +106,7 @@ async def _as_jobs(
         ]
 
     made = await services.work(drafts, request)
+    await count_jobs(request, services, len(made))
     body = fingerprint(parameters.model_dump_json(), {str(i): data for i, data in enumerate(files)})
     return accepted(*await submitted(services, services.job_service, made, len(made) > 1, key, body, owner))
 
