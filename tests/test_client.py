@@ -3,17 +3,19 @@
 import asyncio
 import inspect
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from service.client import AsyncClient, Client, ServiceError
+
+Answer = tuple[int, dict[str, str], bytes]  # status, headers and body
 
 JOB = {
     "id": "a", "kind": "class", "batch": None, "state": "running", "times": {}, "class_id": 1, "class_name": "x",
@@ -23,11 +25,17 @@ JOB = {
               "artifacts": {}},
 }  # fmt: skip
 
+NOON = 1767268800.0  # Thu, 01 Jan 2026 12:00:00 GMT
 
-def public(kind: type) -> dict[str, list[str]]:
-    """The public methods and the names of their parameters."""
+
+def public(kind: type) -> dict[str, str]:
+    """The constructor and the public methods with their signatures; that one is to be awaited does not count."""
     methods = inspect.getmembers(kind, inspect.isfunction)
-    return {name: list(inspect.signature(m).parameters) for name, m in methods if not name.startswith("_")}
+    return {
+        name: str(inspect.signature(method)).replace("AsyncIterator", "Iterator")
+        for name, method in methods
+        if name == "__init__" or not name.startswith("_")
+    }
 
 
 def test_both_clients_have_the_same_methods() -> None:
@@ -35,8 +43,55 @@ def test_both_clients_have_the_same_methods() -> None:
     assert {"classes", "models", "submit", "start", "wait", "events"} <= public(Client).keys()
 
 
+class Clock:
+    """Time that passes only while the client sleeps, and when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    async def sleep_async(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("service.client.time", SimpleNamespace(sleep=clock.sleep))
+    monkeypatch.setattr("service.client.asyncio", SimpleNamespace(sleep=clock.sleep_async))
+    monkeypatch.setattr(
+        "service.client.retries.time", SimpleNamespace(monotonic=lambda: clock.now, time=lambda: NOON + clock.now)
+    )
+    return clock
+
+
+def in_turn(url: str, use: Callable[[Any], Any], **options: Any) -> Any:
+    """What a call of the client gives; all of it, if it is a stream."""
+    with Client(url, **options) as client:
+        answer = use(client)
+        return list(answer) if isinstance(answer, Iterator) else answer
+
+
+def awaited(url: str, use: Callable[[Any], Any], **options: Any) -> Any:
+    """The same of the asynchronous client."""
+
+    async def ask() -> Any:
+        async with AsyncClient(url, **options) as client:
+            answer = use(client)
+            return [item async for item in answer] if isinstance(answer, AsyncIterator) else await answer
+
+    return asyncio.run(ask())
+
+
+either = pytest.mark.parametrize("ask", [in_turn, awaited])
+
+
 @contextmanager
-def answering(answer: Callable[[int, str], tuple[int, dict[str, str], bytes]]) -> Iterator[str]:
+def answering(answer: Callable[[int, str], Answer]) -> Iterator[str]:
     """A server whose answers to the first, second … request are given; its address."""
     count = 0
 
@@ -58,7 +113,7 @@ def answering(answer: Callable[[int, str], tuple[int, dict[str, str], bytes]]) -
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -68,75 +123,106 @@ def answering(answer: Callable[[int, str], tuple[int, dict[str, str], bytes]]) -
         server.server_close()
 
 
-def busy_first(times: int, status: int, **headers: str) -> Callable[[int, str], tuple[int, dict[str, str], bytes]]:
-    def answer(number: int, _: str) -> tuple[int, dict[str, str], bytes]:
-        if number < times:
-            return status, headers, b'{"detail": "busy"}'
-        return 200, {}, b"[]"
-
-    return answer
+STREAM = {"Content-Type": "text/event-stream"}
 
 
+def busy_first(times: int, after: str, last: Answer, status: int = 503) -> Callable[[int, str], Answer]:
+    """Answers that refuse so many times, and then the last one."""
+    return lambda number, _: (status, {"Retry-After": after}, b'{"detail": "busy"}') if number < times else last
+
+
+RUNNING: Answer = (200, {"Content-Type": "application/json"}, json.dumps(JOB).encode())
+DONE: Answer = (200, {"Content-Type": "application/json"}, json.dumps(JOB | {"state": "succeeded"}).encode())
+END: Answer = (200, STREAM, b"event: end\ndata: {}\n\n")
+
+
+@either
 @pytest.mark.parametrize("status", [429, 503])
-def test_refusals_for_now_are_sent_again_after_the_pause_they_ask_for(status: int) -> None:
-    with answering(busy_first(2, status, **{"Retry-After": "0.3"})) as url, Client(url) as client:
-        start = time.monotonic()
-        assert client.models() == []
-        assert time.monotonic() - start >= 0.6
-    with answering(busy_first(2, status, **{"Retry-After": "0"})) as url:
-
-        async def ask() -> list[dict[str, Any]]:
-            async with AsyncClient(url) as client:
-                return await client.models()
-
-        assert asyncio.run(ask()) == []
+@pytest.mark.parametrize(
+    ("after", "pause"), [("7", 7.0), ("0", 0.25), ("-3", 0.25), ("Thu, 01 Jan 2026 12:00:30 GMT", None)]
+)
+def test_refusals_for_now_are_sent_again_after_the_pause_they_ask_for(
+    clock: Clock, ask: Callable[..., Any], status: int, after: str, pause: float | None
+) -> None:
+    pauses = [30.0, 0.25] if pause is None else [pause, pause]  # the date has come when it is told again
+    with answering(busy_first(2, after, (200, {}, b"[]"), status)) as url:
+        assert ask(url, lambda client: client.models()) == []
+    assert clock.slept == pauses
 
 
-def test_retries_end_with_the_timeout_and_other_refusals_are_final() -> None:
-    busy = busy_first(10**6, 503, **{"Retry-After": "3600"})
-    with answering(busy) as url, Client(url, timeout=5) as client, pytest.raises(ServiceError, match="busy"):
-        client.models()
-    asked: list[str] = []
-
-    def refuse(_: int, path: str) -> tuple[int, dict[str, str], bytes]:
-        asked.append(path)
-        return 422, {"Retry-After": "0"}, b'{"detail": "no"}'
-
-    with answering(refuse) as url, Client(url) as client, pytest.raises(ServiceError, match="no"):
-        client.models()
-    assert len(asked) == 1
+@either
+@pytest.mark.parametrize("after", ["56", "3600", "nan", "inf", "soon", "Thu, 01 Jan 2026 12:05:00 GMT"])
+def test_pauses_beyond_the_timeout_and_senseless_ones_are_not_waited_for(
+    clock: Clock, ask: Callable[..., Any], after: str
+) -> None:
+    with answering(busy_first(1, after, (200, {}, b"[]"))) as url, pytest.raises(ServiceError, match="busy"):
+        ask(url, lambda client: client.models(), timeout=55)
+    assert clock.slept == []
 
 
-def test_waiting_asks_for_no_more_time_than_is_left() -> None:
+@either
+def test_retries_end_with_the_timeout(clock: Clock, ask: Callable[..., Any]) -> None:
+    with answering(busy_first(10**6, "20", (200, {}, b"[]"))) as url, pytest.raises(ServiceError, match="busy"):
+        ask(url, lambda client: client.models(), timeout=55)
+    assert clock.slept == [20.0, 20.0]
+
+
+@either
+def test_other_refusals_are_final(clock: Clock, ask: Callable[..., Any]) -> None:
+    with answering(busy_first(1, "0", (200, {}, b"[]"), status=422)) as url, pytest.raises(ServiceError, match="busy"):
+        ask(url, lambda client: client.models())
+    assert clock.slept == []
+
+
+@either
+def test_streams_that_are_refused_for_now_are_asked_for_again(clock: Clock, ask: Callable[..., Any]) -> None:
+    with answering(busy_first(2, "7", END)) as url:
+        events = ask(url, lambda client: client.events("a"))
+    assert [event.event for event in events] == ["end"]
+    assert clock.slept == [7.0, 7.0]
+
+
+@either
+def test_waiting_keeps_to_the_pause_that_is_asked_for(clock: Clock, ask: Callable[..., Any]) -> None:
+    with answering(busy_first(2, "40", DONE, status=429)) as url:
+        assert ask(url, lambda client: client.wait("a")).state == "succeeded"
+    assert clock.slept == [40.0, 40.0]
+
+
+@either
+def test_waiting_asks_for_no_more_time_than_is_left(clock: Clock, ask: Callable[..., Any]) -> None:
     waits: list[float] = []
 
-    def answer(_: int, path: str) -> tuple[int, dict[str, str], bytes]:
+    def answer(_: int, path: str) -> Answer:
         waits.append(float(httpx.URL(path).params["wait"]))
-        time.sleep(0.3)  # what a poll takes here, whatever it asks for
-        return 200, {"Content-Type": "application/json"}, json.dumps(JOB).encode()
+        clock.now += waits[-1]  # a poll takes as long as it asks for
+        return RUNNING
 
-    late = pytest.raises(TimeoutError, match="is not done after 1 seconds")
-    with answering(answer) as url, Client(url) as client, late:
-        client.wait("a", timeout=1)
-    assert waits[0] <= 1
-    assert waits == sorted(waits, reverse=True)
-    waits.clear()
-    with answering(answer) as url:
-
-        async def wait() -> None:
-            async with AsyncClient(url) as client:
-                await client.wait("a", timeout=1)
-
-        with pytest.raises(TimeoutError):
-            asyncio.run(wait())
-    assert max(waits) <= 1
+    with answering(answer) as url, pytest.raises(TimeoutError, match="is not done after 22 seconds"):
+        ask(url, lambda client: client.wait("a", timeout=22))
+    assert waits == pytest.approx([20, 1.8, 0])
+    assert clock.now <= 22
 
 
-def test_signs_of_life_are_no_events() -> None:
+@either
+def test_waiting_for_no_time_looks_once(clock: Clock, ask: Callable[..., Any]) -> None:
+    with answering(lambda *_: DONE) as url:
+        assert ask(url, lambda client: client.wait("a", timeout=0)).state == "succeeded"
+
+
+@either
+def test_waiting_ends_in_time_when_the_service_is_away(clock: Clock, ask: Callable[..., Any]) -> None:
+    with answering(lambda *_: DONE) as url:
+        pass  # nobody listens there any more
+    with pytest.raises(TimeoutError, match="is not done after 10 seconds"):
+        ask(url, lambda client: client.wait("a", timeout=10))
+    assert clock.slept[:5] == [0.25, 0.5, 1.0, 2.0, 4.0]
+    assert clock.now == pytest.approx(10)
+
+
+@either
+def test_signs_of_life_are_no_events(ask: Callable[..., Any]) -> None:
     stream = b": still here\n\nevent: progress\ndata: {}\nid: 1-0\n\n: still here\n\ndata:\n\nevent: end\ndata: {}\n\n"
-
-    def answer(_: int, __: str) -> tuple[int, dict[str, str], bytes]:
-        return 200, {"Content-Type": "text/event-stream"}, stream
-
-    with answering(answer) as url, Client(url) as client:
-        assert [event.event for event in client.events("a")] == ["progress", "end"]
+    with answering(lambda *_: (200, STREAM, stream)) as url:
+        events = ask(url, lambda client: client.events("a"))
+    assert [event.event for event in events] == ["progress", "end"]

@@ -11,7 +11,8 @@ from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 
 from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
 from service.client import calls
-from service.client.calls import EMPTY, ServiceError, T
+from service.client.calls import EMPTY, T
+from service.client.retries import Patience, ServiceError
 from service.jobs.record import ACTIVE
 
 __all__ = ["AsyncClient", "Client", "ServiceError"]
@@ -33,15 +34,17 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def _send(self, call: calls.Call[T], retry: bool = True) -> T:
+    def _once(self, call: calls.Call[T]) -> T:
+        return call.read(calls.checked(self._http.request(call.method, call.path, **call.arguments)))
+
+    def _send(self, call: calls.Call[T]) -> T:
         """The answer; a request that is refused for now is sent again after `Retry-After`, within the timeout."""
-        deadline = time.monotonic() + self._timeout
+        patience = Patience(self._timeout)
         while True:
-            response = self._http.request(call.method, call.path, **call.arguments)
-            pause = calls.retry_after(response)
-            if not retry or pause is None or time.monotonic() + pause > deadline:
-                return call.read(calls.checked(response))
-            time.sleep(pause)
+            try:
+                return self._once(call)
+            except ServiceError as error:
+                time.sleep(patience.after_refusal(error))
 
     def classes(self, model: str, query: str) -> list[dict[str, Any]]:
         """The classes whose names contain the query."""
@@ -54,7 +57,10 @@ class Client:
     def submit(
         self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any
     ) -> JobAnswer | BatchAnswer:
-        """Start the picture of a class, or a batch of them for several classes."""
+        """Start the picture of a class, or a batch of them for several classes.
+
+        Without an ``idempotency_key`` a new one is made, under which the client itself may send the request again.
+        """
         return self._send(calls.submit(class_id, idempotency_key, parameters))
 
     def start(
@@ -76,33 +82,36 @@ class Client:
 
         Raises `TimeoutError`.
         """
-        deadline, pauses = time.monotonic() + timeout, calls.pauses()
-        while (left := deadline - time.monotonic()) > 0:
+        patience = Patience(timeout)
+        while True:
+            left = patience.left
             try:
-                job = self._send(calls.poll(id_, left), retry=False)
+                job = self._once(calls.poll(id_, left))
                 if job.state not in ACTIVE:
                     return job
-                pauses = calls.pauses()
+                patience.renew()
             except (httpx.TransportError, ServiceError) as error:
-                if not calls.may_pass(error):
-                    raise
-                time.sleep(max(0, min(next(pauses), deadline - time.monotonic())))
-        raise TimeoutError(f"the job {id_} is not done after {timeout:g} seconds")
+                time.sleep(patience.after_failure(error))
+            if left <= calls.SLACK:  # that was the last look
+                raise TimeoutError(f"the job {id_} is not done after {timeout:g} seconds")
 
     def events(self, id_: str, last_event_id: str | None = None) -> Iterator[ServerSentEvent]:
         """The events of the job, up to its end."""
-        with connect_sse(self._http, **calls.stream(id_, last_event_id)) as source:
-            if source.response.is_error:
+        patience = Patience(self._timeout)
+        while True:
+            with connect_sse(self._http, **calls.stream(id_, last_event_id)) as source:
+                if source.response.is_success:
+                    yield from filter(calls.is_event, source.iter_sse())
+                    return
                 source.response.read()
-                calls.checked(source.response)
-            yield from filter(calls.is_event, source.iter_sse())
+            time.sleep(patience.after_refusal(calls.refusal(source.response)))
 
     def image(self, id_: str, latest: bool = False) -> bytes:
         """The PNG that was made; the newest preview while there is none, if ``latest``."""
         return self._send(calls.image(id_, latest))
 
     def search(self, **filters: Any) -> JobList:
-        """Jobs, newest first; filters are state, class_id, batch, limit and cursor."""
+        """Jobs, newest first; filters are state, class_id, kind, batch, limit and cursor."""
         return self._send(calls.search(filters))
 
     def batch(self, id_: str) -> BatchAnswer:
@@ -134,15 +143,17 @@ class AsyncClient:
     ) -> None:
         await self._http.aclose()
 
-    async def _send(self, call: calls.Call[T], retry: bool = True) -> T:
+    async def _once(self, call: calls.Call[T]) -> T:
+        return call.read(calls.checked(await self._http.request(call.method, call.path, **call.arguments)))
+
+    async def _send(self, call: calls.Call[T]) -> T:
         """See `Client`."""
-        deadline = time.monotonic() + self._timeout
+        patience = Patience(self._timeout)
         while True:
-            response = await self._http.request(call.method, call.path, **call.arguments)
-            pause = calls.retry_after(response)
-            if not retry or pause is None or time.monotonic() + pause > deadline:
-                return call.read(calls.checked(response))
-            await asyncio.sleep(pause)
+            try:
+                return await self._once(call)
+            except ServiceError as error:
+                await asyncio.sleep(patience.after_refusal(error))
 
     async def classes(self, model: str, query: str) -> list[dict[str, Any]]:
         """The classes whose names contain the query."""
@@ -174,35 +185,38 @@ class AsyncClient:
 
     async def wait(self, id_: str, timeout: float = 3600.0) -> JobAnswer:  # noqa: ASYNC109 - as in Client
         """The job at its end; see `Client.wait`."""
-        deadline, pauses = time.monotonic() + timeout, calls.pauses()
-        while (left := deadline - time.monotonic()) > 0:
+        patience = Patience(timeout)
+        while True:
+            left = patience.left
             try:
-                job = await self._send(calls.poll(id_, left), retry=False)
+                job = await self._once(calls.poll(id_, left))
                 if job.state not in ACTIVE:
                     return job
-                pauses = calls.pauses()
+                patience.renew()
             except (httpx.TransportError, ServiceError) as error:
-                if not calls.may_pass(error):
-                    raise
-                await asyncio.sleep(max(0, min(next(pauses), deadline - time.monotonic())))
-        raise TimeoutError(f"the job {id_} is not done after {timeout:g} seconds")
+                await asyncio.sleep(patience.after_failure(error))
+            if left <= calls.SLACK:  # that was the last look
+                raise TimeoutError(f"the job {id_} is not done after {timeout:g} seconds")
 
     async def events(self, id_: str, last_event_id: str | None = None) -> AsyncIterator[ServerSentEvent]:
         """The events of the job, up to its end."""
-        async with aconnect_sse(self._http, **calls.stream(id_, last_event_id)) as source:
-            if source.response.is_error:
+        patience = Patience(self._timeout)
+        while True:
+            async with aconnect_sse(self._http, **calls.stream(id_, last_event_id)) as source:
+                if source.response.is_success:
+                    async for event in source.aiter_sse():
+                        if calls.is_event(event):
+                            yield event
+                    return
                 await source.response.aread()
-                calls.checked(source.response)
-            async for event in source.aiter_sse():
-                if calls.is_event(event):
-                    yield event
+            await asyncio.sleep(patience.after_refusal(calls.refusal(source.response)))
 
     async def image(self, id_: str, latest: bool = False) -> bytes:
         """The PNG that was made; the newest preview while there is none, if ``latest``."""
         return await self._send(calls.image(id_, latest))
 
     async def search(self, **filters: Any) -> JobList:
-        """Jobs, newest first; filters are state, class_id, batch, limit and cursor."""
+        """Jobs, newest first; filters are state, class_id, kind, batch, limit and cursor."""
         return await self._send(calls.search(filters))
 
     async def batch(self, id_: str) -> BatchAnswer:

@@ -1,6 +1,7 @@
 """The requests of the client, and how their answers are read: one definition for both clients."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -8,21 +9,12 @@ import httpx
 from httpx_sse import ServerSentEvent
 
 from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
-from service.errors import ConvlensError
+from service.client.retries import LONGEST_PAUSE, ServiceError, retry_after
 
 WAIT_SECONDS = 20.0  # of one long poll
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # between tries when the service cannot be reached
 SLACK = 0.2  # seconds that an answer takes to arrive
 
 T = TypeVar("T")
-
-
-class ServiceError(ConvlensError):
-    """The service refused; the message is the detail of its problem document. status: of the answer."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
 
 
 EMPTY: Mapping[str, bytes] = {}
@@ -50,8 +42,8 @@ def submit(
 def start(
     kind: str, images: Mapping[str, bytes], idempotency_key: str | None, parameters: Mapping[str, Any]
 ) -> Call[JobAnswer]:
-    """Start a job of any kind."""
-    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    """Start a job of any kind. Without a key it gets one of its own, so that sending it again makes no second job."""
+    headers = {"Idempotency-Key": secrets.token_urlsafe() if idempotency_key is None else idempotency_key}
     body = {"kind": kind, **parameters}
     sent = {"data": body, "files": dict(images)} if images else {"json": body}
     return Call("POST", "/visualize", _as_job, {**sent, "headers": headers})
@@ -108,11 +100,16 @@ def checked(response: httpx.Response) -> httpx.Response:
     """The answer. Raises `ServiceError` for a refusal."""
     if response.is_success:
         return response
+    raise refusal(response)
+
+
+def refusal(response: httpx.Response) -> ServiceError:
+    """What an answer that is no success says."""
     try:
         detail = response.json()["detail"]
     except (ValueError, KeyError, TypeError):
         detail = response.text or response.reason_phrase
-    raise ServiceError(response.status_code, detail)
+    return ServiceError(response.status_code, detail, retry_after(response))
 
 
 def _submitted(response: httpx.Response) -> JobAnswer | BatchAnswer:
@@ -130,16 +127,6 @@ def _as_list(response: httpx.Response) -> list[dict[str, Any]]:
 
 def _content(response: httpx.Response) -> bytes:
     return response.content
-
-
-def retry_after(response: httpx.Response) -> float | None:
-    """Seconds after which a request that was refused for now may be sent again; None if it was not."""
-    if response.status_code not in (429, 503):
-        return None
-    try:
-        return max(float(response.headers["retry-after"]), FIRST_PAUSE)
-    except (KeyError, ValueError):
-        return None
 
 
 def poll(id_: str, left: float) -> Call[JobAnswer]:
@@ -162,16 +149,3 @@ def credentials(api_key: str | None) -> dict[str, str]:
 def is_event(event: ServerSentEvent) -> bool:
     """Whether it is one of the service; signs of life come as empty messages."""
     return event.event != "message"
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether the same request may succeed later, because the service failed or could not be reached."""
-    return not isinstance(error, ServiceError) or error.status == 429 or error.status >= 500
-
-
-def pauses() -> Iterator[float]:
-    """Pauses between retries, in seconds, each longer than the last."""
-    pause = FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(2 * pause, LONGEST_PAUSE)

@@ -12,6 +12,7 @@ from service.errors import Gone, NotFound
 from service.jobs.record import Job, State
 
 PREFIX = "convlens:"
+GREATEST = 2**64 - 1  # number in the id of an event
 
 
 @dataclass(frozen=True)
@@ -123,13 +124,13 @@ class Records:
     async def events(self, id_: str, after: str = "0") -> AsyncIterator[Event | None]:
         """The events of a job after the one with the id ``after``, as they come, up to ``end``; None while idle."""
         key = f"{PREFIX}events:{id_}"
+        told = _order(after)
         last = await self.redis.xrevrange(key, count=1)
-        if not last:
-            after = "0"
-        elif _order(after) >= _order(last[0][0]):  # all has been told; an id of the future counts as the last one
+        if last and told >= _order(last[0][0]):  # all has been told; an id of the future counts as the last one
             if last[0][1]["event"] == "end":
                 return
-            after = last[0][0]
+            told = _order(last[0][0])
+        after = "{}-{}".format(*told)
         while True:
             streams = await self._streams.xread({key: after}, count=200, block=5000)
             if not streams:
@@ -145,9 +146,9 @@ class Records:
 
 
 def _order(event_id: str) -> tuple[int, int]:
-    """What sorts the ids of events: the time and a number."""
+    """What sorts the ids of events: the time and a number, each no greater than Valkey takes."""
     time_, _, number = event_id.partition("-")
-    return int(time_), int(number or 0)
+    return min(int(time_), GREATEST), min(int(number or 0), GREATEST)
 
 
 def _parse(fields: Mapping[str, str]) -> Job:

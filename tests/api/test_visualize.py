@@ -3,14 +3,17 @@
 import io
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.client import AsyncClient, Client, ServiceError
+from service.jobs.queue import JobQueue
 from service.settings import Settings
 from tests.api.test_problems import problem
 from tests.conftest import serving
@@ -238,6 +241,8 @@ async def test_the_asynchronous_client(api: httpx.Client) -> None:
         assert (await client.wait(job.id)).state == "succeeded"
         assert (await client.image(job.id)).startswith(b"\x89PNG")
         assert (await client.search(limit=1)).data[0].id == job.id
+        assert [model["name"] for model in await client.models()] == ["squeezenet1_1"]
+        assert [found["class_id"] for found in await client.classes("squeezenet1_1", "tarantula")] == [76]
         await client.delete(job.id)
         with pytest.raises(ServiceError, match="no job"):
             await client.get(job.id)
@@ -291,12 +296,25 @@ def test_a_stream_that_has_told_all_ends_at_once(api: httpx.Client) -> None:
     time_, number = last_id(api, events).split("-")
     for last in (f"{time_}-{number}", f"{int(time_) + 10**9}-0", "99999999999999999999"):
         assert stream(api, events, last) == []
-    assert stream(api, events, f"{int(time_) - 10**6}-0")[-1] == "end"
+    for last in (f"{int(time_) - 10**6}-0", "5", "05-007", "5-99999999999999999999"):
+        assert stream(api, events, last)[-1] == "end"
+
+
+def test_what_is_no_id_of_an_event_is_refused(api: httpx.Client) -> None:
+    job = submit(api, size=64, iterations=1)
+    for last in ("abc", "-", "5-", "-5", "1-2-3", "9" * 21):
+        assert "last-event-id" in problem(api.get(job["links"]["events"], headers={"Last-Event-ID": last}), 422)
 
 
 def test_an_id_of_the_future_does_not_silence_a_stream(api: httpx.Client) -> None:
-    job = api.post("/visualize", json={"class_id": 76, **SMALL, "iterations": 40}).json()
-    assert stream(api, job["links"]["events"], "99999999999999999999-5")[-1] == "end"
+    job = submit(api, **LONG)
+    headers = {"Last-Event-ID": "99999999999999999999-5"}
+    with api.stream("GET", job["links"]["events"], headers=headers) as response:
+        lines = (line for line in response.iter_lines() if line.startswith(("event: ", ": ")))
+        first = next(lines)
+        assert api.post(job["links"]["cancel"]).status_code == 200
+        assert first in ("event: state", "event: progress", "event: preview")  # no sign of life of an idle stream
+        assert list(lines)[-1] == "event: end"
 
 
 def test_the_stream_of_a_deleted_job_ends_with_an_end(api: httpx.Client) -> None:
@@ -321,3 +339,31 @@ def test_idempotency_keys_that_are_empty_or_of_deleted_jobs(api: httpx.Client) -
     gone = api.post("/visualize", json=body, headers={"Idempotency-Key": "once"})
     assert gone.status_code == 410
     assert "'once' stands for has been deleted" in gone.json()["detail"]
+
+
+def test_the_client_refuses_no_key_silently(jobs: Client) -> None:
+    with pytest.raises(ServiceError, match="idempotency-key"):
+        jobs.submit(76, idempotency_key="", **SMALL)
+
+
+@pytest.mark.parametrize("key", [None, "mine"])
+def test_a_submission_that_the_client_sends_again_makes_one_job(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    add, tries = JobQueue.add, []
+
+    async def away_at_first(queue: JobQueue, id_: str) -> None:
+        tries.append(id_)
+        if len(tries) == 1:
+            raise RedisConnectionError("the queue is away")  # when the record is in the ledger
+        await add(queue, id_)
+
+    slept: list[float] = []
+    monkeypatch.setattr(JobQueue, "add", away_at_first)
+    monkeypatch.setattr("service.client.time", SimpleNamespace(sleep=slept.append))
+    with serving(fresh) as api, Client(str(api.base_url)) as client:
+        job = client.submit(76, idempotency_key=key, **SMALL)
+        assert slept == [5]  # it was refused with 503 and Retry-After
+        assert [found.id for found in client.search().data] == [job.id] == tries
+        other = client.submit(76, **SMALL)  # no repetition, but one job more
+        assert {found.id for found in client.search().data} == {job.id, other.id}

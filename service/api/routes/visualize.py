@@ -55,7 +55,8 @@ async def submit(
             min_length=1,
             max_length=255,
             description="Send the same key again after a lost answer: no second job is made. "
-            "The key of a job that was deleted is answered with 410.",
+            "The key of a job that was deleted is answered with 410, since a new job would bring back what was "
+            "deleted; send another key for a new one. An empty key is a 422.",
         ),
     ] = None,
 ) -> Response:
@@ -193,7 +194,14 @@ async def stream_events(
     services: ServicesDep,
     job_service: JobServiceDep,
     owner: CallerDep,
-    last_event_id: Annotated[str, Header(pattern=r"^(\d{1,20}(-\d{1,20})?)?$")] = "",
+    last_event_id: Annotated[
+        str,
+        Header(
+            pattern=r"^(\d{1,20}(-\d{1,20})?)?$",
+            description="The id of the last event that has arrived. One of the future counts as that of the newest "
+            "event; what is no id is a 422.",
+        ),
+    ] = "",
 ) -> Response:
     """Server-sent events: `state`, `progress`, `preview`, and `end` as the last one, also of a job that is deleted.
 
