@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -35,6 +35,7 @@ from service.api.routes import (
     session,
     visualize,
 )
+from service.api.same_site import LOOPBACK, SameSite
 from service.jobs.service import open_job_service, worker
 from service.kinds.run import runner
 from service.networks.catalog import Networks
@@ -95,8 +96,9 @@ def _application(
     )
     app.add_middleware(HeadAsGet)
     app.add_middleware(Prefixed, root_path=settings.root_path, trusted=settings.trust_forwarded_prefix)
-    if settings.cors_origins:
-        origins = [origin.strip() for origin in settings.cors_origins.split(",")]
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    app.add_middleware(SameSite, origins=origins, hosts=_hosts(settings))
+    if origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"]
         )
@@ -110,6 +112,13 @@ def _application(
         app.include_router(module.router)
     page.install(app)
     return app
+
+
+def _hosts(settings: Settings) -> Collection[str] | None:
+    """The names of the service: those of the settings, or, where it listens to this machine only, those of that."""
+    if settings.allowed_hosts:
+        return [host.strip().lower() for host in settings.allowed_hosts.split(",")]
+    return LOOPBACK if settings.host in LOOPBACK else None
 
 
 def open_networks(settings: Settings) -> Networks:

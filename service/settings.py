@@ -150,6 +150,13 @@ class Settings(BaseSettings):
     cors_origins: Annotated[
         str, Field(description="Origins of pages that may ask, with commas between them; `*` for all.")
     ] = ""
+    allowed_hosts: Annotated[
+        str,
+        Field(
+            description="Names under which the service may be asked, with commas between them; by default any, where "
+            "it listens on this machine only those of that."
+        ),
+    ] = ""
     upload_seconds: Annotated[
         float, Field(gt=0, description="Time in which a request body must arrive, in seconds.")
     ] = 60.0

@@ -59,7 +59,7 @@ def test_a_client_that_hangs_up_harms_nobody(server: Server, cat: bytes) -> None
     for _ in range(5):
         with socket.create_connection(address) as rude:
             rude.sendall(
-                b"POST /saliency HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 9999999\r\n\r\n"
+                b"POST /saliency HTTP/1.1\r\nHost: [::1]\r\nContent-Type: image/png\r\nContent-Length: 9999999\r\n\r\n"
                 + cat
             )
     assert server.client.post("/saliency", files={"image": cat}).status_code == 200

@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from service.api.deps import ServicesDep
+from service.api.deps import Services, ServicesDep
 
 COOKIE = "convlens_key"
 
@@ -23,8 +23,15 @@ async def caller(
     """Who asks: the name of the key, None if keys are off. Raises `Unauthorized` or `TooManyRequests`."""
     owner = services.keys.owner(bearer.credentials if bearer else cookie)
     address = request.client.host if request.client else "unknown"
-    await services.limiter.count(f"key:{owner}" if owner is not None else f"address:{address}")
+    request.state.caller = f"key:{owner}" if owner is not None else f"address:{address}"
+    await services.limiter.count(request.state.caller)
     return owner
+
+
+async def count_jobs(request: Request, services: Services, jobs: int) -> None:
+    """Count the jobs of a request beyond the first, which the request stands for. Raises `TooManyRequests`."""
+    if jobs > 1:
+        await services.limiter.count(request.state.caller, jobs - 1)
 
 
 CallerDep = Annotated[str | None, Depends(caller)]

@@ -10,6 +10,7 @@ from anyio import CapacityLimiter, move_on_after, to_thread
 from fastapi import Depends, Request
 
 from service.api.keys import Keys, Limiter
+from service.api.streams import Streams
 from service.errors import Abandoned, Overloaded
 from service.jobs.service import JobService
 from service.networks.catalog import Networks
@@ -38,6 +39,7 @@ class Services:
     workers: CapacityLimiter
     keys: Keys
     limiter: Limiter
+    streams: Streams = field(default_factory=Streams)
     readiness: Readiness = field(default_factory=Readiness)
 
     def network(self, name: str | None) -> Network:

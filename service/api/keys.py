@@ -104,11 +104,11 @@ class Limiter:
         )
         self._strategy = SlidingWindowCounterRateLimiter(storage)
 
-    async def count(self, caller: str) -> None:
-        """Count a request. Raises `TooManyRequests`; while the Valkey is away nothing is counted."""
+    async def count(self, caller: str, cost: int = 1) -> None:
+        """Count a request, or so many jobs. Raises `TooManyRequests`; while the Valkey is away nothing is counted."""
         try:
             for limit in self._limits:
-                if not await self._strategy.hit(limit, caller):
+                if not await self._strategy.hit(limit, caller, cost=cost):
                     reset = (await self._strategy.get_window_stats(limit, caller)).reset_time
                     seconds = max(1, round(reset - time.time()))
                     raise TooManyRequests(f"the limit is {limit}; try again in {seconds} seconds", retry_after=seconds)

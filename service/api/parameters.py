@@ -18,7 +18,8 @@ from service.attribution import METHODS
 from service.attribution.method import Sign
 from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Decode, Resize
-from service.saliency.explain import Intake, Output
+from service.saliency.explain import Output
+from service.saliency.intake import Intake
 from service.settings import Settings
 
 OVERLAY_SMOOTHING = 1.5

@@ -27,7 +27,8 @@ from service.kinds.parameters import FromPhotograph
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.decode import decode
-from service.saliency.explain import check_class, enough_for, fit_all, read
+from service.saliency.explain import check_class
+from service.saliency.intake import enough_for, fit_all, read
 from service.saliency.job import SEEN
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch

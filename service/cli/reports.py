@@ -16,7 +16,8 @@ from service.models.reading import read_onnx
 from service.networks import checking
 from service.networks.checking import gradient_error, smooth_image, uncovered
 from service.networks.network import Network
-from service.saliency.explain import classify, fit_all, read
+from service.saliency.explain import classify
+from service.saliency.intake import fit_all, read
 from service.telemetry.timing import Stopwatch
 
 FEW = 10  # nodes that a message lists

@@ -25,10 +25,11 @@ class Event:
 
 
 class Records:
-    """Records of jobs, to be read. redis: a client that decodes responses."""
+    """Records of jobs, to be read. redis: a client that decodes responses. streams: another one, for those who wait."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, streams: Redis | None = None) -> None:
         self.redis = redis
+        self._streams = streams or redis
 
     async def get(self, id_: str) -> Job:
         """The record. Raises `NotFound`, or `Gone` when it has expired."""
@@ -87,7 +88,7 @@ class Records:
                 and kind in (None, job.kind)
             )
 
-        wanted = {"batch": batch, "state": state, "class": class_id, "owner": owner}
+        wanted = {"batch": batch, "owner": owner, "state": state, "class": class_id}  # the narrowest first
         index = next((f"{name}:{value}" for name, value in wanted.items() if value not in (None, "")), "all")
         found: list[Job] = []
         below = "+inf" if before is None else f"({before}"
@@ -131,7 +132,7 @@ class Records:
             told = _order(last[0][0])
         after = "{}-{}".format(*told)
         while True:
-            streams = await self.redis.xread({key: after}, count=200, block=5000)
+            streams = await self._streams.xread({key: after}, count=200, block=5000)
             if not streams:
                 yield None
             for _, entries in streams:

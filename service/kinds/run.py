@@ -1,5 +1,6 @@
 """From a job to its picture. Joins networks, kinds, synthesis and pictures; knows nothing of HTTP."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
@@ -16,6 +17,8 @@ from service.pictures import images
 from service.pictures.decode import Pixels, decode_own
 from service.saliency import job as saliency_job
 from service.synthesis.ascent import State, Step, ascend, begin
+
+logger = logging.getLogger(__name__)
 
 
 class Visualization:
@@ -40,7 +43,7 @@ class Visualization:
         self._plan = plan(network, parameters, inputs or {})
         self._preview_every = parameters.preview_every
         self._is_grey = network.model.manifest.preprocessing.channels == "L"
-        self.state = State.load(checkpoint) if checkpoint else begin(self._plan.recipe, self.seed)
+        self.state = _resumed(checkpoint) or begin(self._plan.recipe, self.seed)
 
     def steps(self) -> Iterator[Step]:
         """The steps that remain."""
@@ -64,6 +67,17 @@ class Visualization:
             self._plan.result(self.state, picture),
             self._plan.artifacts(self.state, picture),
         )
+
+
+def _resumed(checkpoint: bytes | None) -> State | None:
+    """The state of a checkpoint; None if there is none, or if it is garbled: the seed leads to the same picture."""
+    if not checkpoint:
+        return None
+    try:
+        return State.load(checkpoint)
+    except Exception:
+        logger.exception("the checkpoint of a job cannot be read; it begins anew")
+        return None
 
 
 def runner(networks: Networks) -> Callable[[Job, bytes | None, Mapping[str, bytes]], Run]:

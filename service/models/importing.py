@@ -15,6 +15,8 @@ from service.models.drafting import Choices, Drafted, draft
 from service.models.manifest import render
 from service.models.reading import external_files, read_onnx
 
+STAGING = ".adding-"  # what folders of models on their way begin with
+
 
 def add(path: Path, models_dir: Path, choices: Choices) -> Path:
     """Take a file into the models folder, unseen; see `place`."""
@@ -39,7 +41,7 @@ def place(path: Path, models_dir: Path, drafted: Drafted, check: Callable[[Path]
     manifest, weights = drafted.manifest, sorted(external_files(path))
     models_dir.mkdir(parents=True, exist_ok=True)
     _refuse_foreign_weights(path, models_dir, manifest.file, weights)
-    with tempfile.TemporaryDirectory(dir=models_dir, prefix=".adding-") as folder:
+    with tempfile.TemporaryDirectory(dir=models_dir, prefix=STAGING) as folder:
         staging = Path(folder)
         shutil.copyfile(path, staging / manifest.file)
         for location in weights:

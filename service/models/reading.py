@@ -22,6 +22,8 @@ FEW = 10  # operators that a message lists
 
 def read_onnx(path: Path, max_bytes: int = MAX_BYTES) -> onnx.ModelProto:
     """Read and check a file with its external weights. Raises `ModelError` with the reason if it cannot be used."""
+    if path.exists() and not path.is_file():
+        raise ModelError(f"{path} is no file")
     try:
         size = path.stat().st_size
         if size > max_bytes:

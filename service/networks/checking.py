@@ -1,11 +1,14 @@
 """Trying out a model in a separate process, so that no file can crash the service or keep it busy."""
 
+import ctypes
 import hashlib
 import platform
 import resource
+import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -117,6 +120,24 @@ def _digest(manifest_path: Path) -> str:
     model = Model(manifest, manifest_path.parent / manifest.file)
     surroundings = f"{__version__} {version('onnx')} {VERSION} {platform.machine()}"
     return hashlib.sha256(f"{surroundings} {model.identity}".encode()).hexdigest()
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when the one that started it ends; Linux only."""
+    parent_death_signal = 1
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").prctl(parent_death_signal, signal.SIGKILL)
+
+
+@contextmanager
+def limited_memory(memory_bytes: int) -> Iterator[None]:
+    """Limit the address space of this process within the ``with`` block."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def limit_memory(memory_bytes: int) -> None:

@@ -12,7 +12,8 @@ from service.pictures import images
 from service.pictures.decode import Photograph, decode_own
 from service.pictures.images import Fitted, Resize
 from service.pictures.npy import encode_npy
-from service.saliency.explain import Explanation, Question, Style, draw, explain_stepwise, fit_all, question_of
+from service.saliency.explain import Explanation, Question, Style, draw, explain_stepwise, question_of
+from service.saliency.intake import fit_all
 from service.telemetry.timing import Stopwatch
 
 KIND = "saliency"

@@ -6,12 +6,13 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import pytest
 from PIL import Image
 
-from service.api import connections
+from service.api import connections, streams
 from service.settings import Settings
 from service.telemetry import metrics
 from tests.conftest import serving
@@ -89,7 +90,7 @@ def raw(api: httpx.Client, sent: bytes, patience: float = 30) -> bytes:
 
 
 def test_heads_are_bounded_in_size(api: httpx.Client) -> None:
-    start = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    start = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     assert b" 200 " in raw(api, start + b"X: " + b"a" * 30_000 + b"\r\n\r\n")[:20]
     for head in (start + b"X: " + b"a" * 2**20, start + b"X: a\r\n" * 20_000, b"GET /" + b"a" * 2**20):
         assert raw(api, head)[:20] in (b"HTTP/1.1 431 Request", b"")  # nothing where the rest came too fast
@@ -101,7 +102,7 @@ def test_heads_are_bounded_in_time(fresh: Settings, monkeypatch: pytest.MonkeyPa
     with serving(fresh) as api:
         for half in (b"", b"GET /healthz HTTP/1.1\r\nHost:"):
             assert raw(api, half).startswith(b"HTTP/1.1 408 ")
-        again = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        again = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         assert raw(api, again + b"GET /hea").count(b"HTTP/1.1 ") == 2  # 200, then 408
 
 
@@ -139,3 +140,32 @@ def test_progressive_jpegs_have_a_bounded_number_of_scans(api: httpx.Client, cat
     refused = api.post("/classify", files={"image": data[:-2] + last * 240 + data[-2:]})
     assert refused.status_code == 400
     assert "more than 100 scans" in refused.json()["detail"]
+
+
+def test_event_streams_of_a_caller_are_bounded_and_take_nothing_from_others(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MAX_PER_CALLER", 3)
+    with serving(fresh) as api, ExitStack() as open_streams:
+        job = api.post("/visualize", json={"class_id": 1, "size": 64}).json()["links"]
+        kept: list[Iterator[bytes]] = []
+
+        def listen() -> httpx.Response:
+            response = open_streams.enter_context(api.stream("GET", job["events"]))
+            if response.status_code == 200:
+                kept.append(response.iter_bytes())  # one that is dropped closes the stream
+                next(kept[-1])  # it has begun
+            return response
+
+        assert [listen().status_code for _ in range(5)] == [200, 200, 200, 503, 503]
+        assert api.get("/visualize").status_code == 200
+        open_streams.close()
+        eventually(lambda: listen().status_code, lambda status: status == 200)
+        assert api.post(job["cancel"]).status_code == 200
+
+
+def test_a_rate_limit_counts_jobs(fresh: Settings) -> None:
+    with serving(fresh.model_copy(update={"rate_limit": "10/minute"})) as api:
+        assert api.post("/visualize", json={"class_id": list(range(8)), "size": 64}).status_code == 202
+        assert api.post("/visualize", json={"class_id": list(range(8)), "size": 64}).status_code == 429
+        assert len(api.get("/visualize").json().get("data", range(8))) == 8

@@ -155,3 +155,18 @@ def test_keys_are_not_logged(api: httpx.Client, caplog: pytest.LogCaptureFixture
         api.get("/models", headers=as_(ALICE))
         api.get("/models", headers=as_("cl_guess"))
     assert "cl_" not in caplog.text
+
+
+def test_a_wrong_line_leaves_the_keys_of_before_in_force_and_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, key = tmp_path / "keys", new_key()
+    file.write_text(f"# ours\nalice {digest(key)}\n")
+    keys = Keys(file)
+    for wrong in ("bob \u00e9" + "0" * 63, "bob", "bob " + "0" * 63, "bob x " + "0" * 64):
+        file.write_text(f"carol {digest(new_key())}\n{wrong}\n", "utf-8")
+        assert keys.owner(key) == "alice"
+        assert "others are 2; " in caplog.text
+        caplog.clear()
+    file.write_bytes(b"alice \xff\xfe\n")
+    assert keys.owner(key) == "alice"

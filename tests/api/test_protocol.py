@@ -53,7 +53,7 @@ def test_a_body_with_fewer_bytes_than_it_promised_is_not_answered(server: Server
     body = form([(IMAGE, cat)])
     host, port = str(server.url).removeprefix("http://").rstrip("/").split(":")
     head = (
-        f"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
+        f"POST /classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     for sent in (body, body[: len(body) // 2]):

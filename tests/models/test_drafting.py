@@ -1,6 +1,10 @@
 """Drafts of manifests: evidence, guesses and what the user says."""
 
 import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +22,7 @@ from service.models.manifest import Manifest, Preprocessing, read
 from service.models.reading import read_onnx
 from service.networks.checking import Limits, Tried, standalone
 from tests.models.networks import CLASSES, classifier, write
+from tests.waiting import eventually
 
 
 def drafted(model: onnx.ModelProto, folder: Path, **choices: object) -> Drafted:
@@ -217,3 +222,52 @@ def test_what_was_tried_out_is_not_tried_again(tmp_path: Path, monkeypatch: pyte
     (place.parent / "toy.onnx").write_bytes(model.SerializeToString())
     assert Tried(place.parent).check(place, limits) is None
     assert len(trials) == 4
+
+
+def test_a_pipe_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe.onnx")
+    assert main(["inspect", str(tmp_path / "pipe.onnx")]) == 2
+    assert "is no file" in capsys.readouterr().err
+
+
+def test_adding_ends_when_it_takes_too_long_and_leaves_nothing(tmp_path: Path) -> None:
+    path, models = write(classifier(size=32), tmp_path / "from"), tmp_path / "models"
+    command = [
+        sys.executable,
+        "-m",
+        "service",
+        "add",
+        str(path),
+        "--models-dir",
+        str(models),
+        "--check-seconds",
+        "0.001",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert done.returncode == 2
+    assert done.stderr.endswith("convlens: this takes longer than 0.005 seconds; see --check-seconds\n")
+    assert not models.exists() or list(models.iterdir()) == []
+
+
+def test_a_trial_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "trial = 'from service.networks import checking; checking.die_with_parent(); import time\\n'\n"
+        "trial += 'print(1, flush=True); time.sleep(600)'\n"
+        "child = subprocess.Popen([sys.executable, '-c', trial], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline(); print(child.pid, flush=True); time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as parent:
+        assert parent.stdout is not None
+        child = Path(f"/proc/{int(parent.stdout.readline())}")
+        assert child.exists()
+        parent.kill()
+
+    def is_alive() -> bool:
+        with suppress(OSError):
+            return " Z " not in (child / "stat").read_text()
+        return False
+
+    eventually(lambda: not is_alive())

@@ -12,7 +12,8 @@ from service.networks.network import Network
 from service.networks.objectives import PREDICTED
 from service.pictures.decode import decode
 from service.runtime.engine import Engine
-from service.saliency.explain import Explanation, explain, fit_all, question_of
+from service.saliency.explain import Explanation, explain, question_of
+from service.saliency.intake import fit_all
 from service.telemetry.timing import Stopwatch
 
 

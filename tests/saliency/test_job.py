@@ -11,7 +11,8 @@ from service.networks.network import Network
 from service.pictures.decode import decode
 from service.pictures.images import encode_png
 from service.saliency import job as saliency_job
-from service.saliency.explain import explain, fit_all
+from service.saliency.explain import explain
+from service.saliency.intake import fit_all
 from service.saliency.job import SaliencyJobParameters
 from service.telemetry.timing import Stopwatch
 

@@ -14,7 +14,7 @@ from service.networks.network import Network
 from service.pictures import images
 from service.pictures.npy import encode_npy
 from service.saliency.activations import Activation, activations, grid
-from service.saliency.explain import read_and_fit
+from service.saliency.intake import read_and_fit
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 

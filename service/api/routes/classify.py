@@ -8,7 +8,8 @@ from service.api.problems import RESPONSES
 from service.api.responses import classified, meta
 from service.api.schemas import ClassifyAnswer
 from service.api.uploads import read_photographs, request_described
-from service.saliency.explain import classify, read_and_fit
+from service.saliency.explain import classify
+from service.saliency.intake import read_and_fit
 from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])

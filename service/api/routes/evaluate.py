@@ -12,7 +12,8 @@ from service.api.uploads import read_photographs, request_described
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.saliency.evaluation import evaluate, runs_needed
-from service.saliency.explain import Question, question_of, read_and_fit
+from service.saliency.explain import Question, question_of
+from service.saliency.intake import read_and_fit
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 

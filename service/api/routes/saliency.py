@@ -4,7 +4,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Request, Response
 
-from service.api.access import CallerDep
+from service.api.access import CallerDep, count_jobs
 from service.api.deps import Services, ServicesDep
 from service.api.negotiation import JPEG, JSON, NPY, PICTURES, PNG, WEBP, negotiate
 from service.api.parameters import SaliencyParameters
@@ -18,15 +18,8 @@ from service.jobs.ledger import Draft
 from service.networks.network import Network
 from service.pictures.images import Fitted, Media
 from service.pictures.npy import encode_npy
-from service.saliency.explain import (
-    Explanation,
-    Question,
-    draw_all,
-    explain,
-    question_of,
-    read_and_fit,
-    warning_of,
-)
+from service.saliency.explain import Explanation, Question, draw_all, explain, question_of, warning_of
+from service.saliency.intake import read_and_fit
 from service.saliency.job import KIND, SaliencyJobParameters
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
@@ -113,6 +106,7 @@ async def _as_jobs(
         ]
 
     made = await services.work(drafts, request)
+    await count_jobs(request, services, len(made))
     body = fingerprint(parameters.model_dump_json(), {str(i): data for i, data in enumerate(files)})
     return accepted(*await submitted(services, services.job_service, made, len(made) > 1, key, body, owner))
 

@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
-from service.api.access import CallerDep
+from service.api.access import CallerDep, count_jobs
 from service.api.deps import JobServiceDep, ServicesDep
 from service.api.job_parameters import request_body
 from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
@@ -68,6 +69,7 @@ async def submit(
     parameters, files = await read_job_request(request)
     network = services.network(parameters.model)
     drafts = await services.work(lambda: drafts_of(parameters, files, network, services.settings), request)
+    await count_jobs(request, services, len(drafts))
     body = fingerprint(parameters.model_dump_json(exclude_unset=True), files)
     return accepted(*await submitted(services, job_service, drafts, parameters.is_batch, idempotency_key, body, owner))
 
@@ -178,13 +180,18 @@ async def show_animation(
     steps = await _frames(job_service, id, owner)
     if not steps:
         raise Conflict("the job has no previews to animate")
-    frames = [await job_service.store.get(frame_name(id, step)) for step in steps]
+    found = [await job_service.store.find(frame_name(id, step)) for step in steps]
+    frames = [frame for frame in found if frame is not None]  # one that was lost is left out
+    if not frames:
+        raise Conflict("the previews of the job have been lost")
     return Response(await services.work(lambda: animate(frames, format, milliseconds)), media_type=f"image/{format}")
 
 
 @router.get("/{id}/events", responses=EVENTS)
 async def stream_events(
     id: str,  # noqa: A002
+    request: Request,
+    services: ServicesDep,
     job_service: JobServiceDep,
     owner: CallerDep,
     last_event_id: Annotated[
@@ -203,9 +210,9 @@ async def stream_events(
     """
     await visible(job_service, id, owner)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        _events(job_service.ledger, id, last_event_id or "0"), media_type="text/event-stream", headers=headers
-    )
+    stream = services.streams.take(request.state.caller)
+    events = _events(job_service.ledger, id, last_event_id or "0", stream)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 @router.post("/{id}/cancel")
@@ -227,9 +234,10 @@ async def _frames(job_service: JobService, id_: str, owner: str | None) -> list[
     return await job_service.ledger.frames(id_)
 
 
-async def _events(ledger: Ledger, id_: str, after: str) -> AsyncIterator[bytes]:
-    async for event in ledger.events(id_, after):
-        if event is None:
-            yield b": still here\n\n"
-        else:
-            yield format_sse_event(data_str=event.data, event=event.name, id=event.id)
+async def _events(ledger: Ledger, id_: str, after: str, stream: AbstractContextManager[None]) -> AsyncIterator[bytes]:
+    with stream:
+        async for event in ledger.events(id_, after):
+            if event is None:
+                yield b": still here\n\n"
+            else:
+                yield format_sse_event(data_str=event.data, event=event.name, id=event.id)
