@@ -1,19 +1,15 @@
 """`/visualize` over HTTP, with the worker inside the service."""
 
 import io
-import json
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.client import AsyncClient, Client, ServiceError
-from service.jobs.queue import JobQueue
 from service.settings import Settings
 from tests.api.test_problems import problem
 from tests.conftest import serving
@@ -143,18 +139,6 @@ def test_unknown_things(api: httpx.Client) -> None:
     problem(api.post("/visualize", content=b"{", headers={"Content-Type": "application/json"}), 422)
 
 
-def test_idempotency(api: httpx.Client) -> None:
-    def post(key: str, **body: Any) -> httpx.Response:
-        return api.post(
-            "/visualize", json={"class_id": 5, "size": 64, "iterations": 1, **body}, headers={"Idempotency-Key": key}
-        )
-
-    first, second = post("k1"), post("k1")
-    assert first.json()["id"] == second.json()["id"]
-    assert first.json()["parameters"]["seed"] == second.json()["parameters"]["seed"]
-    assert "another request" in problem(post("k1", seed=3), 422)
-
-
 def test_a_running_job_is_cancelled_and_its_picture_kept(api: httpx.Client) -> None:
     job = submit(api, **LONG)
     image = job["links"]["image"]
@@ -208,20 +192,6 @@ def test_batches(jobs: Client, api: httpx.Client) -> None:
     problem(api.get("/visualize?cursor=x"), 422)
 
 
-def test_events_are_streamed_and_replayed(jobs: Client) -> None:
-    job = jobs.submit(76, **SMALL)
-    events = list(jobs.events(job.id))
-    names = [event.event for event in events]
-    assert names[0] == "state"
-    assert names[-1] == "end"
-    assert names.count("preview") == 4
-    assert json.loads(events[-1].data) == {"state": "succeeded"}
-    replayed = list(jobs.events(job.id, events[2].id))
-    assert [event.id for event in replayed] == [event.id for event in events[3:]]
-    with pytest.raises(ServiceError, match="no job 'none'"):
-        list(jobs.events("none"))
-
-
 def test_polling_with_an_etag(api: httpx.Client) -> None:
     job = submit(api, **SMALL)
     finished(api, job["id"])
@@ -273,97 +243,3 @@ def test_jobs_side_by_side_make_the_same_pictures_as_alone(fresh: Settings) -> N
             assert {client.wait(job.id).state for job in batch.data} == {"succeeded"}  # type: ignore[union-attr]
             pictures.append([client.image(job.id) for job in batch.data])  # type: ignore[union-attr]
     assert pictures[0] == pictures[1]
-
-
-def stream(api: httpx.Client, path: str, last: str | None = None) -> list[str]:
-    """The names of the events of a whole stream."""
-    headers = {"Last-Event-ID": last} if last else {}
-    with api.stream("GET", path, headers=headers, timeout=20) as response:
-        assert response.status_code == 200
-        return [line.removeprefix("event: ") for line in response.iter_lines() if line.startswith("event: ")]
-
-
-def last_id(api: httpx.Client, path: str) -> str:
-    with api.stream("GET", path) as response:
-        return [line.removeprefix("id: ") for line in response.iter_lines() if line.startswith("id: ")][-1]
-
-
-def test_a_stream_that_has_told_all_ends_at_once(api: httpx.Client) -> None:
-    job = api.post("/visualize", json={"class_id": 76, **SMALL}).json()
-    finished(api, job["id"])
-    events = job["links"]["events"]
-    assert stream(api, events)[-1] == "end"
-    time_, number = last_id(api, events).split("-")
-    for last in (f"{time_}-{number}", f"{int(time_) + 10**9}-0", "99999999999999999999"):
-        assert stream(api, events, last) == []
-    for last in (f"{int(time_) - 10**6}-0", "5", "05-007", "5-99999999999999999999"):
-        assert stream(api, events, last)[-1] == "end"
-
-
-def test_what_is_no_id_of_an_event_is_refused(api: httpx.Client) -> None:
-    job = submit(api, size=64, iterations=1)
-    for last in ("abc", "-", "5-", "-5", "1-2-3", "9" * 21):
-        assert "last-event-id" in problem(api.get(job["links"]["events"], headers={"Last-Event-ID": last}), 422)
-
-
-def test_an_id_of_the_future_does_not_silence_a_stream(api: httpx.Client) -> None:
-    job = submit(api, **LONG)
-    headers = {"Last-Event-ID": "99999999999999999999-5"}
-    with api.stream("GET", job["links"]["events"], headers=headers) as response:
-        lines = (line for line in response.iter_lines() if line.startswith(("event: ", ": ")))
-        first = next(lines)
-        assert api.post(job["links"]["cancel"]).status_code == 200
-        assert first in ("event: state", "event: progress", "event: preview")  # no sign of life of an idle stream
-        assert list(lines)[-1] == "event: end"
-
-
-def test_the_stream_of_a_deleted_job_ends_with_an_end(api: httpx.Client) -> None:
-    blocker = api.post("/visualize", json={"class_id": 76, **SMALL, "iterations": 2000, "preview_every": 0}).json()
-    job = api.post("/visualize", json={"class_id": 76, **SMALL}).json()  # waits behind the other
-    with api.stream("GET", job["links"]["events"], timeout=30) as response:
-        lines = response.iter_lines()
-        assert next(line for line in lines if line.startswith("event: ")) == "event: state"
-        assert api.delete(job["links"]["self"]).status_code == 204
-        rest = list(lines)
-    assert [line for line in rest if line.startswith("event: ")][-1] == "event: end"
-    assert any('"deleted"' in line for line in rest)
-    api.delete(blocker["links"]["self"])
-
-
-def test_idempotency_keys_that_are_empty_or_of_deleted_jobs(api: httpx.Client) -> None:
-    body = {"class_id": 76, **SMALL}
-    assert api.post("/visualize", json=body, headers={"Idempotency-Key": ""}).status_code == 422
-    job = api.post("/visualize", json=body, headers={"Idempotency-Key": "once"}).json()
-    assert api.post("/visualize", json=body, headers={"Idempotency-Key": "once"}).json()["id"] == job["id"]
-    assert api.delete(job["links"]["self"]).status_code == 204
-    gone = api.post("/visualize", json=body, headers={"Idempotency-Key": "once"})
-    assert gone.status_code == 410
-    assert "'once' stands for has been deleted" in gone.json()["detail"]
-
-
-def test_the_client_refuses_no_key_silently(jobs: Client) -> None:
-    with pytest.raises(ServiceError, match="idempotency-key"):
-        jobs.submit(76, idempotency_key="", **SMALL)
-
-
-@pytest.mark.parametrize("key", [None, "mine"])
-def test_a_submission_that_the_client_sends_again_makes_one_job(
-    fresh: Settings, monkeypatch: pytest.MonkeyPatch, key: str | None
-) -> None:
-    add, tries = JobQueue.add, []
-
-    async def away_at_first(queue: JobQueue, id_: str) -> None:
-        tries.append(id_)
-        if len(tries) == 1:
-            raise RedisConnectionError("the queue is away")  # when the record is in the ledger
-        await add(queue, id_)
-
-    slept: list[float] = []
-    monkeypatch.setattr(JobQueue, "add", away_at_first)
-    monkeypatch.setattr("service.client.time", SimpleNamespace(sleep=slept.append))
-    with serving(fresh) as api, Client(str(api.base_url)) as client:
-        job = client.submit(76, idempotency_key=key, **SMALL)
-        assert slept == [5]  # it was refused with 503 and Retry-After
-        assert [found.id for found in client.search().data] == [job.id] == tries
-        other = client.submit(76, **SMALL)  # no repetition, but one job more
-        assert {found.id for found in client.search().data} == {job.id, other.id}
