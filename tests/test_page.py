@@ -103,7 +103,7 @@ def test_a_photograph_and_another_class(page: Any) -> None:
 
 
 def test_methods_layers_and_samples(page: Any) -> None:
-    Select(page.find_element(By.ID, "method")).select_by_visible_text("layer_cam")
+    until(page, lambda: Select(page.find_element(By.ID, "method")).select_by_visible_text("layer_cam") or True)
     until(page, lambda: page.find_element(By.ID, "layer").is_displayed())
     assert "LayerCAM" in text(page, "summary")
     page.find_element(By.XPATH, "//button[text()='coffee']").click()

@@ -131,8 +131,10 @@ def _inspect(settings: Settings, options: argparse.Namespace) -> None:
 @contextmanager
 def _bounded(settings: Settings) -> Iterator[None]:
     """End this process if a file keeps it busy for too long, and bound its memory meanwhile."""
+    ended = threading.Event()
 
     def end() -> None:
+        ended.set()
         print(f"convlens: this takes longer than {seconds:g} seconds; see --check-seconds", file=sys.stderr, flush=True)
         for left in settings.models_dir.glob(f"{importing.STAGING}*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -147,6 +149,8 @@ def _bounded(settings: Settings) -> Iterator[None]:
             yield
     finally:
         timer.cancel()
+        if ended.is_set():  # what fails now does so since its files were taken away
+            threading.Event().wait()
 
 
 def _check(_: Settings, options: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from service.models.drafting import Choices, Drafted, draft
 from service.models.manifest import render
 from service.models.reading import external_files, read_onnx
 
-STAGING = ".adding-"  # what folders of models on their way begin with
+STAGING = f".adding-{os.getpid()}-"  # what folders of models that this process takes in begin with
 
 
 def add(path: Path, models_dir: Path, choices: Choices) -> Path:
