@@ -22,6 +22,7 @@ from service.jobs.service import open_job_service, worker
 from service.kinds.feature import FromNoise
 from service.kinds.run import runner
 from service.main import create_app, open_networks
+from service.runtime.memory import give_back_what_is_freed
 from service.settings import Settings
 from service.synthesis.presets import PRESETS
 from service.telemetry import logs, tracing
@@ -98,6 +99,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(settings: Settings, _: Any) -> None:
+    give_back_what_is_freed()
     sys.setswitchinterval(SWITCH_SECONDS)
     raise_file_limit()
     app = create_app(settings)
@@ -117,6 +119,7 @@ def _worker(settings: Settings, _: Any) -> None:
         raise InvalidParameter(
             "a worker needs CONVLENS_QUEUE_URL or --queue-url, the Valkey or Redis that it shares with the API"
         )
+    give_back_what_is_freed()
     logging.config.dictConfig(logs.configuration(settings.log_format))
     asyncio.run(_work(settings))
 

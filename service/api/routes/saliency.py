@@ -59,11 +59,7 @@ async def explain_photographs(
     files, parameters = await read_photographs(request, SaliencyParameters, services.settings.max_images)
     parameters = parameters.completed(media)
     network = services.network(parameters.model)
-    wanted: list[int | None] = [*parameters.class_id] if parameters.class_id else [None]
-    questions = [
-        question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id)
-        for class_id in wanted
-    ]
+    questions = _questions(network, parameters)
     if parameters.mode == "job":
         return await _as_jobs(request, services, network, files, questions, parameters, idempotency_key, owner)
     if media != JSON and len(files) > 1:
@@ -73,11 +69,19 @@ async def explain_photographs(
             f"{media} holds the map of one class, {len(questions)} were asked for; "
             f"ask for {JSON} or one class at a time"
         )
+    effort = greatest_effort(network, _runs_of(questions), len(files), parameters.resize)
     return await services.work(
-        lambda: _answer(network, files, questions, parameters, media, services.settings),
-        request,
-        greatest_effort(network, _runs_of(questions), len(files), parameters.resize),
+        lambda: _answer(network, files, questions, parameters, media, services.settings), request, effort
     )
+
+
+def _questions(network: Network, parameters: SaliencyParameters) -> list[Question]:
+    """One for each class asked for."""
+    wanted: list[int | None] = [*parameters.class_id] if parameters.class_id else [None]
+    return [
+        question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id)
+        for class_id in wanted
+    ]
 
 
 async def _as_jobs(
