@@ -74,7 +74,14 @@ def fresh(settings: Settings, tmp_path: Path) -> Settings:
 def serving(settings: Settings) -> Iterator[httpx.Client]:
     """The application behind a real server on a thread of this process, and a client of it."""
     server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), port=0, log_config=None, timeout_graceful_shutdown=5, http=BoundedHttp)
+        uvicorn.Config(
+            create_app(settings),
+            port=0,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+            http=BoundedHttp,
+            proxy_headers=False,
+        )
     )
     thread = Thread(target=server.run)
     thread.start()

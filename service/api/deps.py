@@ -39,6 +39,7 @@ class Services:
     workers: CapacityLimiter
     keys: Keys
     limiter: Limiter
+    failures: Limiter  # of keys
     streams: Streams = field(default_factory=Streams)
     readiness: Readiness = field(default_factory=Readiness)
 
