@@ -3,11 +3,20 @@
 Each is read from the environment variable CONVLENS_<NAME>; flags of the command line go before.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _networks(listed: str) -> str:
+    """Raises `ValueError` for what is no network, and for a network of everybody."""
+    for one in listed.split(","):
+        if one.strip() and ip_network(one.strip()).prefixlen == 0:
+            raise ValueError(f"{one.strip()!r} is everybody: every client could choose its own address")
+    return listed
 
 
 class Settings(BaseSettings):
@@ -21,8 +30,20 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^(/[^/?#]+)*/?$", description="Prefix of URLs under which a proxy shows the service.")
     ] = ""
     trust_forwarded_prefix: Annotated[
-        bool, Field(description="Whether the header `X-Forwarded-Prefix` tells that prefix; for a proxy that sets it.")
+        bool,
+        Field(
+            description="Whether the header `X-Forwarded-Prefix` tells that prefix; where there are trusted proxies, "
+            "theirs only."
+        ),
     ] = False
+    trusted_proxies: Annotated[
+        str,
+        AfterValidator(_networks),
+        Field(
+            description="Addresses and networks of proxies, with commas between them, whose `X-Forwarded-For` and "
+            "`X-Forwarded-Proto` are believed; by default nobody's."
+        ),
+    ] = ""
     data_dir: Annotated[Path, Field(description="Folder of the embedded queue and of the artifacts of jobs.")] = Path(
         "data"
     )
@@ -156,13 +177,23 @@ class Settings(BaseSettings):
     access_log: Annotated[bool, Field(description="Whether each request is logged.")] = True
     api_keys_file: Annotated[
         Path | None,
-        Field(description="File with a line `name sha256` for each API key; `None` for a service without keys."),
+        Field(
+            description="File with a line `name sha256`, or `name sha256 admin`, for each API key; "
+            "`None` for a service without keys."
+        ),
     ] = None
+    failed_keys_limit: Annotated[
+        str,
+        Field(description="Requests of an address with a wrong key or none, where there are keys; empty for no limit."),
+    ] = "60/minute"
+    public_docs: Annotated[
+        bool, Field(description="Whether `/docs`, `/redoc` and `/openapi.json` need no key, where there are keys.")
+    ] = True
     rate_limit: Annotated[
         str | None,
         Field(
-            description="Requests of a key, or without keys of an address, like `120/minute;5000/day`; "
-            "`None` for no limit."
+            description="Requests of a key, or without keys of an address (of IPv6 a network of 64 bits), like "
+            "`120/minute;5000/day`; `None` for no limit."
         ),
     ] = None
     cors_origins: Annotated[

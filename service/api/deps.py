@@ -38,6 +38,7 @@ class Services:
     job_service: JobService
     keys: Keys
     limiter: Limiter
+    failures: Limiter  # of keys
     workers: Workers
     streams: Streams = field(default_factory=Streams)
     readiness: Readiness = field(default_factory=Readiness)

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_to(commands)
     key = commands.add_parser("key", help="make an API key, and the line for the file of keys")
     key.add_argument("name", help="whom it stands for")
+    key.add_argument("--admin", action="store_true", help="it may reload the models")
     key.set_defaults(command=_key)
     return parser
 
@@ -111,6 +112,7 @@ def _serve(settings: Settings, _: Any) -> None:
         access_log=False,  # `service.api.observation` does it
         timeout_graceful_shutdown=30,
         http=BoundedHttp,
+        proxy_headers=False,  # `service.api.addresses` reads them
     )
 
 
@@ -164,7 +166,7 @@ def _key(_: Settings, options: argparse.Namespace) -> None:
     key = new_key()
     print(
         f"the key, shown this once: {key}\n"
-        f"the line for the file of CONVLENS_API_KEYS_FILE:\n{options.name} {digest(key)}"
+        f"the line for the file of CONVLENS_API_KEYS_FILE:\n{options.name} {digest(key)}{' admin' * options.admin}"
     )
 
 

@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request
 
+from service.api.access import admin
 from service.api.deps import Services, ServicesDep
-from service.api.problems import RESPONSES
+from service.api.problems import FORBIDDEN, RESPONSES
 from service.api.schemas import ClassName, LayerAnswer, ModelDetails, ModelSummary
 from service.models.library import Model
 
@@ -36,9 +37,12 @@ async def list_models(services: ServicesDep) -> list[ModelSummary]:
     return [_summary(services, model) for model in networks.library] + broken
 
 
-@router.post("/reload")
+@router.post("/reload", dependencies=[Depends(admin)], responses=FORBIDDEN)
 async def reload_models(services: ServicesDep, background: BackgroundTasks) -> list[ModelSummary]:
-    """Read the models folder again. New models are tried out first, in the background, and then served."""
+    """Read the models folder again. New models are tried out first, in the background, and then served.
+
+    Where the service asks for keys, for keys with the role `admin`.
+    """
     await services.work(services.networks.reload)
     background.add_task(services.networks.check_all)
     return await list_models(services)
