@@ -7,6 +7,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
 from service.api.deps import Services, ServicesDep
+from service.jobs.compute import caller_of
 
 COOKIE = "convlens_key"
 
@@ -23,7 +24,7 @@ async def caller(
     """Who asks: the name of the key, None if keys are off. Raises `Unauthorized` or `TooManyRequests`."""
     owner = services.keys.owner(bearer.credentials if bearer else cookie)
     address = request.client.host if request.client else "unknown"
-    request.state.caller = f"key:{owner}" if owner is not None else f"address:{address}"
+    request.state.caller = caller_of(owner) if owner is not None else f"address:{address}"
     await services.limiter.count(request.state.caller)
     return owner
 

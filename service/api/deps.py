@@ -50,13 +50,18 @@ class Services:
         """Run a function that computes, on a worker thread, at most ``settings.workers`` at a time.
 
         It ends with its next run of a network when the client of the request has gone, or when a request may take no
-        longer. Raises `Overloaded` if there is no free worker for too long, or for work that takes too long.
+        longer, and its time counts against the limit of the caller. Raises `Overloaded` if there is no free worker for
+        too long, or for work that takes too long, and `TooManyRequests` if the limit is used up.
         """
+        compute = self.job_service.compute
+        if request is not None:
+            await compute.check(request.state.caller)
         await self._worker()
         try:
             if request is None:
                 return await to_thread.run_sync(function)
-            return await self._attended(function, request)
+            async with compute.counted(request.state.caller):
+                return await self._attended(function, request)
         finally:
             self.workers.release_on_behalf_of(asyncio.current_task())
 
