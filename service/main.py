@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
@@ -21,6 +20,7 @@ from service.api.head import HeadAsGet
 from service.api.keys import Keys, Limiter
 from service.api.negotiation import NPY
 from service.api.observation import Observation
+from service.api.places import Workers
 from service.api.prefix import Prefixed
 from service.api.problems import REFUSALS
 from service.api.routes import (
@@ -63,7 +63,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_job_service(settings) as job_service:
             limiter = Limiter(settings.rate_limit, job_service.counters)
-            services = Services(settings, networks, job_service, CapacityLimiter(settings.workers), keys, limiter)
+            workers = Workers(settings.workers, settings.worker_seconds)
+            services = Services(settings, networks, job_service, keys, limiter, workers)
             app.state.services = services
             tasks = [asyncio.create_task(_warm_up(services))]
             if settings.worker:
@@ -87,7 +88,12 @@ def _application(
 ) -> FastAPI:
     """Routes, middleware and problems."""
     app = FastAPIOffline(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        max_together=settings.max_bodies_bytes,
+        seconds=settings.upload_seconds,
+    )
     app.add_middleware(
         GZipMiddleware,
         minimum_size=1000,

@@ -74,7 +74,12 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="Time for which a request may wait for a worker, in seconds; then it is a 503.")
     ] = 30.0
     workers: Annotated[
-        int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")
+        int,
+        Field(
+            ge=1,
+            description="Requests that are worked on at the same time; the others wait. A caller that has none gets a "
+            "place at once, up to twice as many, and dear requests have half at most.",
+        ),
     ] = 8
     session_bytes: Annotated[
         int,
@@ -93,10 +98,23 @@ class Settings(BaseSettings):
         8 * 2**30
     )
     max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, in bytes.")] = 20 * 2**20
+    max_bodies_bytes: Annotated[
+        int,
+        Field(
+            ge=1024,
+            description="Bodies of all requests that are being worked on, in bytes; beyond that whoever sends more "
+            "than one at a time is answered with 503.",
+        ),
+    ] = 256 * 2**20
     max_pixels: Annotated[int, Field(ge=1, description="Largest image, in pixels.")] = 50_000_000
     max_images: Annotated[int, Field(ge=1, description="Most images in one request.")] = 16
     max_evaluations: Annotated[
-        int, Field(ge=1, description="Most runs of a network for one request; what needs more is told to become a job.")
+        int,
+        Field(
+            ge=1,
+            description="Most runs of a network for one request, of pictures of its own size; larger ones count by "
+            "their pixels. What needs more is told to become a job.",
+        ),
     ] = 2000
     max_side: Annotated[
         int, Field(ge=16, description="Longest side of an overlay, in pixels; larger photographs are scaled.")

@@ -24,7 +24,7 @@ async def caller(
     """Who asks: the name of the key, None if keys are off. Raises `Unauthorized` or `TooManyRequests`."""
     owner = services.keys.owner(bearer.credentials if bearer else cookie)
     address = request.client.host if request.client else "unknown"
-    request.state.caller = caller_of(owner) if owner is not None else f"address:{address}"
+    request.state.caller = caller_of(owner) or f"address:{address}"
     await services.limiter.count(request.state.caller)
     return owner
 

@@ -136,8 +136,7 @@ class Attempt:
         now = time.monotonic()
         seconds, self._reported = now - self._reported, now
         await self._ledger.heartbeat(self._job.id, self._lease, seconds)
-        if self._job.owner is not None:
-            await self._compute.count(caller_of(self._job.owner), seconds)
+        await self._compute.count(caller_of(self._job.owner), seconds)
 
     async def _steps(self, run: Run) -> None:
         """Drive the steps to the last one. Raises `Stopped`."""

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from limits import RateLimitItem, parse_many
@@ -45,7 +45,7 @@ class ComputeLimit:
     async def check(self, caller: str) -> None:
         """Raise `TooManyRequests` if a limit is used up. While the Valkey is away nobody is refused."""
         try:
-            for limit in self._limits:
+            for limit in self._limits_of(caller):
                 if not await self._strategy.test(limit, caller):
                     reset = (await self._strategy.get_window_stats(limit, caller)).reset_time
                     seconds = max(1, round(reset - time.time()))
@@ -60,10 +60,14 @@ class ComputeLimit:
     async def count(self, caller: str, seconds: float) -> None:
         """Count what has been computed, whether it is within the limits or not."""
         try:
-            for limit in self._limits:
+            for limit in self._limits_of(caller):
                 await self._strategy.hit(limit, caller, cost=round(seconds * MILLISECONDS))
         except RedisError as error:
             _uncounted(error)
+
+    def _limits_of(self, caller: str) -> Sequence[RateLimitItem]:
+        """The limits; none of the service itself, which has no name."""
+        return self._limits if caller else ()
 
     @asynccontextmanager
     async def counted(self, caller: str) -> AsyncIterator[None]:
@@ -75,9 +79,9 @@ class ComputeLimit:
             await self.count(caller, time.monotonic() - started)
 
 
-def caller_of(owner: str) -> str:
-    """Who a key stands for, wherever callers are counted."""
-    return f"key:{owner}"
+def caller_of(owner: str | None) -> str:
+    """Under which name the requests and jobs of a key are counted; '' for jobs without an owner."""
+    return "" if owner is None else f"key:{owner}"
 
 
 def _in_milliseconds(limit: RateLimitItem) -> RateLimitItem:

@@ -15,6 +15,7 @@ from service.jobs.ledger import Ledger
 from service.jobs.queue import FUNCTION, SWEEP_SECONDS, JobQueue
 from service.jobs.run import Runner
 from service.jobs.store import ArtifactStore
+from service.runtime.demand import Demand, working_for
 from service.telemetry import tracing
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,8 @@ class Worker:
         attempt = Attempt(self._ledger, self._store, self._compute, self._limits, job, lease, heartbeat)
         logger.info("job %s begins, attempt %d", job_id, job.attempts)
         try:
-            with tracing.span("job", job.traceparent, **{"job.id": job.id, "job.kind": job.kind}):
+            span = tracing.span("job", job.traceparent, **{"job.id": job.id, "job.kind": job.kind})
+            with span, working_for(Demand(job.owner or "")):
                 await attempt.run(self._runner)
         except Stopped as stopped:
             await attempt.stop(stopped.outcome)

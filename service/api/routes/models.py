@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Query
+from fastapi import APIRouter, BackgroundTasks, Query, Request
 
 from service.api.deps import Services, ServicesDep
 from service.api.problems import RESPONSES
@@ -45,7 +45,7 @@ async def reload_models(services: ServicesDep, background: BackgroundTasks) -> l
 
 
 @router.get("/{name}")
-async def show_model(name: str, services: ServicesDep) -> ModelDetails:
+async def show_model(name: str, request: Request, services: ServicesDep) -> ModelDetails:
     """One model: its layers, preprocessing and hashes."""
     network = services.network(name)
     model, manifest = network.model, network.model.manifest
@@ -67,14 +67,14 @@ async def show_model(name: str, services: ServicesDep) -> ModelDetails:
             preprocessing=manifest.preprocessing.model_dump(mode="json"),
         )
 
-    return await services.work(details)
+    return await services.work(details, request)
 
 
 @router.get("/{name}/layers")
-async def list_layers(name: str, services: ServicesDep) -> list[LayerAnswer]:
+async def list_layers(name: str, request: Request, services: ServicesDep) -> list[LayerAnswer]:
     """The layers of a model that can be looked at, in the order in which they are computed."""
     network = services.network(name)
-    layers = await services.work(lambda: network.layers)
+    layers = await services.work(lambda: network.layers, request)
     return [LayerAnswer(**asdict(layer), default=layer.name == network.cam_layer) for layer in layers.values()]
 
 
