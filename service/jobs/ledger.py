@@ -119,7 +119,7 @@ class Ledger(Records):
         if more > bound:
             return InvalidParameter(f"{more} jobs at once are more than the {bound} that {whose} may have unfinished")
         advice = "try again later" if owner is None else "wait for some of them to end, or cancel some"
-        return QueueFull(f"{whose} has {unfinished} unfinished jobs and may have {bound}; {advice}", retry_after=10)
+        return QueueFull(f"{whose} has {unfinished} unfinished jobs and the bound is {bound}; {advice}", retry_after=10)
 
     async def claim(self, lease: str) -> str | None:
         """The job that the holder of ``lease`` is to run now, if there is one.

@@ -51,7 +51,7 @@ async def test_what_is_submitted_is_queued(ledger: Ledger) -> None:
 
 async def test_the_bound_holds_for_whole_batches(ledger: Ledger) -> None:
     ids = await submitted(ledger, 9)
-    with pytest.raises(QueueFull, match="the service has 9 unfinished jobs and may have 10; try again later"):
+    with pytest.raises(QueueFull, match="the service has 9 unfinished jobs and the bound is 10; try again later"):
         await submitted(ledger, 2)
     assert len(await ledger.search(None, None, None, None, 100)) == 9
     await submitted(ledger, 1)

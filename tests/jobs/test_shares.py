@@ -103,14 +103,14 @@ async def test_the_position_is_that_in_turns(ledger: Ledger) -> None:
 async def test_an_owner_has_a_bound_of_its_own(ledger: Ledger) -> None:
     await submitted(ledger, "alice", 599)
     with pytest.raises(
-        QueueFull, match="the key 'alice' has 599 unfinished jobs and may have 600; wait for some"
+        QueueFull, match="the key 'alice' has 599 unfinished jobs and the bound is 600; wait for some"
     ) as of:
         await submitted(ledger, "alice", 2)
     assert of.value.retry_after == 10
     with pytest.raises(InvalidParameter, match="601 jobs at once are more than the 600 that the key 'bob' may have"):
         await submitted(ledger, "bob", 601)
     (id_, *_) = await submitted(ledger, "bob", 100)
-    with pytest.raises(QueueFull, match="the service has 699 unfinished jobs and may have 700; try again later"):
+    with pytest.raises(QueueFull, match="the service has 699 unfinished jobs and the bound is 700; try again later"):
         await submitted(ledger, "bob", 2)
     await ledger.cancel(id_)
     await submitted(ledger, "alice")
