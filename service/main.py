@@ -40,7 +40,7 @@ from service.api.same_site import LOOPBACK, SameSite
 from service.jobs.service import open_job_service, worker
 from service.kinds.run import runner
 from service.networks.catalog import Networks
-from service.networks.checking import Limits, Tried
+from service.networks.trials import Limits, Tried
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine, cores
 from service.runtime.files import GraphCache

@@ -12,7 +12,7 @@ from service.errors import ConvlensError
 from service.jobs.service import open_job_service
 from service.main import open_networks
 from service.models.library import Library
-from service.networks.checking import Limits, check_in_child
+from service.networks.trials import Limits, check_in_child
 from service.runtime.engine import Engine
 from service.settings import Settings
 

@@ -22,6 +22,7 @@ from service.models.library import Library
 from service.models.manifest import Channels, Scores
 from service.models.reading import read_onnx
 from service.networks import checking
+from service.networks.trials import Tried
 from service.settings import Settings
 
 Commands = Any  # argparse's own type for subparsers is private
@@ -115,7 +116,7 @@ def _add(settings: Settings, options: argparse.Namespace) -> None:
         written = importing.place(
             options.file, settings.models_dir, drafted, lambda place: reports.tell(checking.standalone(place))
         )
-        checking.Tried(settings.models_dir).remember(written)
+        Tried(settings.models_dir).remember(written)
         print(f"\nwrote {written}")
         reports.tell_guesses(drafted)
 

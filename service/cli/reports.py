@@ -29,15 +29,15 @@ def tell(network: Network) -> None:
 
     Raises `ModelError` if operators lack a rule.
     """
-    manifest, adapted = network.model.manifest, network.model.adapted
-    width, height = (side or "any" for side in (adapted.width, adapted.height))
-    size = "any size" if adapted.takes_any_size else f"{width} x {height}"
-    batch = f", {adapted.batch} at a time" if adapted.batch else ""
+    manifest, facts, proto = network.model.manifest, network.facts, network.model.proto
+    width, height = (side or "any" for side in (facts.width, facts.height))
+    size = "any size" if facts.takes_any_size else f"{width} x {height}"
+    batch = f", {facts.batch} at a time" if facts.batch else ""
     print(f"input       {manifest.input}: {manifest.layout}, {size}{batch}")
     print(f"scores      {manifest.logits}: {network.classes} classes, {manifest.scores}")
     print(f"pixels      {manifest.preprocessing}")
-    print(f"weights     {weight_count(adapted.proto):,} numbers")
-    print("operators   " + ", ".join(f"{name} {count}" for name, count in sorted(operators(adapted.proto).items())))
+    print(f"weights     {weight_count(proto):,} numbers")
+    print("operators   " + ", ".join(f"{name} {count}" for name, count in sorted(operators(proto).items())))
     print(f"layers      {len(network.layers)}, for class activation maps: {network.cam_layer or 'none'}")
     if missing := uncovered(network):
         more = f" and {len(missing) - FEW} others" if len(missing) > FEW else ""
@@ -48,7 +48,7 @@ def tell(network: Network) -> None:
         _milliseconds(lambda: network.value_and_grad(image)),
     )
     print(f"cost        {forward:.1f} ms forward, {gradient:.1f} ms with gradient, on one core")
-    if network.is_quantized:
+    if network.facts.quantized:
         print("gradient    passes roundings as if they were not there, so differences do not tell how good it is")
         return
     error = gradient_error(network)

@@ -9,7 +9,7 @@ from service.errors import InvalidParameter
 from service.kinds.parameters import FromPhotograph, Layer
 from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen
 from service.networks.network import Network
-from service.networks.objectives import Term
+from service.networks.questions import Term
 from service.pictures import images
 from service.synthesis.ascent import Recipe
 from service.synthesis.optimizers import NormalizedAscent
@@ -42,12 +42,12 @@ class DreamParameters(FromPhotograph):
 
     def usual_size(self, network: Network) -> int:
         """Larger than what the network was trained on, unless it takes that only."""
-        return max(USUAL_SIZE, min(network.size)) if network.model.adapted.takes_any_size else min(network.size)
+        return max(USUAL_SIZE, min(network.size)) if network.facts.takes_any_size else min(network.size)
 
     def completed(self, network: Network) -> Self:
         """With a single octave if the network takes only one size."""
         complete = super().completed(network)
-        if network.model.adapted.takes_any_size or self.octaves == 1:
+        if network.facts.takes_any_size or self.octaves == 1:
             return complete
         if "octaves" in self.model_fields_set:
             raise InvalidParameter(f"octaves must be 1 for {network.model.name}, which takes pictures of one size only")

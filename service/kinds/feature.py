@@ -11,7 +11,7 @@ from service.kinds.parameters import ClassId, JobParameters, Layer
 from service.kinds.plan import Inputs, Plan, kind, measure_class, measure_terms, seen
 from service.models.weights import SQUEEZENET_SHA256
 from service.networks.network import Network
-from service.networks.objectives import Term
+from service.networks.questions import Term
 from service.synthesis.ascent import Recipe
 from service.synthesis.parametrization import Start
 from service.synthesis.presets import PRESETS, USUAL_SIDE, Hyperparameters, PresetName, defaults_of, summaries

@@ -129,5 +129,5 @@ class FromPhotograph(JobParameters):
 
     def completed(self, network: Network) -> Self:
         """With the way in which photographs are fitted."""
-        usual = "native" if network.model.adapted.takes_any_size else "crop"
+        usual = "native" if network.facts.takes_any_size else "crop"
         return super().completed(network).model_copy(update={"resize": self.resize or usual})

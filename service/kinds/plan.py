@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from service.attribution import Floats
 from service.kinds.parameters import JobParameters
 from service.networks.network import Network
-from service.networks.objectives import Term
+from service.networks.questions import Term
 from service.pictures.decode import Pixels
 from service.pictures.images import to_floats
 from service.synthesis.ascent import Measure, Recipe, State

@@ -10,7 +10,7 @@ from service.attribution import Floats
 from service.jobs.record import Job
 from service.jobs.run import Advance, Conclusion, Run
 from service.kinds import KINDS, Inputs, JobParameters, plan
-from service.models.preprocessing import LUMA
+from service.models.manifest import LUMA
 from service.networks.catalog import Networks
 from service.networks.network import Network
 from service.pictures import images

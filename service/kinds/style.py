@@ -9,7 +9,7 @@ from service.attribution import Floats
 from service.kinds.parameters import FromPhotograph, Layer, split_commas
 from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen
 from service.networks.network import Network
-from service.networks.objectives import Term
+from service.networks.questions import Term
 from service.pictures import images
 from service.pictures.decode import Pixels
 from service.synthesis.ascent import Recipe, State

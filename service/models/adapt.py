@@ -44,11 +44,6 @@ class Adapted:
     width: Side = None
     batch: int | None = None
 
-    @property
-    def takes_any_size(self) -> bool:
-        """Whether neither height nor width is fixed."""
-        return self.height is None and self.width is None
-
 
 def adapt(proto: onnx.ModelProto, manifest: Manifest) -> Adapted:
     """Bring a model into the form of the service. Raises `ModelError` with the reason if that is impossible."""

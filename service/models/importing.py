@@ -10,10 +10,10 @@ from pathlib import Path
 import onnx
 
 from service.errors import ModelError
-from service.models.build import write_if_changed
 from service.models.drafting import Choices, Drafted, draft
+from service.models.files import external_files, write_if_changed
 from service.models.manifest import render
-from service.models.reading import external_files, read_onnx
+from service.models.reading import read_onnx
 
 STAGING = f".adding-{os.getpid()}-"  # what folders of models that this process takes in begin with
 

@@ -1,31 +1,10 @@
 """The layers of a network that can be examined: its values with channels and two spatial axes."""
 
-from dataclasses import dataclass
-
 import onnx
 import onnx_ir as ir
 
+from service.models.facts import Layer
 from service.models.manifest import Manifest
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A value (N, channels, height, width) of the graph.
-
-    Attributes:
-        name: The name of the value.
-        operator: The type of the node that computes it.
-        channels: The number of channels.
-        size: The size (height, width) for an image of the size in the manifest; None if it cannot be inferred.
-        listed: Whether the manifest lists the layer as one of interest.
-    """
-
-    name: str
-    operator: str
-    channels: int
-    size: tuple[int, int] | None
-    listed: bool
-
 
 # The outputs of these operators need not have the axes (N, channels, height, width).
 _REARRANGING = frozenset(

@@ -5,27 +5,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onnx
 
 from service.errors import ModelError, NotFound
 from service.models import manifest as manifests
-from service.models import squeezenet
-from service.models.adapt import Adapted, adapt
-from service.models.layers import Layer, image_layers
+from service.models.facts import Facts
+from service.models.files import external_files
 from service.models.manifest import Manifest
-from service.models.reading import external_files, read_onnx
+
+if TYPE_CHECKING:
+    from service.models.adapt import Adapted
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the folder: its manifest and its ONNX file."""
+    """A model of the folder: its manifest and its ONNX file.
+
+    What reads and changes graphs takes time and memory to be imported, which happens here, once a graph is needed.
+    """
 
     manifest: Manifest
     path: Path
 
     @classmethod
-    def of(cls, manifest: Manifest, adapted: Adapted) -> "Model":
+    def of(cls, manifest: Manifest, adapted: "Adapted") -> "Model":
         """A model that exists only in memory."""
         model = cls(manifest, Path(manifest.file))
         model.__dict__.update(adapted=adapted, identity=None)
@@ -58,12 +63,16 @@ class Model:
         return found.hexdigest()
 
     @cached_property
-    def adapted(self) -> Adapted:
+    def adapted(self) -> "Adapted":
         """The graph in the form of the service. Raises `ModelError` if the file cannot be used."""
+        from service.models.adapt import adapt
+        from service.models.reading import read_onnx
+        from service.models.squeezenet import NAME
+
         try:
             return adapt(read_onnx(self.path), self.manifest)
         except ModelError as error:
-            if self.name != squeezenet.NAME:
+            if self.name != NAME:
                 raise
             raise ModelError(f"{error}; 'convlens build' writes it anew") from error
 
@@ -73,9 +82,19 @@ class Model:
         return self.adapted.proto
 
     @cached_property
-    def layers(self) -> dict[str, Layer]:
-        """The layers that can be examined, by name, from the image to the scores."""
-        return image_layers(self.proto, self.manifest)
+    def facts(self) -> Facts:
+        """What the graph says. Raises `ModelError` if the file cannot be used."""
+        from service.autodiff import STRAIGHT_THROUGH
+        from service.models.layers import image_layers
+
+        adapted = self.adapted
+        return Facts(
+            height=adapted.height,
+            width=adapted.width,
+            batch=adapted.batch,
+            quantized=any(node.op_type in STRAIGHT_THROUGH for node in adapted.proto.graph.node),
+            layers=image_layers(adapted.proto, self.manifest),
+        )
 
 
 class Library:

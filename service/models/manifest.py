@@ -14,6 +14,8 @@ from service.errors import ModelError
 Channels = Literal["RGB", "BGR", "L", "RGBA"]
 Layout = Literal["NCHW", "NHWC", "NHW", "N(CHW)", "N(HWC)"]
 Scores = Literal["softmax", "sigmoid", "none"]
+LUMA = (0.299, 0.587, 0.114)  # grey as in most image libraries (ITU-R BT.601)
+PREPROCESSED = "preprocessed"  # the name of the value that a network takes, where the service preprocesses
 
 
 def _height_and_width(value: Any) -> Any:

@@ -6,13 +6,11 @@ import numpy as np
 import onnx_ir as ir
 
 from service.autodiff import Ops
-from service.models.manifest import Layout, Preprocessing
+from service.models.manifest import LUMA, PREPROCESSED, Layout, Preprocessing
 
-LUMA = (0.299, 0.587, 0.114)  # grey as in most image libraries (ITU-R BT.601)
 # How much of red, green and blue each channel of a network holds. Photographs are opaque: alpha is 1 everywhere.
 _WEIGHTS = {"R": (1.0, 0.0, 0.0), "G": (0.0, 1.0, 0.0), "B": (0.0, 0.0, 1.0), "L": LUMA, "A": (0, 0, 0)}
 _OFFSETS = {"A": 1.0}
-PREPROCESSED = "preprocessed"  # the name of the value that the network takes
 
 
 def preprocess(op: Ops, image: ir.Value, preprocessing: Preprocessing) -> ir.Value:

@@ -101,16 +101,6 @@ def _load_external(proto: onnx.ModelProto, path: Path, max_bytes: int) -> None:
             raise ModelError(f"the weights of {path.name} cannot be read: {str(error)[:300]}") from error
 
 
-def external_files(path: Path) -> set[str]:
-    """The names of the files beside an ONNX file that hold its weights. Raises `ModelError` if it cannot be parsed."""
-    try:
-        proto = onnx.load(path, load_external_data=False)
-    except DecodeError as error:
-        raise ModelError(f"{path.name} is no valid ONNX file: {error}") from error
-    entries = (entry for tensor in proto.graph.initializer for entry in tensor.external_data)
-    return {entry.value for entry in entries if entry.key == "location"}
-
-
 def tidied(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Normalize what older and less strict exporters write. The argument may be modified.
 

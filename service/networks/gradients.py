@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import onnx
 import onnx_ir as ir
@@ -16,31 +15,15 @@ from service.graphs.constants import without_shape_arithmetic
 from service.graphs.nchwc import for_nchwc
 from service.graphs.rewrites import simplify, with_image_shape, with_outputs
 from service.models.library import Model
-from service.networks.objectives import Term, class_score, weighted_terms
-from service.runtime.engine import in_float16
+from service.networks.objectives import class_score, weighted_terms
+from service.networks.questions import Form, Term
+from service.runtime.float16 import in_float16
 
 _VARIANTS: dict[Rules, Callable[[Mapping[str, Rule]], Mapping[str, Rule]]] = {
     "exact": dict,
     "guided": guided,
     "deconvnet": deconvnet,
 }
-
-
-@dataclass(frozen=True)
-class Form:
-    """What a graph is made for.
-
-    Attributes:
-        size: The size (height, width) of the images; None for any.
-        rows: The number of images in each run; None for any.
-        on_cpu: Whether a CPU runs it, whose blocked layout has rules of its own.
-        in_float16: Whether gradients of class scores are computed in float16.
-    """
-
-    size: tuple[int, int] | None = None
-    rows: int | None = None
-    on_cpu: bool = True
-    in_float16: bool = False
 
 
 @contextmanager

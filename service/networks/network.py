@@ -4,26 +4,27 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
-import onnx_ir as ir
 from scipy.special import expit, softmax
 
 from service.attribution import Floats, Ints, ValueAndGrad
 from service.attribution.method import Rules
-from service.autodiff import STRAIGHT_THROUGH
 from service.errors import InvalidParameter
-from service.graphs.rewrites import with_outputs
-from service.models.layers import Layer
+from service.models.facts import Facts, Layer
 from service.models.library import Model
-from service.models.preprocessing import PREPROCESSED
-from service.networks import gradients
-from service.networks.objectives import PREDICTED, Term
+from service.models.manifest import PREPROCESSED
+from service.networks.questions import PREDICTED, Form, Term
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Array, Engine, Session
-from service.runtime.files import Graph
 from service.runtime.sessions import Sessions
+
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+
+    from service.runtime.files import Graph
 
 
 class Network:
@@ -52,14 +53,17 @@ class Network:
         return len(self.model.manifest.labels)
 
     @cached_property
-    def is_quantized(self) -> bool:
-        """Whether the network rounds values; gradients pass such roundings unchanged."""
-        return any(node.op_type in STRAIGHT_THROUGH for node in self.model.proto.graph.node)
+    def facts(self) -> Facts:
+        """What the graph says, which is remembered by the engine. Raises `ModelError` if the model cannot be used."""
+        if (own := self.model.identity) is None:
+            return self.model.facts
+        told = self._engine.remembered(f"{own} facts", lambda: self.model.facts.model_dump_json())
+        return Facts.model_validate_json(told)
 
     @property
     def layers(self) -> dict[str, Layer]:
         """The layers that can be examined, by name, from the image to the scores."""
-        return self.model.layers
+        return self.facts.layers
 
     @cached_property
     def listed_layers(self) -> tuple[str, ...]:
@@ -128,7 +132,7 @@ class Network:
         # All listed layers share one session; any other combination of layers gets its own.
         listed = self.listed_layers
         outputs = listed if set(names) <= set(listed) else names
-        session = self._session(("layers", outputs), lambda: with_outputs(self.model.proto, outputs))
+        session = self._session(("layers", outputs), lambda: self.layers_model(outputs))
         return self._run(session, names, {self.model.manifest.input: images})
 
     def value_and_grad(
@@ -196,18 +200,30 @@ class Network:
 
     def gradient_model(
         self, size: tuple[int, int] | None = None, rules: Rules = "exact", wrt: str | None = None
-    ) -> ir.Model:
+    ) -> "ir.Model":
         """The graph of `value_and_grad`; see `gradients.class_gradient`."""
+        from service.networks import gradients
+
         return gradients.class_gradient(self.model, self._form(size), rules, wrt)
 
-    def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> ir.Model:
+    def layers_model(self, outputs: Sequence[str]) -> "onnx.ModelProto":
+        """The graph of `activations`."""
+        from service.graphs.rewrites import with_outputs
+
+        return with_outputs(self.model.proto, outputs)
+
+    def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> "ir.Model":
         """The graph of `measure`; see `gradients.terms_gradient`."""
+        from service.networks import gradients
+
         return gradients.terms_gradient(self.model, self._form(size), terms)
 
-    def with_weights(self, proto: onnx.ModelProto) -> "Network":
+    def with_weights(self, proto: "onnx.ModelProto") -> "Network":
         """The same network with other weights, on the same engine."""
         model = Model.of(self.model.manifest, replace(self.model.adapted, proto=proto))
-        return Network(model, self._batcher, Sessions(self._engine, max_bytes=0), self._engine)
+        network = Network(model, self._batcher, Sessions(self._engine, max_bytes=0), self._engine)
+        network.facts = self.facts
+        return network
 
     def in_background(self) -> "Network":
         """The same network, sharing its sessions, whose runs let those of requests go first."""
@@ -228,10 +244,10 @@ class Network:
 
     def check_size(self, height: int, width: int) -> None:
         """Raise `InvalidParameter` if the network does not take images of that size."""
-        adapted = self.model.adapted
-        if adapted.height in (None, height) and adapted.width in (None, width):
+        facts = self.facts
+        if facts.height in (None, height) and facts.width in (None, width):
             return
-        only = f"{adapted.width or 'any width'} x {adapted.height or 'any height'}"
+        only = f"{facts.width or 'any width'} x {facts.height or 'any height'}"
         raise InvalidParameter(
             f"{self.model.name} takes pictures of {only} only, not {width} x {height}; "
             "use resize=squash or crop, and no other size"
@@ -240,9 +256,9 @@ class Network:
     @property
     def _rows(self) -> int | None:
         """The number of images in each run, if it is fixed."""
-        return self.model.adapted.batch or (1 if self._batcher.max_batch == 1 else None)
+        return self.facts.batch or (1 if self._batcher.max_batch == 1 else None)
 
-    def _session(self, question: tuple[Hashable, ...], build: Callable[[], Graph]) -> Session:
+    def _session(self, question: tuple[Hashable, ...], build: "Callable[[], Graph]") -> Session:
         """The session of a graph of this network."""
         own = self.model.identity
         form = self._form(None)
@@ -252,7 +268,7 @@ class Network:
     def _run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
         images = feeds[self.model.manifest.input]
         self.check_size(*images.shape[2:])
-        rows = self.model.adapted.batch or 1
+        rows = self.facts.batch or 1
         missing = -len(images) % rows
         if missing:  # fill up the last run with copies of its last row
             feeds = {name: np.concatenate([array, array[-1:].repeat(missing, axis=0)]) for name, array in feeds.items()}
@@ -263,5 +279,5 @@ class Network:
         """The size of the images if it is that of the manifest, else None: all other sizes share a session."""
         return self.size if images.shape[2:] == self.size else None
 
-    def _form(self, size: tuple[int, int] | None) -> gradients.Form:
-        return gradients.Form(size, self._rows, self.provider == "cpu", self._engine.precision == "float16")
+    def _form(self, size: tuple[int, int] | None) -> Form:
+        return Form(size, self._rows, self.provider == "cpu", self._engine.precision == "float16")

@@ -5,8 +5,7 @@ appends a weighted sum of terms.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +15,7 @@ import onnx_ir as ir
 from service.autodiff import Ops
 from service.autodiff.shapes import constant_value
 from service.models.manifest import Manifest
-
-PREDICTED = -1  # as a class id: the class with the highest score
+from service.networks.questions import Term
 
 
 def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = True) -> onnx.ModelProto:
@@ -56,31 +54,6 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
         output.shape = batch
         graph.outputs.append(output)
     return ir.to_proto(copy)
-
-
-@dataclass(frozen=True)
-class Term:
-    """One term of an objective. Objectives are maximized, so losses are negative.
-
-    The kinds, where ``<i>`` is the position of the term:
-
-    - ``channel``: the mean of a channel of the layer, with the input ``<i>.channel``, int64 (N,). Where the mean and
-      its gradient are 0 because of a Relu, the mean before the Relu is taken instead.
-    - ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
-    - ``content``: −Σ (F − T)², with the input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style
-      Transfer", equation 1).
-    - ``style``: −Σ (G − A)² with the Gram matrix G = F·Fᵀ / (C·H·W) and the input ``<i>.target``, (N, C, C) (equations
-      3 and 4 there).
-    - ``variation``: −Σ of the squared differences of neighbouring pixels of the image (N, 3, H, W) (Johnson et al.
-      2016, section 3.2).
-
-    Attributes:
-        kind: The kind of the term.
-        layer: The name of the layer, or of the image.
-    """
-
-    kind: Literal["channel", "energy", "content", "style", "variation"]
-    layer: str
 
 
 def weighted_terms(model: onnx.ModelProto, terms: Sequence[Term]) -> onnx.ModelProto:

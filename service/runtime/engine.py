@@ -10,13 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-import onnx_ir as ir
 import onnxruntime as ort
-from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from service.errors import EngineError
-from service.graphs.offload import restored
 from service.runtime import files
 from service.runtime.buffers import BoundRuns
 
@@ -98,12 +94,16 @@ class Engine:
         self._cuda_graphs = cuda_graphs and self.provider == "cuda"
         self._cache = cache or files.GraphCache()
 
-    def load(self, model: files.Graph) -> Session:
+    def remembered(self, name: str, make: Callable[[], str]) -> str:
+        """What ``make`` tells, which the cache of graphs keeps under that name."""
+        return self._cache.text(name, make)
+
+    def load(self, model: "files.Graph") -> Session:
         """A session for the model. Raises `EngineError` when the runtime refuses it."""
         with tempfile.TemporaryDirectory(prefix="convlens-graph-") as folder:  # what is mapped outlives its name
             return self._loaded(model, Path(folder))
 
-    def load_named(self, name: str, build: Callable[[], files.Graph]) -> Session:
+    def load_named(self, name: str, build: "Callable[[], files.Graph]") -> Session:
         """A session for the model that ``build`` makes, unless the cache has it already.
 
         Raises what ``build`` raises, and `EngineError` when the runtime refuses the model.
@@ -120,7 +120,7 @@ class Engine:
         made = self._cache.keep(name, lambda folder: self._optimized(model, folder))
         return self._opened(made) if made is not None else self.load(model)
 
-    def _loaded(self, model: files.Graph, folder: Path) -> Session:
+    def _loaded(self, model: "files.Graph", folder: Path) -> Session:
         if self.provider == "cpu":
             return self._opened(self._optimized(model, folder))
         graph = files.save(model, folder)
@@ -131,7 +131,7 @@ class Engine:
             raise EngineError(f"the runtime refuses the model: {error}") from error
         return Session(runs, runs, files.size_of(graph))
 
-    def _optimized(self, model: files.Graph, folder: Path) -> Path:
+    def _optimized(self, model: "files.Graph", folder: Path) -> Path:
         try:
             return files.optimize(model, folder, _options(1), self._providers)
         except Exception as error:
@@ -154,16 +154,6 @@ class Engine:
         except Exception:
             logger.info("the runtime cannot record this graph; it is run without", exc_info=True)
             return None
-
-
-def in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph computing in float16; inputs and outputs keep their types."""
-    half = convert_float_to_float16(restored(model), keep_io_types=True, disable_shape_infer=True)
-    del half.graph.value_info[:]  # they tell the types of before
-    ordered = ir.from_proto(half)
-    ordered.graph.sort()
-    proto: onnx.ModelProto = ir.to_proto(ordered)
-    return proto
 
 
 @cache
@@ -217,6 +207,8 @@ def _starts(provider: str) -> bool:
     """Whether a session really comes up on the provider: an installed one may lack its libraries or its device."""
     if provider == _PROVIDERS["cuda"] and hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
+    import onnx
+
     tiny = onnx.parser.parse_model(
         '<ir_version: 8, opset_import: ["": 18]> tiny (float[1] x) => (float[1] y) { y = Neg(x) }'
     )

@@ -16,28 +16,35 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import onnx
-import onnx_ir as ir
 import onnxruntime as ort
 
 logger = logging.getLogger(__name__)
 
 _GRAPH, _WEIGHTS = "graph.onnx", "graph.weights"
 _OPTIMIZED, _OPTIMIZED_WEIGHTS = "optimized.onnx", "optimized.weights"
+_TEXT = "text"
 _LARGE_TENSOR_BYTES = 1024  # smaller ones stay in the graph
 
-Graph = ir.Model | onnx.ModelProto
+if TYPE_CHECKING:
+    import onnx
+    import onnx_ir as ir
+
+    Graph = ir.Model | onnx.ModelProto
 
 
-def save(model: Graph, folder: Path) -> Path:
+def save(model: "Graph", folder: Path) -> Path:
     """Write the graph and its weights, and return the path of the graph."""
+    import onnx  # where there is a graph they have been imported already
+    import onnx_ir as ir
+
     graph = ir.from_proto(model) if isinstance(model, onnx.ModelProto) else model
     ir.save(graph, folder / _GRAPH, external_data=_WEIGHTS, size_threshold_bytes=_LARGE_TENSOR_BYTES)
     return folder / _GRAPH
 
 
-def optimize(model: Graph, folder: Path, options: ort.SessionOptions, providers: list[str]) -> Path:
+def optimize(model: "Graph", folder: Path, options: ort.SessionOptions, providers: list[str]) -> Path:
     """Write what the runtime makes of a graph, and return the path."""
     graph, target = save(model, folder), folder / _OPTIMIZED
     options.optimized_model_filepath = str(target)
@@ -76,7 +83,24 @@ class GraphCache:
 
     def find(self, name: str) -> Path | None:
         """The graph of that name; None if there is none."""
-        if self._folder is None or not (found := self._place(name) / _OPTIMIZED).exists():
+        return self._found(name, _OPTIMIZED)
+
+    def text(self, name: str, make: Callable[[], str]) -> str:
+        """The text of that name, which is made once and kept."""
+        if (found := self._found(name, _TEXT)) is not None:
+            with suppress(OSError, UnicodeDecodeError):
+                return found.read_text("utf-8")
+        made = make()
+
+        def write(folder: Path) -> Path:
+            (folder / _TEXT).write_text(made, "utf-8")
+            return folder / _TEXT
+
+        self.keep(name, write)
+        return made
+
+    def _found(self, name: str, file: str) -> Path | None:
+        if self._folder is None or not (found := self._place(name) / file).exists():
             return None
         with suppress(OSError):
             os.utime(found.parent)

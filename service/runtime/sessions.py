@@ -5,9 +5,13 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from service.runtime.engine import Engine, Session
-from service.runtime.files import Graph, give_memory_back
+from service.runtime.files import give_memory_back
+
+if TYPE_CHECKING:
+    from service.runtime.files import Graph
 
 LARGE_BYTES = 16 * 2**20  # building such graphs takes memory that is worth returning
 OVERHEAD = 32 * 2**20  # of a session beside its weights: the memory of its runs, roughly
@@ -28,7 +32,7 @@ class Sessions:
         self._lock = Lock()
         self._made: OrderedDict[Hashable, _Entry] = OrderedDict()
 
-    def get(self, key: Hashable, build: Callable[[], Graph], name: str | None = None) -> Session:
+    def get(self, key: Hashable, build: "Callable[[], Graph]", name: str | None = None) -> Session:
         """The session of the key; the first caller builds its graph, others with the same key wait for it.
 
         name: what tells the graph from all others, in this and other processes; None if nothing does.
@@ -52,7 +56,7 @@ class Sessions:
             for key in [k for k in self._made if isinstance(k, tuple) and k[0] == owner]:
                 del self._made[key]
 
-    def _fill(self, key: Hashable, entry: _Entry, build: Callable[[], Graph], name: str | None) -> None:
+    def _fill(self, key: Hashable, entry: _Entry, build: "Callable[[], Graph]", name: str | None) -> None:
         try:
             session = self._engine.load(build()) if name is None else self._engine.load_named(name, build)
             if session.size > LARGE_BYTES:

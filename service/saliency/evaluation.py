@@ -4,20 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 from scipy.ndimage import sobel
-from scipy.stats import spearmanr
 
 from service.attribution import METHODS, Attribution, Floats
 from service.attribution.baselines import baseline
 from service.attribution.method import CHUNK
-from service.graphs.offload import array_of
 from service.networks.network import Network
-from service.networks.objectives import PREDICTED
+from service.networks.questions import PREDICTED
 from service.saliency.explain import Question, View
 
-SMALLEST_WEIGHTS = 32  # tensors with fewer numbers belong to the preprocessing
 SESSION_RUNS = 50  # creating the sessions of a randomized network takes about as long as this many runs
 
 
@@ -159,6 +154,10 @@ def randomization(
     Adebayo et al. 2018, "Sanity Checks for Saliency Maps", section 3: cascading randomization, Spearman's rank
     correlation of absolute values. A map that does not change does not depend on what the network has learned.
     """
+    from scipy.stats import spearmanr  # these take time and memory to be imported
+
+    from service.graphs.randomization import randomized, weighted_nodes
+
     names = weighted_nodes(network.model.proto)
     found = []
     for k in range(1, stages + 1):
@@ -173,33 +172,6 @@ def randomization(
         )
         found.append(Stage(layers, names[-layers], similarity))
     return found
-
-
-def weighted_nodes(proto: onnx.ModelProto) -> list[str]:
-    """The first outputs of the nodes with learned weights, in the order of the graph."""
-    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in proto.graph.initializer}
-    return [
-        node.output[0]
-        for node in proto.graph.node
-        if any(sizes.get(name, 0) >= SMALLEST_WEIGHTS for name in node.input)
-    ]
-
-
-def randomized(proto: onnx.ModelProto, outputs: list[str], seed: int = 0) -> onnx.ModelProto:
-    """A copy of the model in which the nodes with these outputs have random weights.
-
-    The weights are normally distributed with the mean and the standard deviation of the learned ones.
-    """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    chosen = {name for node in copy.graph.node if node.output[0] in outputs for name in node.input}
-    rng = np.random.default_rng(seed)
-    for tensor in copy.graph.initializer:
-        if tensor.name in chosen and tensor.data_type == onnx.TensorProto.FLOAT:
-            values = array_of(tensor)
-            drawn = rng.normal(values.mean(), values.std(), values.shape).astype(np.float32)
-            tensor.CopyFrom(numpy_helper.from_array(drawn, tensor.name))
-    return copy
 
 
 def _attribute(network: Network, image: Floats, question: Question) -> Attribution:

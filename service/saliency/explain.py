@@ -10,7 +10,7 @@ from service.attribution import METHODS, Attribution, Ints, Parameters, ValueAnd
 from service.attribution.method import Rules, Sign, Stepwise
 from service.errors import InvalidParameter
 from service.networks.network import Network
-from service.networks.objectives import PREDICTED
+from service.networks.questions import PREDICTED
 from service.pictures import images
 from service.pictures.decode import Photograph, Pixels
 from service.pictures.images import Colormap, Fitted, Floats, Media
@@ -160,7 +160,7 @@ def warning_of(network: Network, method: str) -> str | None:
     """What to keep in mind when reading a map of this method for this network; None if nothing."""
     quantized = (
         "The network is quantized; its gradient passes the rounding as if it were not there."
-        if network.is_quantized
+        if network.facts.quantized
         else None
     )
     return " ".join(filter(None, [METHODS[method].warning, quantized])) or None

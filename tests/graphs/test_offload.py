@@ -11,10 +11,10 @@ import pytest
 
 from service.graphs import offload as module
 from service.graphs.offload import array_of, offload, restored, skeleton
+from service.graphs.randomization import randomized, weighted_nodes
 from service.models.drafting import Choices
 from service.models.importing import add
 from service.networks.checking import smooth_image, standalone
-from service.saliency.evaluation import randomized, weighted_nodes
 from tests.models.networks import classifier, write
 
 

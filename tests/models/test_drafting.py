@@ -20,7 +20,8 @@ from service.models.importing import add
 from service.models.labels import read_labels
 from service.models.manifest import Manifest, Preprocessing, read
 from service.models.reading import read_onnx
-from service.networks.checking import Limits, Tried, standalone
+from service.networks.checking import standalone
+from service.networks.trials import Limits, Tried
 from tests.models.networks import CLASSES, classifier, write
 from tests.waiting import eventually
 
@@ -208,7 +209,7 @@ def test_what_was_tried_out_is_not_tried_again(tmp_path: Path, monkeypatch: pyte
         trials.append(manifest)
         return "bad luck" if len(trials) == 1 else None
 
-    monkeypatch.setattr("service.networks.checking.check_in_child", trial)
+    monkeypatch.setattr("service.networks.trials.check_in_child", trial)
     limits = Limits(60, 2**33)
     for expected, count in (("bad luck", 1), (None, 2), (None, 2), (None, 2)):
         assert Tried(place.parent).check(place, limits) == expected

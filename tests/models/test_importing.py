@@ -20,7 +20,8 @@ from service.models.drafting import Choices, draft
 from service.models.importing import add
 from service.models.manifest import Preprocessing
 from service.models.reading import read_onnx
-from service.networks.checking import Limits, check, check_in_child, gradient_error, smooth_image, standalone, uncovered
+from service.networks.checking import check, gradient_error, smooth_image, standalone, uncovered
+from service.networks.trials import Limits, check_in_child
 from service.saliency.explain import warning_of
 from service.settings import Settings
 from tests.conftest import serving
@@ -238,7 +239,7 @@ def test_a_quantized_network_is_differentiated_straight_through_and_says_so(tmp_
     place = add(write(quantized(), tmp_path / "from"), tmp_path / "models", Choices(name="eight"))
     network, plain = standalone(place), standalone(add(write(classifier(size=32), tmp_path), tmp_path, Choices()))
     check(place)
-    assert network.is_quantized
+    assert network.facts.quantized
     assert "quantized" in str(warning_of(network, "gradient"))
     assert warning_of(plain, "gradient") is None
     image = smooth_image((32, 32))[None]

@@ -77,7 +77,7 @@ def test_what_the_quantizer_writes(kind: str, tmp_path: Path) -> None:
     onnx.save(plain(), path)
     file = quantized(path, kind)
     exact, network = added(path, "exact"), added(file, "eight")
-    assert network.is_quantized
+    assert network.facts.quantized
     assert "quantized" in str(warning_of(network, "gradient"))
     assert {"Conv"} <= {layer.operator for layer in network.layers.values()}
     image = smooth_image(SIZE)

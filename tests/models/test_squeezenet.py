@@ -15,7 +15,8 @@ from service.models.build import build
 from service.models.manifest import read
 from service.models.weights import squeezenet_weights
 from service.networks.network import Network
-from service.networks.objectives import PREDICTED, class_score
+from service.networks.objectives import class_score
+from service.networks.questions import PREDICTED
 from service.pictures.decode import decode
 from service.pictures.images import fit
 

@@ -10,7 +10,8 @@ from onnx.reference import ReferenceEvaluator
 
 from service.autodiff import differentiate
 from service.kinds.style import gram
-from service.networks.objectives import Term, weighted_terms
+from service.networks.objectives import weighted_terms
+from service.networks.questions import Term
 from service.runtime.engine import Engine
 from tests.models.test_squeezenet import in_float64
 

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 from scipy.special import softmax
 
+from service.graphs.randomization import randomized, weighted_nodes
 from service.networks.network import Network
 from service.pictures.decode import decode
 from service.pictures.images import fit
-from service.saliency.evaluation import curves, edges, evaluate, randomized, weighted_nodes
+from service.saliency.evaluation import curves, edges, evaluate
 from service.saliency.explain import question_of
 
 

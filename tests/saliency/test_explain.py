@@ -9,7 +9,7 @@ import pytest
 from service.attribution import METHODS
 from service.errors import EngineError, InvalidParameter
 from service.networks.network import Network
-from service.networks.objectives import PREDICTED
+from service.networks.questions import PREDICTED
 from service.pictures.decode import decode
 from service.runtime.engine import Engine
 from service.saliency.explain import Explanation, explain, question_of

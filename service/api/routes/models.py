@@ -65,8 +65,8 @@ async def show_model(name: str, request: Request, services: ServicesDep) -> Mode
             height=manifest.size[0],
             width=manifest.size[1],
             scores=manifest.scores,
-            any_size=model.adapted.takes_any_size,
-            quantized=network.is_quantized,
+            any_size=network.facts.takes_any_size,
+            quantized=network.facts.quantized,
             layers=manifest.layers,
             preprocessing=manifest.preprocessing.model_dump(mode="json"),
         )

@@ -1,0 +1,48 @@
+"""What is asked of a network, before there is a graph for it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+PREDICTED = -1  # as a class id: the class with the highest score
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a graph is made for.
+
+    Attributes:
+        size: The size (height, width) of the images; None for any.
+        rows: The number of images in each run; None for any.
+        on_cpu: Whether a CPU runs it, whose blocked layout has rules of its own.
+        in_float16: Whether gradients of class scores are computed in float16.
+    """
+
+    size: tuple[int, int] | None = None
+    rows: int | None = None
+    on_cpu: bool = True
+    in_float16: bool = False
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of an objective. Objectives are maximized, so losses are negative.
+
+    The kinds, where ``<i>`` is the position of the term:
+
+    - ``channel``: the mean of a channel of the layer, with the input ``<i>.channel``, int64 (N,). Where the mean and
+      its gradient are 0 because of a Relu, the mean before the Relu is taken instead.
+    - ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
+    - ``content``: −Σ (F − T)², with the input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style
+      Transfer", equation 1).
+    - ``style``: −Σ (G − A)² with the Gram matrix G = F·Fᵀ / (C·H·W) and the input ``<i>.target``, (N, C, C) (equations
+      3 and 4 there).
+    - ``variation``: −Σ of the squared differences of neighbouring pixels of the image (N, 3, H, W) (Johnson et al.
+      2016, section 3.2).
+
+    Attributes:
+        kind: The kind of the term.
+        layer: The name of the layer, or of the image.
+    """
+
+    kind: Literal["channel", "energy", "content", "style", "variation"]
+    layer: str
