@@ -78,6 +78,7 @@ class JobService:
 @asynccontextmanager
 async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
     """The jobs of the settings' queue and store; without a queue, on an embedded Valkey that is closed with them."""
+    store = ArtifactStore.open(settings.store_url, settings.data_dir)
     async with AsyncExitStack() as stack:
         url = settings.queue_url
         if url is None:
@@ -90,7 +91,7 @@ async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
         await queue.connect()
         counters = connect(url, decode=True, patience=0, answer_seconds=COUNTER_SECONDS)
         await stack.enter_async_context(counters)
-        yield JobService(ledger, queue, ArtifactStore.open(settings.store_url, settings.data_dir), counters)
+        yield JobService(ledger, queue, store, counters)
 
 
 @asynccontextmanager
@@ -104,8 +105,10 @@ async def _embedded(data_dir: Path) -> AsyncIterator[str]:
             await asyncio.sleep(WATCH_SECONDS)
             if not await asyncio.to_thread(valkey.is_alive):
                 logger.error("the embedded Valkey has died and is started again")
-                with suppress(QueueError):  # tried again in a moment
+                try:
                     await asyncio.to_thread(valkey.start)
+                except QueueError as error:
+                    logger.error("%s; it is tried again in a moment", error)
 
     watcher = asyncio.create_task(watch())
     try:
