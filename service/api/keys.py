@@ -62,6 +62,13 @@ class Keys:
             raise Unauthorized(f"the key is not known; {ADVICE}")
         return found
 
+    def holds(self, owner: str | None) -> bool:
+        """Whether there still is a key of that name; always if keys are off."""
+        if self._file is None:
+            return True
+        self._refresh(self._file)
+        return any(name == owner for name, _ in self._digests)
+
     def _refresh(self, file: Path) -> None:
         try:
             stat = file.stat()

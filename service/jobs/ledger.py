@@ -53,14 +53,11 @@ class Ledger(Records):
     """Records of jobs.
 
     redis: a client that decodes responses. max_unfinished: most unfinished jobs. retention: seconds for which a
-    finished job is kept. streams: a client for those who wait for events, so that they take no connection of others.
-    max_attempts: how often a job is begun before it is given up.
+    finished job is kept. max_attempts: how often a job is begun before it is given up.
     """
 
-    def __init__(
-        self, redis: Redis, max_unfinished: int, retention: float, max_attempts: int, streams: Redis | None = None
-    ) -> None:
-        super().__init__(redis, streams)
+    def __init__(self, redis: Redis, max_unfinished: int, retention: float, max_attempts: int) -> None:
+        super().__init__(redis)
         self.max_unfinished = max_unfinished
         self._retention = retention
         self._max_attempts = max_attempts

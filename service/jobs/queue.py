@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -16,6 +16,7 @@ from service.errors import QueueError
 
 HEARTBEAT_SECONDS = 5  # a worker that has not been heard of for that long is taken for dead
 SWEEP_SECONDS = 2  # how often dead workers are looked for
+CONNECTION_SECONDS = 20  # for which a command may wait for a connection
 FUNCTION = "run"
 
 
@@ -48,21 +49,26 @@ class JobQueue(RedisQueue):
         return [id_ for id_, entry in zip(job_ids, entries, strict=True) if entry is None or entry.status not in held]
 
 
-def connect(url: str, *, decode: bool, patience: int = 6, answer_seconds: float | None = None) -> Redis:
+def connect(
+    url: str, *, decode: bool, patience: int = 6, answer_seconds: float | None = None, connections: int = 1000
+) -> Redis:
     """A client that bridges a restart of the server: it tries again for ``patience`` times, up to a second apart.
 
-    answer_seconds: for which it waits for an answer; for ever if None.
+    answer_seconds: for which it waits for an answer; for ever if None. connections: most of them; who finds all of them
+    taken waits for one.
     """
     retry = Retry(ExponentialBackoff(cap=1.0, base=0.05), patience)
     try:
-        return Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
+            max_connections=connections,
+            timeout=answer_seconds or CONNECTION_SECONDS,
             decode_responses=decode,
             retry=retry,
             retry_on_error=[RedisConnectionError, RedisTimeoutError],
-            max_connections=1000,
             socket_connect_timeout=min(5, answer_seconds or 5),
             socket_timeout=answer_seconds,
         )
     except (ValueError, RedisError) as error:
         raise QueueError(f"CONVLENS_QUEUE_URL {url!r} is no address of a Valkey or Redis: {error}") from error
+    return Redis.from_pool(pool)

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from service.errors import QueueError
 from service.jobs.attempt import JobLimits
+from service.jobs.events import IDLE_SECONDS, Events
 from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.queue import JobQueue, connect
 from service.jobs.record import Job, State
@@ -23,6 +24,7 @@ from service.settings import Settings
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
+LEDGER_CONNECTIONS = 50  # of a process, however many requests look up jobs at the same time
 COUNTER_SECONDS = 0.2  # for which a request waits to be counted
 
 
@@ -31,6 +33,7 @@ class JobService:
     """Where jobs are submitted, looked up, cancelled and deleted. counters: for what must not wait for long."""
 
     ledger: Ledger
+    events: Events
     queue: JobQueue
     store: ArtifactStore
     counters: Redis
@@ -85,13 +88,15 @@ async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
             url = await stack.enter_async_context(_embedded(settings.data_dir))
         queue = JobQueue(connect(url, decode=False), name="convlens")
         stack.push_async_callback(queue.disconnect)
-        redis = await stack.enter_async_context(connect(url, decode=True))
-        streams = await stack.enter_async_context(connect(url, decode=True))
-        ledger = Ledger(redis, settings.max_jobs, settings.retention_seconds, settings.max_attempts, streams)
+        redis = await stack.enter_async_context(connect(url, decode=True, connections=LEDGER_CONNECTIONS))
+        ledger = Ledger(redis, settings.max_jobs, settings.retention_seconds, settings.max_attempts)
         await queue.connect()
+        waiting = await stack.enter_async_context(connect(url, decode=True, answer_seconds=2 * IDLE_SECONDS))
+        events = Events(redis, waiting)
+        stack.push_async_callback(events.close)
         counters = connect(url, decode=True, patience=0, answer_seconds=COUNTER_SECONDS)
         await stack.enter_async_context(counters)
-        yield JobService(ledger, queue, store, counters)
+        yield JobService(ledger, events, queue, store, counters)
 
 
 @asynccontextmanager
