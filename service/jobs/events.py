@@ -8,6 +8,7 @@ memory, older ones from the stream of the job, so that one who is slow costs not
 import asyncio
 import json
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
@@ -157,7 +158,7 @@ class Events:
 
     async def _wait_for_news(self) -> None:
         newest = await self._waiting.xrevrange(NEWS, count=1)
-        heard, looked = newest[0][0] if newest else "0-0", 0.0
+        heard, looked = newest[0][0] if newest else "0-0", -math.inf
         while self._tails:
             if time.monotonic() - looked >= IDLE_SECONDS:  # news that were lost cost time, nothing else
                 looked = time.monotonic()

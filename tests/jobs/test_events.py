@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import redis as redis_client
 from redis.asyncio import Redis
 
 from service.jobs import events as module
@@ -81,6 +82,12 @@ async def connections(redis: Redis) -> int:
     return len(await redis.client_list())
 
 
+async def until_the_reader_waits(valkey: EmbeddedValkey) -> None:
+    """For news, which is what it does once it has looked for what happened before."""
+    with redis_client.Redis(unix_socket_path=str(valkey.socket), decode_responses=True) as redis:
+        await asyncio.to_thread(eventually, redis.client_list, lambda found: any("b" in one["flags"] for one in found))
+
+
 async def finish(ledger: Ledger, id_: str, steps: int) -> None:
     await ledger.claim(id_, "a")
     for step in range(steps):
@@ -127,16 +134,33 @@ async def test_one_who_reads_late_misses_nothing_and_costs_bounded_memory(ledger
 
 
 async def test_the_end_of_a_deleted_job_comes_at_once(
-    ledger: Ledger, events: Events, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, events: Events, valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "IDLE_SECONDS", 3600)
     id_ = await submitted(ledger)
     listener = await stream(events, id_)
     assert [event.name for event in await following(listener)] == ["state"]
+    await until_the_reader_waits(valkey)
     waiting = asyncio.create_task(rest(listener))
     await ledger.delete(id_)
     (end,) = await waiting
     assert (end.name, json.loads(end.data)) == ("end", {"state": "deleted"})
+
+
+async def test_what_happens_before_one_listens_is_not_missed(
+    ledger: Ledger, events: Events, valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 3600)
+    other, id_ = await submitted(ledger), await submitted(ledger)
+    heard = await stream(events, other)
+    await following(heard)
+    await until_the_reader_waits(valkey)
+    latest = (await following(await stream(events, id_)))[-1].id
+    listener = await stream(events, id_, latest)
+    await ledger.claim(id_, "a")  # announced before anybody listens to this job
+    await ledger.claim(other, "a")
+    await following(heard)  # the reader has heard of both
+    assert [event.name for event in await following(listener)] == ["state"]
 
 
 async def test_what_nobody_announced_is_found(
