@@ -12,7 +12,7 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/installed build ## Install, build the model files and serve on http://localhost:8000
-	MALLOC_ARENA_MAX=2 $(BIN)/convlens serve $(ARGS)
+	$(BIN)/convlens serve $(ARGS)
 
 test: $(VENV)/installed-dev build browser ## Install what tests need and run everything: ruff, mypy, pytest
 	$(MAKE) lint
@@ -36,7 +36,7 @@ networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks agai
 	$(BIN)/python -m tests.benchmarks.networks
 
 soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), with a report
-	MALLOC_ARENA_MAX=2 $(BIN)/python -m tests.tools.soak $(ARGS)
+	$(BIN)/python -m tests.tools.soak $(ARGS)
 
 gallery: $(VENV)/installed-dev build ## Make docs/gallery.md: a picture of every method and every kind of job
 	$(BIN)/python -m tests.tools.gallery

@@ -17,6 +17,7 @@ from service.jobs.queue import FUNCTION, HEARTBEAT_SECONDS, SWEEP_SECONDS, JobQu
 from service.jobs.record import State
 from service.jobs.run import Runner
 from service.jobs.store import ArtifactStore
+from service.runtime.demand import Demand, working_for
 from service.telemetry import tracing
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,8 @@ class Worker:
         attempt = Attempt(self._ledger, self._store, self._limits, job, lease, heartbeat)
         logger.info("job %s begins, attempt %d", job_id, job.attempts)
         try:
-            with tracing.span("job", job.traceparent, **{"job.id": job.id, "job.kind": job.kind}):
+            span = tracing.span("job", job.traceparent, **{"job.id": job.id, "job.kind": job.kind})
+            with span, working_for(Demand(job.owner or "")):
                 await attempt.run(self._runner)
         except Stopped as stopped:
             await attempt.stop(stopped.outcome)
