@@ -28,6 +28,7 @@ bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (
 	$(BIN)/python -m tests.benchmarks.engine
 	$(BIN)/python -m tests.benchmarks.http
 	$(BIN)/python -m tests.benchmarks.jobs
+	$(BIN)/python -m tests.benchmarks.claims
 	$(BIN)/python -m tests.benchmarks.footprint
 
 networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks against autograd (installs torch, torchvision and transformers)

@@ -156,6 +156,13 @@ class Settings(BaseSettings):
     ] = True
     job_concurrency: Annotated[int, Field(ge=1, le=64, description="Jobs that one worker runs at the same time.")] = 4
     max_jobs: Annotated[int, Field(ge=1, description="Most unfinished jobs; more are answered with 429.")] = 10_000
+    max_jobs_per_key: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Most unfinished jobs of one key, where there are keys; 0 for a tenth of `CONVLENS_MAX_JOBS`.",
+        ),
+    ] = 0
     max_attempts: Annotated[
         int, Field(ge=1, description="How often a job is begun whose worker dies; then it has failed.")
     ] = 3
@@ -194,6 +201,13 @@ class Settings(BaseSettings):
         Field(
             description="Requests of a key, or without keys of an address (of IPv6 a network of 64 bits), like "
             "`120/minute;5000/day`; `None` for no limit."
+        ),
+    ] = None
+    compute_limit: Annotated[
+        str | None,
+        Field(
+            description="Seconds that requests and jobs of a key, or requests of an address, may compute, like "
+            "`600/hour;3600/day`; `None` for no limit."
         ),
     ] = None
     cors_origins: Annotated[

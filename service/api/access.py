@@ -9,6 +9,7 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 from service.api.addresses import counted
 from service.api.deps import Services, ServicesDep
 from service.errors import Forbidden, TooManyFailedKeys, TooManyRequests, Unauthorized
+from service.jobs.compute import caller_of
 
 COOKIE = "convlens_key"
 
@@ -25,7 +26,7 @@ async def caller(
     """Who asks: the name of the key, None if keys are off. Raises `Unauthorized` or `TooManyRequests`."""
     key = bearer.credentials if bearer else cookie
     owner = await identify(request, services, key)
-    request.state.caller = f"key:{owner}" if owner is not None else f"address:{_address(request)}"
+    request.state.caller = caller_of(owner) or f"address:{_address(request)}"
     request.state.is_admin = services.keys.is_admin(key)
     await services.limiter.count(request.state.caller)
     return owner

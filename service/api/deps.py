@@ -51,12 +51,14 @@ class Services:
         """Run a function that computes, on a worker thread; see `Workers`.
 
         It ends with its next run of a network when the client of the request has gone, or when a request may take no
-        longer. effort: about how many runs of the network it takes. Raises `Overloaded` if there is no free worker for
-        too long, or for work that takes too long.
+        longer, and its time counts against the limit of the caller. effort: about how many runs of the network it
+        takes. Raises `Overloaded` if there is no free worker for too long, or for work that takes too long, and
+        `TooManyRequests` if the limit is used up.
         """
         caller = "" if request is None else request.state.caller
-        demand = Demand(caller)
-        async with self.workers.take(caller, effort):
+        demand, compute = Demand(caller), self.job_service.compute
+        await compute.check(caller)
+        async with self.workers.take(caller, effort), compute.counted(caller):
             with working_for(demand):
                 working = asyncio.create_task(to_thread.run_sync(function, limiter=self.workers.threads))
             return await (working if request is None else self._attended(working, demand, request))

@@ -78,7 +78,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "The service asks for a key.", "content": _PROBLEM},
     429: {
-        "description": "The caller has asked more often than it may, or there are too many jobs.",
+        "description": "The caller has asked more often or computed longer than it may, or there are too many jobs.",
         "content": _PROBLEM,
     },
 }

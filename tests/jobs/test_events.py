@@ -89,7 +89,7 @@ async def until_the_reader_waits(valkey: EmbeddedValkey) -> None:
 
 
 async def finish(ledger: Ledger, id_: str, steps: int) -> None:
-    await ledger.claim(id_, "a")
+    await ledger.claim("a")
     for step in range(steps):
         await ledger.progress(id_, "a", step, [1.0], {"step": step}, None)
     await ledger.finish(id_, "a", State.SUCCEEDED, result={})
@@ -97,7 +97,7 @@ async def finish(ledger: Ledger, id_: str, steps: int) -> None:
 
 async def test_events_are_told_from_any_point_to_the_end(ledger: Ledger, events: Events) -> None:
     id_ = await submitted(ledger)
-    await ledger.claim(id_, "a")
+    await ledger.claim("a")
     await ledger.progress(id_, "a", 0, [1.0], {"step": 1}, 0)
     await ledger.finish(id_, "a", State.SUCCEEDED, result={"x": 1})
     told = await rest(await stream(events, id_))
@@ -151,14 +151,14 @@ async def test_what_happens_before_one_listens_is_not_missed(
     ledger: Ledger, events: Events, valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "IDLE_SECONDS", 3600)
-    other, id_ = await submitted(ledger), await submitted(ledger)
+    id_, other = await submitted(ledger), await submitted(ledger)
     heard = await stream(events, other)
     await following(heard)
     await until_the_reader_waits(valkey)
     latest = (await following(await stream(events, id_)))[-1].id
     listener = await stream(events, id_, latest)
-    await ledger.claim(id_, "a")  # announced before anybody listens to this job
-    await ledger.claim(other, "a")
+    await ledger.claim("a")  # announced before anybody listens to this job
+    await ledger.claim("a")
     await following(heard)  # the reader has heard of both
     assert [event.name for event in await following(listener)] == ["state"]
 
