@@ -108,7 +108,7 @@ def answering(answer: Callable[[int, str], Answer]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = respond  # noqa: N815 - names of the library
+        do_GET = do_POST = do_DELETE = respond  # noqa: N815 - names of the library
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -228,3 +228,23 @@ def test_signs_of_life_are_no_events(ask: Callable[..., Any]) -> None:
     with answering(lambda *_: (200, STREAM, stream)) as url:
         events = ask(url, lambda client: client.events("a"))
     assert [event.event for event in events] == ["progress", "end"]
+
+
+@either
+def test_a_stream_that_has_told_all_is_empty(ask: Callable[..., Any]) -> None:
+    with answering(lambda *_: (204, {}, b"")) as url:
+        assert ask(url, lambda client: client.events("a", "5-0")) == []
+
+
+MISSING: Answer = (404, {}, b'{"detail": "there is no job"}')
+
+
+@either
+def test_a_job_that_is_missing_after_a_failure_has_been_deleted(clock: Clock, ask: Callable[..., Any]) -> None:
+    with answering(busy_first(1, "0", MISSING)) as url:
+        assert ask(url, lambda client: client.delete("a")) is None
+    for answer in (lambda *_: MISSING, busy_first(1, "0", MISSING, status=429)):  # not even tried before
+        with answering(answer) as url, pytest.raises(ServiceError, match="there is no job"):
+            ask(url, lambda client: client.delete("a"))
+    with answering(busy_first(1, "0", MISSING)) as url, pytest.raises(ServiceError, match="there is no job"):
+        ask(url, lambda client: client.get("a"))

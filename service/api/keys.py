@@ -67,6 +67,13 @@ class Keys:
         """Whether a known key may change the service itself. If keys are off, everybody may."""
         return self._file is None or (presented is not None and digest(presented) in self._admins)
 
+    def holds(self, owner: str | None) -> bool:
+        """Whether there still is a key of that name; always if keys are off."""
+        if self._file is None:
+            return True
+        self._refresh(self._file)
+        return any(name == owner for name, _ in self._digests)
+
     def _refresh(self, file: Path) -> None:
         try:
             stat = file.stat()

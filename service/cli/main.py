@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from service import __version__
 from service.api.connections import BoundedHttp, raise_file_limit
 from service.api.keys import digest, new_key
+from service.api.starting import Starting
 from service.cli import doctor, drawing, models
 from service.errors import ConvlensError, InvalidParameter
 from service.jobs.service import open_job_service, worker
@@ -44,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except ConvlensError as error:
         print(f"convlens: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None:  # not of a file
+            raise
+        print(f"convlens: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     return 0
 
@@ -103,17 +109,22 @@ def _serve(settings: Settings, _: Any) -> None:
     give_back_what_is_freed()
     sys.setswitchinterval(SWITCH_SECONDS)
     raise_file_limit()
-    app = create_app(settings)
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=logs.configuration(settings.log_format),
-        access_log=False,  # `service.api.observation` does it
-        timeout_graceful_shutdown=30,
-        http=BoundedHttp,
-        proxy_headers=False,  # `service.api.addresses` reads them
-    )
+    app = Starting(create_app(settings))
+    try:
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=logs.configuration(settings.log_format),
+            access_log=False,  # `service.api.observation` does it
+            timeout_graceful_shutdown=30,
+            http=BoundedHttp,
+            proxy_headers=False,  # `service.api.addresses` reads them
+        )
+    except SystemExit:
+        if app.failure is not None:
+            raise app.failure from None
+        raise
 
 
 def _worker(settings: Settings, _: Any) -> None:

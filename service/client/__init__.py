@@ -34,17 +34,18 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def _once(self, call: calls.Call[T]) -> T:
-        return call.read(calls.checked(self._http.request(call.method, call.path, **call.arguments)))
+    def _once(self, call: calls.Call[T], again: bool = False) -> T:
+        return calls.answer(call, self._http.request(call.method, call.path, **call.arguments), again)
 
     def _send(self, call: calls.Call[T]) -> T:
         """The answer; a request that is refused for now is sent again after `Retry-After`, within the timeout."""
-        patience = Patience(self._timeout)
+        patience, again = Patience(self._timeout), False
         while True:
             try:
-                return self._once(call)
+                return self._once(call, again)
             except ServiceError as error:
                 time.sleep(patience.after_refusal(error))
+                again |= error.status == httpx.codes.SERVICE_UNAVAILABLE
 
     def classes(self, model: str, query: str) -> list[dict[str, Any]]:
         """The classes whose names contain the query."""
@@ -100,6 +101,8 @@ class Client:
         patience = Patience(self._timeout)
         while True:
             with connect_sse(self._http, **calls.stream(id_, last_event_id)) as source:
+                if calls.is_over(source.response):
+                    return
                 if source.response.is_success:
                     yield from filter(calls.is_event, source.iter_sse())
                     return
@@ -143,17 +146,18 @@ class AsyncClient:
     ) -> None:
         await self._http.aclose()
 
-    async def _once(self, call: calls.Call[T]) -> T:
-        return call.read(calls.checked(await self._http.request(call.method, call.path, **call.arguments)))
+    async def _once(self, call: calls.Call[T], again: bool = False) -> T:
+        return calls.answer(call, await self._http.request(call.method, call.path, **call.arguments), again)
 
     async def _send(self, call: calls.Call[T]) -> T:
         """See `Client`."""
-        patience = Patience(self._timeout)
+        patience, again = Patience(self._timeout), False
         while True:
             try:
-                return await self._once(call)
+                return await self._once(call, again)
             except ServiceError as error:
                 await asyncio.sleep(patience.after_refusal(error))
+                again |= error.status == httpx.codes.SERVICE_UNAVAILABLE
 
     async def classes(self, model: str, query: str) -> list[dict[str, Any]]:
         """The classes whose names contain the query."""
@@ -203,6 +207,8 @@ class AsyncClient:
         patience = Patience(self._timeout)
         while True:
             async with aconnect_sse(self._http, **calls.stream(id_, last_event_id)) as source:
+                if calls.is_over(source.response):
+                    return
                 if source.response.is_success:
                     async for event in source.aiter_sse():
                         if calls.is_event(event):

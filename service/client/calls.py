@@ -22,12 +22,16 @@ EMPTY: Mapping[str, bytes] = {}
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """A request, and how its answer is read."""
+    """A request, and how its answer is read.
+
+    done: refusals that mean, when the request is sent again after a failure, that it was done the first time.
+    """
 
     method: str
     path: str
     read: Callable[[httpx.Response], T]
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    done: frozenset[int] = frozenset()
 
 
 def submit(
@@ -93,13 +97,13 @@ def cancel(id_: str) -> Call[JobAnswer]:
 
 def delete(id_: str) -> Call[None]:
     """Forget a job."""
-    return Call("DELETE", f"/visualize/{id_}", lambda _: None)
+    return Call("DELETE", f"/visualize/{id_}", lambda _: None, done=frozenset([404]))
 
 
-def checked(response: httpx.Response) -> httpx.Response:
-    """The answer. Raises `ServiceError` for a refusal."""
-    if response.is_success:
-        return response
+def answer(call: Call[T], response: httpx.Response, again: bool) -> T:
+    """What the answer says. again: whether the request had been sent before. Raises `ServiceError` for a refusal."""
+    if response.is_success or (again and response.status_code in call.done):
+        return call.read(response)
     raise refusal(response)
 
 
@@ -144,6 +148,11 @@ def stream(id_: str, last_event_id: str | None) -> dict[str, Any]:
 def credentials(api_key: str | None) -> dict[str, str]:
     """The headers for a key."""
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+
+def is_over(response: httpx.Response) -> bool:
+    """Whether the stream has told all of a job that is over."""
+    return response.status_code == httpx.codes.NO_CONTENT
 
 
 def is_event(event: ServerSentEvent) -> bool:

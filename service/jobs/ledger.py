@@ -53,21 +53,14 @@ class Ledger(Records):
     """Records of jobs.
 
     redis: a client that decodes responses. max_unfinished: most unfinished jobs. retention: seconds for which a
-    finished job is kept. streams: a client for those who wait for events, so that they take no connection of others.
-    max_attempts: how often a job is begun before it is given up. max_of_owner: most unfinished jobs of one owner; by
-    default as many as of all.
+    finished job is kept. max_attempts: how often a job is begun before it is given up. max_of_owner: most unfinished
+    jobs of one owner; by default as many as of all.
     """
 
     def __init__(
-        self,
-        redis: Redis,
-        max_unfinished: int,
-        retention: float,
-        max_attempts: int,
-        streams: Redis | None = None,
-        max_of_owner: int | None = None,
+        self, redis: Redis, max_unfinished: int, retention: float, max_attempts: int, max_of_owner: int | None = None
     ) -> None:
-        super().__init__(redis, streams)
+        super().__init__(redis)
         self.max_unfinished = max_unfinished
         self._max_of_owner = max_of_owner or max_unfinished
         self._retention = retention

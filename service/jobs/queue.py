@@ -1,6 +1,6 @@
 """The queue that calls workers to work: SAQ on Valkey or Redis."""
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -13,6 +13,7 @@ from service.errors import QueueError
 
 HEARTBEAT_SECONDS = 5  # a worker that has not been heard of for that long is taken for dead
 SWEEP_SECONDS = 2  # how often dead workers are looked for
+CONNECTION_SECONDS = 20  # for which a command may wait for a connection
 FUNCTION = "run"
 
 
@@ -38,21 +39,26 @@ class JobQueue(RedisQueue):
         return await self.count("queued") + await self.count("active")
 
 
-def connect(url: str, *, decode: bool, patience: int = 6, answer_seconds: float | None = None) -> Redis:
+def connect(
+    url: str, *, decode: bool, patience: int = 6, answer_seconds: float | None = None, connections: int = 1000
+) -> Redis:
     """A client that bridges a restart of the server: it tries again for ``patience`` times, up to a second apart.
 
-    answer_seconds: for which it waits for an answer; for ever if None.
+    answer_seconds: for which it waits for an answer; for ever if None. connections: most of them; who finds all of them
+    taken waits for one.
     """
     retry = Retry(ExponentialBackoff(cap=1.0, base=0.05), patience)
     try:
-        return Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
+            max_connections=connections,
+            timeout=answer_seconds or CONNECTION_SECONDS,
             decode_responses=decode,
             retry=retry,
             retry_on_error=[RedisConnectionError, RedisTimeoutError],
-            max_connections=1000,
             socket_connect_timeout=min(5, answer_seconds or 5),
             socket_timeout=answer_seconds,
         )
     except (ValueError, RedisError) as error:
         raise QueueError(f"CONVLENS_QUEUE_URL {url!r} is no address of a Valkey or Redis: {error}") from error
+    return Redis.from_pool(pool)

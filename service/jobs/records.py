@@ -1,9 +1,8 @@
-"""Reads the ledger: records of jobs, their history and their events."""
+"""Reads the ledger: records of jobs and their history."""
 
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,24 +11,13 @@ from service.errors import Gone, NotFound
 from service.jobs.record import Job, State
 
 PREFIX = "convlens:"
-GREATEST = 2**64 - 1  # number in the id of an event
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a job: ``state``, ``progress``, ``preview`` or ``end``."""
-
-    id: str
-    name: str
-    data: str  # JSON
 
 
 class Records:
-    """Records of jobs, to be read. redis: a client that decodes responses. streams: another one, for those who wait."""
+    """Records of jobs, to be read. redis: a client that decodes responses."""
 
-    def __init__(self, redis: Redis, streams: Redis | None = None) -> None:
+    def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self._streams = streams or redis
 
     async def get(self, id_: str) -> Job:
         """The record. Raises `NotFound`, or `Gone` when it has expired."""
@@ -110,35 +98,6 @@ class Records:
         """Ids of finished jobs whose time is over."""
         due: list[str] = await self.redis.zrangebyscore(f"{PREFIX}expiry", "-inf", time.time(), start=0, num=1000)
         return due
-
-    async def events(self, id_: str, after: str = "0") -> AsyncIterator[Event | None]:
-        """The events of a job after the one with the id ``after``, as they come, up to ``end``; None while idle."""
-        key = f"{PREFIX}events:{id_}"
-        told = _order(after)
-        last = await self.redis.xrevrange(key, count=1)
-        if last and told >= _order(last[0][0]):  # all has been told; an id of the future counts as the last one
-            if last[0][1]["event"] == "end":
-                return
-            told = _order(last[0][0])
-        after = "{}-{}".format(*told)
-        while True:
-            streams = await self._streams.xread({key: after}, count=200, block=5000)
-            if not streams:
-                yield None
-            for _, entries in streams:
-                for after, entry in entries:
-                    yield Event(after, entry["event"], entry["data"])
-                    if entry["event"] == "end":
-                        return
-            if not await self.redis.exists(key):
-                yield Event(after, "end", json.dumps({"state": "deleted"}))
-                return
-
-
-def _order(event_id: str) -> tuple[int, int]:
-    """What sorts the ids of events: the time and a number, each no greater than Valkey takes."""
-    time_, _, number = event_id.partition("-")
-    return min(int(time_), GREATEST), min(int(number or 0), GREATEST)
 
 
 def _parse(fields: Mapping[str, str]) -> Job:

@@ -1,7 +1,7 @@
 """What must happen as a whole in the store: Lua scripts. Each gets the prefix of all keys as its first argument.
 
 Keys under the prefix: ``job:ID`` (hash), ``trace:ID`` (list of scores), ``frames:ID`` (sorted set of steps),
-``events:ID`` (stream),
+``events:ID`` (stream), ``news`` (stream of the ids of jobs that had an event, for `service.jobs.events`),
 ``all``, ``state:STATE``, ``class:N``, ``owner:NAME``, ``batch:ID`` (sorted sets of job ids by sequence number),
 ``expiry`` (sorted set of job ids by time), ``idem:KEY`` (hash), ``seq`` (counter), and those of `service.jobs.turns`.
 """
@@ -18,6 +18,7 @@ local function clock()
 end
 local function event(id, name, data)
   redis.call('XADD', p .. 'events:' .. id, 'MAXLEN', '~', '2000', '*', 'event', name, 'data', data)
+  redis.call('XADD', p .. 'news', 'MAXLEN', '~', '1000', '*', 'job', id)
 end
 """
     + TURNS
@@ -204,7 +205,7 @@ return state or 'gone'
 """
 )
 
-# id -> 1 if there was such a job
+# id -> 1 if there was such a job. Its last event stays for a minute, for those who listen.
 DELETE = (
     _SHARED
     + """
@@ -213,7 +214,10 @@ local state = redis.call('HGET', job(id), 'state')
 if not state then return 0 end
 unindex(id, state)
 remove_keys(id)
-redis.call('DEL', job(id), p .. 'events:' .. id)
+redis.call('DEL', job(id))
+redis.call('XTRIM', p .. 'events:' .. id, 'MAXLEN', '0')
+event(id, 'end', cjson.encode({state = 'deleted'}))
+redis.call('EXPIRE', p .. 'events:' .. id, 60)
 return 1
 """
 )

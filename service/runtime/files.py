@@ -80,6 +80,7 @@ class GraphCache:
     def __init__(self, folder: Path | None = None, max_bytes: int = 0) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
+        self._is_writable = folder is not None
 
     def find(self, name: str) -> Path | None:
         """The graph of that name; None if there is none."""
@@ -96,11 +97,12 @@ class GraphCache:
             (folder / _TEXT).write_text(made, "utf-8")
             return folder / _TEXT
 
-        self.keep(name, write)
+        with suppress(OSError):
+            self.keep(name, write)
         return made
 
     def _found(self, name: str, file: str) -> Path | None:
-        if self._folder is None or not (found := self._place(name) / file).exists():
+        if self._folder is None or not os.path.exists(found := self._place(name) / file):
             return None
         with suppress(OSError):
             os.utime(found.parent)
@@ -112,14 +114,15 @@ class GraphCache:
 
     def keep(self, name: str, make: Callable[[Path], Path]) -> Path | None:
         """Have the graph made in a new folder, and keep it; None if it cannot be kept."""
-        if self._folder is None:
+        if self._folder is None or not self._is_writable:
             return None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             draft = Path(tempfile.mkdtemp(dir=self._folder, prefix=_DRAFT))
         except OSError as error:
-            logger.warning("graphs cannot be kept in %s: %s", self._folder, error.strerror)
-            self._folder = None
+            if self._is_writable:
+                logger.warning("graphs cannot be kept in %s: %s", self._folder, error.strerror)
+            self._is_writable = False
             return None
         try:
             made = make(draft)

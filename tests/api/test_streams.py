@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
 
 import httpx
 import pytest
 
+from service.api.keys import digest
 from service.client import Client, ServiceError
 from service.settings import Settings
 from tests.api.test_problems import problem
@@ -52,14 +56,16 @@ def last_id(api: httpx.Client, path: str) -> str:
         return [line.removeprefix("id: ") for line in response.iter_lines() if line.startswith("id: ")][-1]
 
 
-def test_a_stream_that_has_told_all_ends_at_once(api: httpx.Client) -> None:
+def test_a_stream_that_has_told_all_is_not_asked_for_again(api: httpx.Client, jobs: Client) -> None:
     job = api.post("/visualize", json={"class_id": 76, **SMALL}).json()
     finished(api, job["id"])
     events = job["links"]["events"]
     assert stream(api, events)[-1] == "end"
     time_, number = last_id(api, events).split("-")
     for last in (f"{time_}-{number}", f"{int(time_) + 10**9}-0", "99999999999999999999"):
-        assert stream(api, events, last) == []
+        response = api.get(events, headers={"Last-Event-ID": last})
+        assert (response.status_code, response.content) == (204, b"")  # what keeps an EventSource from asking again
+        assert list(jobs.events(job["id"], last)) == []
     for last in (f"{int(time_) - 10**6}-0", "5", "05-007", "5-99999999999999999999"):
         assert stream(api, events, last)[-1] == "end"
 
@@ -89,6 +95,27 @@ def test_the_stream_of_a_deleted_job_ends_with_an_end(api: httpx.Client) -> None
         assert next(line for line in lines if line.startswith("event: ")) == "event: state"
         assert api.delete(job["links"]["self"]).status_code == 204
         rest = list(lines)
-    assert [line for line in rest if line.startswith("event: ")][-1] == "event: end"
+    assert [line for line in rest if line.startswith("event: ")] == ["event: end"]
     assert any('"deleted"' in line for line in rest)
+    assert api.get(job["links"]["events"]).status_code == 404
     api.delete(blocker["links"]["self"])
+
+
+def test_a_stream_ends_when_its_key_is_withdrawn(fresh: Settings, tmp_path: Path) -> None:
+    file, alice, bob = tmp_path / "keys", {"Authorization": "Bearer cl_alice"}, {"Authorization": "Bearer cl_bob"}
+    file.write_text(f"alice {digest('cl_alice')}\nbob {digest('cl_bob')}\n")
+    with serving(fresh.model_copy(update={"api_keys_file": file})) as api, ExitStack() as stack:
+        streams = []
+        for key in (alice, bob):
+            job = api.post("/visualize", json={"class_id": 76, **SMALL}, headers=key).json()["links"]
+            response = stack.enter_context(api.stream("GET", job["events"], headers=key, timeout=30))
+            streams.append((response.iter_lines(), job, key))
+            assert next(streams[-1][0]).startswith("event: state")
+        file.write_text(f"bob {digest('cl_bob')}\n")
+        withdrawn, kept = streams
+        rest = list(islice(withdrawn[0], 12))
+        assert len(rest) < 12  # it is closed, instead of giving signs of life
+        assert "event: end" not in rest
+        assert api.get(withdrawn[1]["events"], headers=alice).status_code == 401
+        assert api.post(kept[1]["cancel"], headers=bob).status_code == 200
+        assert "event: end" in list(kept[0])

@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractContextManager, aclosing
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -29,7 +29,7 @@ from service.api.submission import (
     visible,
 )
 from service.errors import Conflict, NotFound
-from service.jobs.ledger import Ledger
+from service.jobs.events import Event
 from service.jobs.record import State
 from service.jobs.service import JobService
 from service.jobs.store import artifact_name, frame_name, image_name
@@ -40,7 +40,10 @@ router = APIRouter(prefix="/visualize", tags=["jobs"], responses=RESPONSES)
 POLL_SECONDS = 0.2
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": BINARY}}}
 
-EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+    204: {"description": "All has been told and the job is over: an `EventSource` does not ask again."},
+}
 
 
 @router.post("", status_code=202, response_model=JobAnswer | BatchAnswer, openapi_extra=request_body())
@@ -207,14 +210,17 @@ async def stream_events(
 ) -> Response:
     """Server-sent events: `state`, `progress`, `preview`, and `end` as the last one, also of a job that is deleted.
 
-    All that happened is told from the beginning, or from `Last-Event-ID` on. A stream of which all has been told ends
-    at once if the job is over.
+    All that happened is told from the beginning, or from `Last-Event-ID` on. If that was the `end`, the answer is 204.
+    A stream ends early when its key is withdrawn.
     """
     await visible(job_service, id, owner)
+    events = await job_service.events.follow(id, last_event_id or "0")
+    if events is None:
+        return Response(status_code=204)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    stream = services.streams.take(request.state.caller)
-    events = _events(job_service.ledger, id, last_event_id or "0", stream)
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+    place = services.streams.take(request.state.caller)
+    stream = _stream(events, place, lambda: services.keys.holds(owner))
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 @router.post("/{id}/cancel")
@@ -236,10 +242,16 @@ async def _frames(job_service: JobService, id_: str, owner: str | None) -> list[
     return await job_service.ledger.frames(id_)
 
 
-async def _events(ledger: Ledger, id_: str, after: str, stream: AbstractContextManager[None]) -> AsyncIterator[bytes]:
-    with stream:
-        async for event in ledger.events(id_, after):
-            if event is None:
-                yield b": still here\n\n"
-            else:
-                yield format_sse_event(data_str=event.data, event=event.name, id=event.id)
+async def _stream(
+    events: AsyncGenerator[Event | None], place: AbstractContextManager[None], may_listen: Callable[[], bool]
+) -> AsyncIterator[bytes]:
+    """The events as server-sent ones, for as long as the caller may listen."""
+    with place:
+        async with aclosing(events):
+            async for event in events:
+                if not may_listen():
+                    return
+                if event is None:
+                    yield b": still here\n\n"
+                else:
+                    yield format_sse_event(data_str=event.data, event=event.name, id=event.id)
