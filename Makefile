@@ -35,7 +35,7 @@ networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks agai
 	$(BIN)/python -m pytest -s tests/models/test_exports.py
 	$(BIN)/python -m tests.benchmarks.networks
 
-soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), with a report
+soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), or ARGS=--abuse, with a report
 	MALLOC_ARENA_MAX=2 $(BIN)/python -m tests.tools.soak $(ARGS)
 
 gallery: $(VENV)/installed-dev build ## Make docs/gallery.md: a picture of every method and every kind of job

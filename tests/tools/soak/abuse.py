@@ -25,7 +25,7 @@ from tests.tools.soak.settling import settle
 from tests.tools.soak.target import NEIGHBOUR
 
 IDLE_SECONDS = 15.0
-CALM_WITHIN = 30.0  # seconds
+CALM_AFTER, CALM_WITHIN = 2.0, 30.0  # seconds
 WINDOW = 1.0  # seconds over which the use of the cores is measured
 
 
@@ -104,7 +104,7 @@ def beside(installation: Installation, folder: Path, abuse: Abuse, seconds: floa
         accepted.append((NEIGHBOUR, experience.job))
     installation.await_workers()
     states = asyncio.run(settle(target, accepted, abuse.cancels))
-    time.sleep(2)
+    time.sleep(CALM_AFTER)
     busy, calm = _calm(installation)
     seen = _seen(experience, busy, calm, installation, peak, states, answers, done, others)
     _tell("; ".join(judgement.faults_of(seen, idle)) or "passed")
@@ -113,7 +113,7 @@ def beside(installation: Installation, folder: Path, abuse: Abuse, seconds: floa
 
 def _seen(
     experience: Experience,
-    busy: float,
+    busy: dict[str, float],
     calm: float | None,
     installation: Installation,
     peak: dict[str, float],
@@ -138,17 +138,21 @@ def _seen(
     )
 
 
-def _calm(installation: Installation) -> tuple[float, float | None]:
-    """The share of a core that the service uses now, and seconds until it used next to none, None if it still does."""
-    started, first = time.monotonic(), None
-    while (since := time.monotonic() - started) < CALM_WITHIN:
-        before = installation.cpu_seconds()
-        time.sleep(WINDOW)
-        share = (installation.cpu_seconds() - before) / WINDOW
-        first = share if first is None else first
-        if share < judgement.IDLE_SHARE:
-            return first, 2 + since
-    return first or 0.0, None
+def _calm(installation: Installation) -> tuple[dict[str, float], float | None]:
+    """The cores that each process uses now, and seconds until all used next to none, None if they still do."""
+    started, first = time.monotonic(), _use(installation)
+    use = first
+    while judgement.is_busy(use):
+        if time.monotonic() - started > CALM_WITHIN:
+            return first, None
+        use = _use(installation)
+    return first, CALM_AFTER + time.monotonic() - started - WINDOW
+
+
+def _use(installation: Installation) -> dict[str, float]:
+    before = installation.cpu_seconds()
+    time.sleep(WINDOW)
+    return {name: (seconds - before[name]) / WINDOW for name, seconds in installation.cpu_seconds().items()}
 
 
 def _tell(what: str) -> None:

@@ -112,9 +112,9 @@ class Installation:
         """The processes by name."""
         return {part.name: part.pid for part in (self.api, *self.workers)} | {"Valkey": self.valkey_pid}
 
-    def cpu_seconds(self) -> float:
-        """Of all processes and their children so far."""
-        return sum(map(seconds_of, {child for pid in self.pids().values() for child in (pid, *children(pid))}))
+    def cpu_seconds(self) -> dict[str, float]:
+        """Of each process and its children so far."""
+        return {name: sum(map(seconds_of, (pid, *children(pid)))) for name, pid in self.pids().items()}
 
     def memory(self) -> dict[str, float]:
         """Resident MiB of the API and the workers."""

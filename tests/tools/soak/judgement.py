@@ -45,15 +45,15 @@ def bound(idle: Latency) -> float:
 class Seen:
     """What was seen of one kind of abuse.
 
-    busy: share of a core two seconds after the abusers had gone. calm_after: seconds until it was idle, None if it was
-    not. begin: seconds until the neighbour's job began. memory: MiB at the end, peak: MiB, by process. states: how the
-    accepted jobs have ended. answers: of the abusers, by request and status. others: cores
+    busy: cores in use two seconds after the abusers had gone, by process. calm_after: seconds until the service was
+    idle, None if it was not. begin: seconds until the neighbour's job began. memory: MiB at the end, peak: MiB, by
+    process. states: how the accepted jobs have ended. answers: of the abusers, by request and status. others: cores
     that processes used which do not belong to the soak. logged: errors in the logs of the service.
     """
 
     innocent: Latency
     health: Latency
-    busy: float
+    busy: Mapping[str, float]
     calm_after: float | None
     begin: float | None
     memory: Mapping[str, float]
@@ -72,11 +72,17 @@ def faults_of(seen: Seen, idle: Latency) -> list[str]:
         wrong.append(f"the innocent's p99 is {seen.innocent.p99 * 1e3:.0f} ms of {bound(idle) * 1e3:.0f}")
     wrong += [f"the innocent got {status} {number} times" for status, number in seen.innocent.errors.items()]
     wrong += [f"/healthz got {status} {number} times" for status, number in seen.health.errors.items()]
-    if seen.busy >= IDLE_SHARE:
-        calm = "was not calm within the time" if seen.calm_after is None else f"calm after {seen.calm_after:.0f} s"
-        wrong.append(f"{seen.busy:.0%} of a core 2 s after the abuse; {calm}")
+    if is_busy(seen.busy):
+        calm = "not calm within the time" if seen.calm_after is None else f"calm after {seen.calm_after:.0f} s"
+        who = ", ".join(f"{name} {share:.0%}" for name, share in seen.busy.items() if share)
+        wrong.append(f"2 s after the abuse {who} of a core; {calm}")
     wrong += [f"{number} accepted jobs: {state}" for state, number in seen.states.items() if state not in KEPT]
     return wrong + [f"{what} ({number} times)" for what, number in seen.answers.items() if is_server_error(what)]
+
+
+def is_busy(use: Mapping[str, float]) -> bool:
+    """Whether the service is not idle. use: cores by process."""
+    return sum(use.values()) >= IDLE_SHARE
 
 
 def is_server_error(what: str) -> bool:

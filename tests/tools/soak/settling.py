@@ -9,7 +9,7 @@ from contextlib import suppress
 import httpx
 
 from tests.tools.soak.judgement import ENDED
-from tests.tools.soak.target import Target
+from tests.tools.soak.target import ABUSERS, NEIGHBOUR, Target
 
 PATIENCE = 150.0  # seconds
 PAGE = 200
@@ -17,16 +17,35 @@ AT_ONCE = 8
 
 
 async def settle(target: Target, accepted: Sequence[tuple[str, str]], cancels: bool) -> Counter[str]:
-    """How the jobs ended; what has not is counted under the state that it is in, or as lost."""
+    """How the jobs ended; what has not is counted under the state that it is in, or as lost.
+
+    Of the abusers' jobs those are settled too whose answer they did not wait for.
+    """
     states: Counter[str] = Counter()
-    for caller in sorted({caller for caller, _ in accepted}):
+    for caller in (*ABUSERS, NEIGHBOUR):
         ids = [id_ for owner, id_ in accepted if owner == caller]
         headers = {"Authorization": f"Bearer {target.keys[caller]}"}
         async with httpx.AsyncClient(base_url=target.url, headers=headers, timeout=60) as client:
-            if cancels:
-                await _cancel(client, ids)
-            states += Counter(await _ends(client, ids))
+            ends = await _ends(client, ids, cancels)
+        states += Counter(ends.get(id_, "lost") for id_ in ids)
     return states
+
+
+async def _ends(client: httpx.AsyncClient, ids: Sequence[str], cancels: bool) -> dict[str, str]:
+    """The states of all jobs of the caller once they have ended, or when patience has."""
+    deadline = time.monotonic() + PATIENCE
+    states: dict[str, str] = {}
+    while True:
+        with suppress(httpx.HTTPError):
+            states = await _listed(client)
+            unfinished = [id_ for id_, state in states.items() if state.partition(":")[0] not in ENDED]
+            if not unfinished and all(id_ in states for id_ in ids):
+                return states
+            if cancels:
+                await _cancel(client, unfinished)
+        if time.monotonic() > deadline:
+            return states
+        await asyncio.sleep(0.5)
 
 
 async def _cancel(client: httpx.AsyncClient, ids: Sequence[str]) -> None:
@@ -34,25 +53,10 @@ async def _cancel(client: httpx.AsyncClient, ids: Sequence[str]) -> None:
 
     async def cancel(id_: str) -> None:
         async with places:
-            for _ in range(5):
-                with suppress(httpx.HTTPError):
-                    if (await client.post(f"/visualize/{id_}/cancel")).status_code == 200:
-                        return
-                await asyncio.sleep(1)
+            with suppress(httpx.HTTPError):
+                await client.post(f"/visualize/{id_}/cancel")
 
     await asyncio.gather(*(cancel(id_) for id_ in ids))
-
-
-async def _ends(client: httpx.AsyncClient, ids: Sequence[str]) -> list[str]:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        found = ["unknown"] * len(ids)
-        with suppress(httpx.HTTPError):
-            states = await _listed(client)
-            found = [states.get(id_, "lost") for id_ in ids]
-        if all(state.partition(":")[0] in ENDED for state in found) or time.monotonic() > deadline:
-            return found
-        await asyncio.sleep(0.5)
 
 
 async def _listed(client: httpx.AsyncClient) -> dict[str, str]:
