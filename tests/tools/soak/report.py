@@ -128,6 +128,7 @@ def _memory(memory: Mapping[str, float], peak: Mapping[str, float]) -> list[str]
     told = []
     for names in groups:
         now, most = (max((each.get(name, 0) for name in names), default=0) for each in (memory, peak))
+        most = max(now, most)  # the kernel counts the peak less often
         told.append(f"{now:.0f}, {most:.0f}" if peak else f"{now:.0f}")
     return told
 
