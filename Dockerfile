@@ -24,7 +24,6 @@ RUN useradd --create-home --uid 10001 convlens \
     && chown convlens /data
 ENV PATH=/opt/convlens/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    MALLOC_ARENA_MAX=2 \
     CONVLENS_HOST=0.0.0.0 \
     CONVLENS_DATA_DIR=/data \
     CONVLENS_MODELS_DIR=/opt/onnx_models

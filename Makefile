@@ -12,7 +12,7 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/installed build ## Install, build the model files and serve on http://localhost:8000
-	MALLOC_ARENA_MAX=2 $(BIN)/convlens serve $(ARGS)
+	$(BIN)/convlens serve $(ARGS)
 
 test: $(VENV)/installed-dev build browser ## Install what tests need and run everything: ruff, mypy, pytest
 	$(MAKE) lint
@@ -28,6 +28,7 @@ bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (
 	$(BIN)/python -m tests.benchmarks.engine
 	$(BIN)/python -m tests.benchmarks.http
 	$(BIN)/python -m tests.benchmarks.jobs
+	$(BIN)/python -m tests.benchmarks.claims
 	$(BIN)/python -m tests.benchmarks.footprint
 
 networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks against autograd (installs torch, torchvision and transformers)
@@ -35,8 +36,13 @@ networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks agai
 	$(BIN)/python -m pytest -s tests/models/test_exports.py
 	$(BIN)/python -m tests.benchmarks.networks
 
+<<<<<<< HEAD
 soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), or ARGS=--abuse, with a report
 	MALLOC_ARENA_MAX=2 $(BIN)/python -m tests.tools.soak $(ARGS)
+=======
+soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), with a report
+	$(BIN)/python -m tests.tools.soak $(ARGS)
+>>>>>>> main
 
 gallery: $(VENV)/installed-dev build ## Make docs/gallery.md: a picture of every method and every kind of job
 	$(BIN)/python -m tests.tools.gallery

@@ -12,6 +12,7 @@ ConvlensError
 │   ├── InvalidParameter        a value is out of its range
 │   └── NotServed               the model that is named is there, but cannot be used
 ├── Unauthorized                the caller has shown no key that is known
+├── Forbidden                   the key of the caller does not have the role for it
 ├── NotFound                    a model, a class or a job that does not exist
 ├── Gone                        a job that has expired
 ├── Conflict                    the state of a job does not allow what was asked
@@ -20,10 +21,12 @@ ConvlensError
 ├── EngineError                 a run of the network failed
 ├── Abandoned                   nobody waits for the work any more
 ├── QueueError                  the queue or the store cannot be reached
-├── Unready                     the service cannot answer yet
-└── Overloaded                  the service has more work than it admits; try again later
-    ├── QueueFull               it has as many jobs as it admits
-    └── TooManyRequests         the caller has asked more often than it may
+└── TryLater                    the same may well succeed a little later
+    ├── Unready                 the service cannot answer yet
+    └── Overloaded              the service has more work than it admits
+        ├── QueueFull           it has as many jobs as it admits
+        └── TooManyRequests     the caller has asked more often than it may
+            └── TooManyFailedKeys   the same for keys that are not known, by address
 """
 
 
@@ -75,6 +78,10 @@ class Unauthorized(ConvlensError):
     """The caller has shown no key that is known."""
 
 
+class Forbidden(ConvlensError):
+    """The key of the caller does not have the role for what was asked."""
+
+
 class NotFound(ConvlensError):
     """A model, a class or a job that does not exist."""
 
@@ -107,16 +114,20 @@ class QueueError(ConvlensError):
     """The queue or the store cannot be reached."""
 
 
-class Unready(ConvlensError):
-    """The service cannot answer yet."""
-
-
-class Overloaded(ConvlensError):
-    """The service has more work than it admits. retry_after: seconds."""
+class TryLater(ConvlensError):
+    """The same may well succeed a little later. retry_after: seconds."""
 
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Unready(TryLater):
+    """The service cannot answer yet."""
+
+
+class Overloaded(TryLater):
+    """The service has more work than it admits."""
 
 
 class QueueFull(Overloaded):
@@ -125,3 +136,7 @@ class QueueFull(Overloaded):
 
 class TooManyRequests(Overloaded):
     """The caller has asked more often than it may."""
+
+
+class TooManyFailedKeys(TooManyRequests):
+    """Keys that are not known, or none at all, have come from an address more often than they may."""

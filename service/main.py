@@ -6,21 +6,22 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from service import __version__
-from service.api import page, problems
+from service.api import documents, page, problems
 from service.api.access import caller
+from service.api.addresses import Forwarded
 from service.api.body_limit import BodyLimit
 from service.api.deps import Services
 from service.api.head import HeadAsGet
 from service.api.keys import Keys, Limiter
 from service.api.negotiation import NPY
 from service.api.observation import Observation
+from service.api.places import Workers
 from service.api.prefix import Prefixed
 from service.api.problems import REFUSALS
 from service.api.routes import (
@@ -63,7 +64,9 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_job_service(settings) as job_service:
             limiter = Limiter(settings.rate_limit, job_service.counters)
-            services = Services(settings, networks, job_service, CapacityLimiter(settings.workers), keys, limiter)
+            failures = Limiter(settings.failed_keys_limit, job_service.counters)
+            workers = Workers(settings.workers, settings.worker_seconds)
+            services = Services(settings, networks, job_service, keys, limiter, failures, workers)
             app.state.services = services
             tasks = [asyncio.create_task(_warm_up(services))]
             if settings.worker:
@@ -87,7 +90,12 @@ def _application(
 ) -> FastAPI:
     """Routes, middleware and problems."""
     app = FastAPIOffline(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.upload_seconds)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        max_together=settings.max_bodies_bytes,
+        seconds=settings.upload_seconds,
+    )
     app.add_middleware(
         GZipMiddleware,
         minimum_size=1000,
@@ -105,11 +113,15 @@ def _application(
     app.add_middleware(Observation, log=settings.access_log)
     if settings.tracing:
         tracing.install(app)
+    if settings.trusted_proxies:
+        app.add_middleware(Forwarded, proxies=settings.trusted_proxies)  # before all that looks at the client
     problems.install(app)
     for module in (saliency, classify, activations, evaluate, methods, visualize, models, metrics):
         app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)
     for module in (health, session):
         app.include_router(module.router)
+    if not settings.public_docs:
+        documents.ask_for_key(app)
     page.install(app)
     return app
 

@@ -3,11 +3,20 @@
 Each is read from the environment variable CONVLENS_<NAME>; flags of the command line go before.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _networks(listed: str) -> str:
+    """Raises `ValueError` for what is no network, and for a network of everybody."""
+    for one in listed.split(","):
+        if one.strip() and ip_network(one.strip()).prefixlen == 0:
+            raise ValueError(f"{one.strip()!r} is everybody: every client could choose its own address")
+    return listed
 
 
 class Settings(BaseSettings):
@@ -21,8 +30,20 @@ class Settings(BaseSettings):
         str, Field(pattern=r"^(/[^/?#]+)*/?$", description="Prefix of URLs under which a proxy shows the service.")
     ] = ""
     trust_forwarded_prefix: Annotated[
-        bool, Field(description="Whether the header `X-Forwarded-Prefix` tells that prefix; for a proxy that sets it.")
+        bool,
+        Field(
+            description="Whether the header `X-Forwarded-Prefix` tells that prefix; where there are trusted proxies, "
+            "theirs only."
+        ),
     ] = False
+    trusted_proxies: Annotated[
+        str,
+        AfterValidator(_networks),
+        Field(
+            description="Addresses and networks of proxies, with commas between them, whose `X-Forwarded-For` and "
+            "`X-Forwarded-Proto` are believed; by default nobody's."
+        ),
+    ] = ""
     data_dir: Annotated[Path, Field(description="Folder of the embedded queue and of the artifacts of jobs.")] = Path(
         "data"
     )
@@ -74,7 +95,12 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="Time for which a request may wait for a worker, in seconds; then it is a 503.")
     ] = 30.0
     workers: Annotated[
-        int, Field(ge=1, description="Requests that are worked on at the same time; the others wait.")
+        int,
+        Field(
+            ge=1,
+            description="Requests that are worked on at the same time; the others wait. A caller that has none gets a "
+            "place at once, up to twice as many, and dear requests have half at most.",
+        ),
     ] = 8
     session_bytes: Annotated[
         int,
@@ -93,10 +119,23 @@ class Settings(BaseSettings):
         8 * 2**30
     )
     max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, in bytes.")] = 20 * 2**20
+    max_bodies_bytes: Annotated[
+        int,
+        Field(
+            ge=1024,
+            description="Bodies of all requests that are being worked on, in bytes; beyond that whoever sends more "
+            "than one at a time is answered with 503.",
+        ),
+    ] = 256 * 2**20
     max_pixels: Annotated[int, Field(ge=1, description="Largest image, in pixels.")] = 50_000_000
     max_images: Annotated[int, Field(ge=1, description="Most images in one request.")] = 16
     max_evaluations: Annotated[
-        int, Field(ge=1, description="Most runs of a network for one request; what needs more is told to become a job.")
+        int,
+        Field(
+            ge=1,
+            description="Most runs of a network for one request, of pictures of its own size; larger ones count by "
+            "their pixels. What needs more is told to become a job.",
+        ),
     ] = 2000
     max_side: Annotated[
         int, Field(ge=16, description="Longest side of an overlay, in pixels; larger photographs are scaled.")
@@ -117,6 +156,13 @@ class Settings(BaseSettings):
     ] = True
     job_concurrency: Annotated[int, Field(ge=1, le=64, description="Jobs that one worker runs at the same time.")] = 4
     max_jobs: Annotated[int, Field(ge=1, description="Most unfinished jobs; more are answered with 429.")] = 10_000
+    max_jobs_per_key: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Most unfinished jobs of one key, where there are keys; 0 for a tenth of `CONVLENS_MAX_JOBS`.",
+        ),
+    ] = 0
     max_attempts: Annotated[
         int, Field(ge=1, description="How often a job is begun whose worker dies; then it has failed.")
     ] = 3
@@ -138,13 +184,30 @@ class Settings(BaseSettings):
     access_log: Annotated[bool, Field(description="Whether each request is logged.")] = True
     api_keys_file: Annotated[
         Path | None,
-        Field(description="File with a line `name sha256` for each API key; `None` for a service without keys."),
+        Field(
+            description="File with a line `name sha256`, or `name sha256 admin`, for each API key; "
+            "`None` for a service without keys."
+        ),
     ] = None
+    failed_keys_limit: Annotated[
+        str,
+        Field(description="Requests of an address with a wrong key or none, where there are keys; empty for no limit."),
+    ] = "60/minute"
+    public_docs: Annotated[
+        bool, Field(description="Whether `/docs`, `/redoc` and `/openapi.json` need no key, where there are keys.")
+    ] = True
     rate_limit: Annotated[
         str | None,
         Field(
-            description="Requests of a key, or without keys of an address, like `120/minute;5000/day`; "
-            "`None` for no limit."
+            description="Requests of a key, or without keys of an address (of IPv6 a network of 64 bits), like "
+            "`120/minute;5000/day`; `None` for no limit."
+        ),
+    ] = None
+    compute_limit: Annotated[
+        str | None,
+        Field(
+            description="Seconds that requests and jobs of a key, or requests of an address, may compute, like "
+            "`600/hour;3600/day`; `None` for no limit."
         ),
     ] = None
     cors_origins: Annotated[

@@ -16,6 +16,7 @@ import skimage
 import uvicorn
 
 from service.api.connections import BoundedHttp
+from service.jobs import service as job_service
 from service.main import create_app
 from service.models.build import build
 from service.networks.catalog import Networks
@@ -74,7 +75,14 @@ def fresh(settings: Settings, tmp_path: Path) -> Settings:
 def serving(settings: Settings) -> Iterator[httpx.Client]:
     """The application behind a real server on a thread of this process, and a client of it."""
     server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), port=0, log_config=None, timeout_graceful_shutdown=5, http=BoundedHttp)
+        uvicorn.Config(
+            create_app(settings),
+            port=0,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+            http=BoundedHttp,
+            proxy_headers=False,
+        )
     )
     thread = Thread(target=server.run)
     thread.start()
@@ -87,6 +95,15 @@ def serving(settings: Settings) -> Iterator[httpx.Client]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def counting_all(settings: Settings) -> Iterator[httpx.Client]:
+    """The same where requests wait to be counted as long as a busy machine takes; else some might go uncounted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job_service, "COUNTER_SECONDS", 30.0)
+        with serving(settings) as client:
+            yield client
 
 
 @pytest.fixture(scope="module")

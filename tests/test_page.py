@@ -16,6 +16,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from service.api.keys import digest
 from tests.conftest import PHOTOGRAPHS, Server
 
 ARTIFACTS = Path(__file__).parents[1] / ".artifacts"
@@ -170,6 +171,25 @@ def test_the_keyboard_is_enough(page: Any) -> None:
         ".filter(e => e.tabIndex >= 0 && e.offsetParent).map(e => e.id || e.textContent.trim())"
     )
     assert {"file", "method", "opacity", "compare", "class", "start"} <= set(reached)
+
+
+def test_a_key_is_asked_for_even_after_too_many_failures(page: Any, tmp_path: Path, models_dir: Path) -> None:
+    home, key = page.current_url, "cl_erin"
+    (tmp_path / "keys").write_text(f"erin {digest(key)}\n")
+    flags = ("--api-keys-file", str(tmp_path / "keys"), "--failed-keys-limit", "1/hour", "--no-worker")
+    guarded = Server("--models-dir", str(models_dir), "--data-dir", str(tmp_path / "data"), *flags)
+    try:
+        guarded.client.get("/models")
+        assert guarded.client.get("/models").status_code == 429
+        page.get(guarded.url)
+        until(page, lambda: "without a known key" in text(page, "error"))
+        page.find_element(By.ID, "key").send_keys(key)
+        page.find_element(By.CSS_SELECTOR, "#key-form button").click()
+        until(page, lambda: Select(page.find_element(By.ID, "method")).select_by_visible_text("gradient") or True)
+        assert not page.find_element(By.ID, "key-form").is_displayed()
+    finally:
+        page.get(home)
+        guarded.stop()
 
 
 def test_the_pages_of_the_api_come_from_here_too(page: Any) -> None:

@@ -6,7 +6,10 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
+from service.api.addresses import counted
 from service.api.deps import Services, ServicesDep
+from service.errors import Forbidden, TooManyFailedKeys, TooManyRequests, Unauthorized
+from service.jobs.compute import caller_of
 
 COOKIE = "convlens_key"
 
@@ -21,11 +24,32 @@ async def caller(
     cookie: Annotated[str | None, Depends(_cookie)],
 ) -> str | None:
     """Who asks: the name of the key, None if keys are off. Raises `Unauthorized` or `TooManyRequests`."""
-    owner = services.keys.owner(bearer.credentials if bearer else cookie)
-    address = request.client.host if request.client else "unknown"
-    request.state.caller = f"key:{owner}" if owner is not None else f"address:{address}"
+    key = bearer.credentials if bearer else cookie
+    owner = await identify(request, services, key)
+    request.state.caller = caller_of(owner) or f"address:{_address(request)}"
+    request.state.is_admin = services.keys.is_admin(key)
     await services.limiter.count(request.state.caller)
     return owner
+
+
+async def identify(request: Request, services: Services, key: str | None) -> str | None:
+    """The name that a key stands for. Raises `Unauthorized`, or `TooManyFailedKeys` once its address has failed often.
+
+    A key that is known is taken wherever it comes from: nobody can lock out others who have the same address.
+    """
+    try:
+        return services.keys.owner(key)
+    except Unauthorized:
+        try:
+            await services.failures.count(f"failed:{_address(request)}")
+        except TooManyRequests as error:
+            reason = f"too many requests without a known key came from this address: {error}"
+            raise TooManyFailedKeys(reason, error.retry_after) from None
+        raise
+
+
+def _address(request: Request) -> str:
+    return counted(request.client.host) if request.client else "unknown"
 
 
 async def count_jobs(request: Request, services: Services, jobs: int) -> None:
@@ -35,3 +59,12 @@ async def count_jobs(request: Request, services: Services, jobs: int) -> None:
 
 
 CallerDep = Annotated[str | None, Depends(caller)]
+
+
+async def admin(request: Request, _: CallerDep) -> None:
+    """Let only those pass who may change the service itself: keys with that role, everybody if keys are off.
+
+    Raises `Forbidden`.
+    """
+    if not request.state.is_admin:
+        raise Forbidden("this is for keys with the role 'admin'; 'convlens key NAME --admin' makes one")

@@ -1,20 +1,32 @@
 """Bounds on the size and the duration of request bodies, counted while they arrive and while they are unpacked."""
 
 import zlib
+from collections import Counter
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import BrokenBody, TooManyBytes, TooSlow, UnsupportedMedia
+from service.api.addresses import counted
+from service.errors import BrokenBody, Overloaded, TooManyBytes, TooSlow, UnsupportedMedia
 
 
 class BodyLimit:
-    """ASGI middleware: reading a body raises `TooManyBytes` or `TooSlow`, whatever its header claimed."""
+    """ASGI middleware: reading a body raises `TooManyBytes`, `TooSlow` or `Overloaded`, whatever its header claimed.
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
+    Args:
+        app: The application.
+        max_bytes: The largest body.
+        max_together: The bodies of all requests that are being worked on. Beyond that those are refused whose address
+            has sent other bodies; at twice as much everybody.
+        seconds: In which a body must arrive.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, max_together: int, seconds: float) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_together = max_together
         self._seconds = seconds
+        self._held: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a counting ``receive``."""
@@ -24,7 +36,25 @@ class BodyLimit:
         headers = dict(scope["headers"])
         counting = _Counting(receive, self._max_bytes, self._seconds, int(headers.get(b"content-length", b"0")))
         coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
-        await self._app(scope, _decoded(counting, coding, self._max_bytes), send)
+        decoded = _decoded(counting, coding, self._max_bytes)
+        address, own = counted((scope.get("client") or ("unknown",))[0]), 0
+
+        async def held() -> Message:
+            nonlocal own
+            message = await decoded()
+            size = len(message.get("body", b""))
+            self._held[address] += size
+            own += size
+            if size and self._held.total() > self._max_together * (1 if self._held[address] > own else 2):
+                raise Overloaded("too many pictures are being worked on; try again in a moment", retry_after=1)
+            return message
+
+        try:
+            await self._app(scope, held, send)
+        finally:
+            self._held[address] -= own
+            if not self._held[address]:
+                del self._held[address]
 
 
 def _decoded(counting: "_Counting", coding: str, max_bytes: int) -> Receive:

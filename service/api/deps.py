@@ -3,19 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event
 from typing import Annotated, TypeVar
 
-from anyio import CapacityLimiter, move_on_after, to_thread
+from anyio import to_thread
 from fastapi import Depends, Request
 
 from service.api.keys import Keys, Limiter
+from service.api.places import Workers
 from service.api.streams import Streams
 from service.errors import Abandoned, Overloaded
 from service.jobs.service import JobService
 from service.networks.catalog import Networks
 from service.networks.network import Network
-from service.runtime import attention
+from service.runtime.demand import Demand, working_for
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -36,9 +36,10 @@ class Services:
     settings: Settings
     networks: Networks
     job_service: JobService
-    workers: CapacityLimiter
     keys: Keys
     limiter: Limiter
+    failures: Limiter  # of keys
+    workers: Workers
     streams: Streams = field(default_factory=Streams)
     readiness: Readiness = field(default_factory=Readiness)
 
@@ -46,36 +47,30 @@ class Services:
         """The network of that name, or the default one. Raises `NotFound`."""
         return self.networks[name or self.settings.default_model]
 
-    async def work(self, function: Callable[[], T], request: Request | None = None) -> T:
-        """Run a function that computes, on a worker thread, at most ``settings.workers`` at a time.
+    async def work(self, function: Callable[[], T], request: Request | None = None, effort: float = 1) -> T:
+        """Run a function that computes, on a worker thread; see `Workers`.
 
         It ends with its next run of a network when the client of the request has gone, or when a request may take no
-        longer. Raises `Overloaded` if there is no free worker for too long, or for work that takes too long.
+        longer, and its time counts against the limit of the caller. effort: about how many runs of the network it
+        takes. Raises `Overloaded` if there is no free worker for too long, or for work that takes too long, and
+        `TooManyRequests` if the limit is used up.
         """
-        await self._worker()
-        try:
-            if request is None:
-                return await to_thread.run_sync(function)
-            return await self._attended(function, request)
-        finally:
-            self.workers.release_on_behalf_of(asyncio.current_task())
+        caller = "" if request is None else request.state.caller
+        demand, compute = Demand(caller), self.job_service.compute
+        await compute.check(caller)
+        async with self.workers.take(caller, effort), compute.counted(caller):
+            with working_for(demand):
+                working = asyncio.create_task(to_thread.run_sync(function, limiter=self.workers.threads))
+            return await (working if request is None else self._attended(working, demand, request))
 
-    async def _worker(self) -> None:
-        """Wait for a free worker."""
-        with move_on_after(self.settings.worker_seconds) as waiting:
-            await self.workers.acquire_on_behalf_of(asyncio.current_task())
-        if waiting.cancelled_caught:
-            raise Overloaded("all workers are busy; try again in a moment", retry_after=1)
-
-    async def _attended(self, function: Callable[[], T], request: Request) -> T:
-        unattended, seconds = Event(), self.settings.request_seconds
-        with attention.ends_with(unattended):
-            working = asyncio.create_task(to_thread.run_sync(function))
+    async def _attended(self, working: "asyncio.Task[T]", demand: Demand, request: Request) -> T:
+        """The result of work that ends when it is of no use any more."""
+        seconds = self.settings.request_seconds
         deadline = asyncio.get_running_loop().time() + seconds
         try:
             while not (await asyncio.wait([working], timeout=ATTENTION_SECONDS))[0]:
                 if asyncio.get_running_loop().time() > deadline or await request.is_disconnected():
-                    unattended.set()
+                    demand.unattended.set()
                     break
             return await working
         except Abandoned:

@@ -28,4 +28,8 @@ class HeadAsGet:
         async def until_answered() -> Message:
             return {"type": "http.disconnect"} if answered else await receive()
 
-        await self._app({**scope, "method": "GET"}, until_answered, headers_only)
+        as_get = {**scope, "method": "GET"}
+        try:
+            await self._app(as_get, until_answered, headers_only)
+        finally:
+            scope.update({name: as_get[name] for name in ("route",) if name in as_get})

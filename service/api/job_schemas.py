@@ -65,7 +65,13 @@ class JobAnswer(BaseModel):
         ),
     ]
     restarts: Annotated[int, Field(description="How often a start with a zero gradient was drawn again.")]
-    position: Annotated[int | None, Field(description="Jobs that will be begun before this one, while it is queued.")]
+    position: Annotated[
+        int | None,
+        Field(
+            description="Jobs that will be begun before this one, while it is queued: an estimate, as if keys took "
+            "turns with one job each."
+        ),
+    ]
     attempts: Annotated[int, Field(description="How often it was begun by a worker that was not stopped in order.")]
     parameters: Annotated[dict[str, Any], Field(description="Every parameter, defaults filled in.")]
     preview: Annotated[int | None, Field(description="Step of the newest preview.")]

@@ -19,7 +19,7 @@ from service.telemetry import metrics
 
 logger = logging.getLogger(__name__)
 
-_LINE = re.compile(r"#.*|(?P<name>\S+)\s+(?P<digest>[0-9A-Fa-f]{64})")
+_LINE = re.compile(r"#.*|(?P<name>\S+)\s+(?P<digest>[0-9A-Fa-f]{64})(?P<admin>\s+admin)?")
 ADVICE = "send an API key as 'Authorization: Bearer KEY'"
 
 
@@ -34,16 +34,17 @@ def digest(key: str) -> str:
 
 
 class Keys:
-    """The keys of a file with a line ``name sha256`` for each.
+    """The keys of a file with a line ``name sha256``, or ``name sha256 admin``, for each.
 
-    Several may have the same name while one replaces the other. The file is read again when it changes.
-    Without a file everybody may ask.
+    Several may have the same name while one replaces the other; the role is of the key, not of the name. The file is
+    read again when it changes. Without a file everybody may ask.
     """
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._stamp: tuple[int, int] | None = None
         self._digests: list[tuple[str, str]] = []
+        self._admins: frozenset[str] = frozenset()
         if file is not None:
             self._refresh(file)
 
@@ -62,6 +63,10 @@ class Keys:
             raise Unauthorized(f"the key is not known; {ADVICE}")
         return found
 
+    def is_admin(self, presented: str | None) -> bool:
+        """Whether a known key may change the service itself. If keys are off, everybody may."""
+        return self._file is None or (presented is not None and digest(presented) in self._admins)
+
     def _refresh(self, file: Path) -> None:
         try:
             stat = file.stat()
@@ -74,8 +79,8 @@ class Keys:
             return  # it is just being replaced: the keys of before still hold
         wrong = [number for number, line in enumerate(lines, 1) if line.strip() and not _LINE.fullmatch(line.strip())]
         reason = (
-            f"the file of API keys {file} must have lines 'name sha256'; others are {', '.join(map(str, wrong[:10]))}; "
-            "'convlens key NAME' makes one"
+            f"the file of API keys {file} must have lines 'name sha256' or 'name sha256 admin'; others are "
+            f"{', '.join(map(str, wrong[:10]))}; 'convlens key NAME' makes one"
         )
         if wrong and self._stamp is None:
             raise InvalidParameter(reason)
@@ -83,8 +88,9 @@ class Keys:
         if wrong:
             logger.error("%s. The keys of before still hold.", reason)
             return
-        found = (_LINE.fullmatch(line.strip()) for line in lines)
-        self._digests = [(match["name"], match["digest"].lower()) for match in found if match and match["name"]]
+        found = [match for line in lines if (match := _LINE.fullmatch(line.strip())) and match["name"]]
+        self._digests = [(match["name"], match["digest"].lower()) for match in found]
+        self._admins = frozenset(match["digest"].lower() for match in found if match["admin"])
 
 
 class Limiter:

@@ -11,6 +11,7 @@ WEBP = "image/webp"
 JPEG = "image/jpeg"
 PICTURES = (PNG, WEBP, JPEG)
 NPY = "application/x-npy"
+MAX_ACCEPT = 2000  # characters
 
 
 def negotiate(request: Request, *offered: str) -> str:
@@ -19,6 +20,8 @@ def negotiate(request: Request, *offered: str) -> str:
     Raises `NotAcceptable`.
     """
     accept = (request.headers.get("accept") or "*/*").lower()  # media types are written in any case (RFC 9110, 8.3.1)
+    if len(accept) > MAX_ACCEPT:
+        raise NotAcceptable(f"the header Accept has {len(accept):,} characters; ask for one of: {', '.join(offered)}")
     try:
         best: str = mimeparse.best_match(offered[::-1], accept)
     except mimeparse.MimeTypeParseException:

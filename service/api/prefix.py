@@ -30,8 +30,9 @@ class Prefixed:
             return
         sent = dict(scope["headers"]).get(b"x-forwarded-prefix", b"") if self._trusted else b""
         prefix = sent.decode().rstrip("/") if _SENT.fullmatch(sent) else self._root_path
+        scope["root_path"] = prefix  # of this scope, not of a copy: the route is told in it afterwards
         token = PREFIX.set(prefix)
         try:
-            await self._app({**scope, "root_path": prefix} if prefix else scope, receive, send)
+            await self._app(scope, receive, send)
         finally:
             PREFIX.reset(token)

@@ -23,6 +23,7 @@ STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
     errors.NotAnImage: HTTPStatus.BAD_REQUEST,
     errors.BrokenBody: HTTPStatus.BAD_REQUEST,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     errors.TooSlow: HTTPStatus.REQUEST_TIMEOUT,
@@ -77,9 +78,12 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "The service asks for a key.", "content": _PROBLEM},
     429: {
-        "description": "The caller has asked more often than it may, or there are too many jobs.",
+        "description": "The caller has asked more often or computed longer than it may, or there are too many jobs.",
         "content": _PROBLEM,
     },
+}
+FORBIDDEN: dict[int | str, dict[str, Any]] = {
+    403: {"description": "The key is known, but does not have the role for it.", "content": _PROBLEM}
 }
 
 
@@ -101,9 +105,9 @@ async def _on_convlens_error(request: Request, error: Exception) -> Response:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     response = problem(request, status, str(error))
-    if isinstance(error, errors.Unauthorized):
+    if isinstance(error, errors.Unauthorized | errors.TooManyFailedKeys):
         response.headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Overloaded):
+    if isinstance(error, errors.TryLater):
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 

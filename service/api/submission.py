@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from fastapi import Request, Response
@@ -28,7 +28,7 @@ from service.networks.network import Network
 from service.pictures import images
 from service.pictures.decode import decode
 from service.saliency.explain import check_class
-from service.saliency.intake import enough_for, fit_all, read
+from service.saliency.intake import read_and_fit_one
 from service.saliency.job import SEEN
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
@@ -115,9 +115,11 @@ def _check_network(parameters: JobParameters, network: Network) -> None:
 def _prepared(data: bytes, parameters: FromPhotograph, network: Network, settings: Settings) -> bytes:
     """The picture at the size of the job, as a PNG to be stored."""
     size = network.size_of(parameters.size)
-    photograph = decode(data, settings.max_pixels)
     border = network.model.manifest.resize / min(network.size)
-    fitted = images.fit(photograph, size, border, parameters.resize or "native").pixels
+    with ExitStack() as turn:
+        photograph = decode(data, settings.max_pixels, turn=turn)
+        fitted = images.fit(photograph, size, border, parameters.resize or "native").pixels
+        del photograph
     network.check_size(*fitted.shape[1:])
     return images.encode_png(images.to_pixels(fitted))
 
@@ -126,11 +128,11 @@ def photograph_of(
     data: bytes, network: Network, parameters: SaliencyParameters, settings: Settings
 ) -> dict[str, bytes]:
     """The pictures of a saliency job, as PNGs to be stored: what the network sees, and what is drawn on."""
-    watch, enough = Stopwatch(), enough_for(network, settings.max_side, parameters.decode)
-    (photograph,) = read([data], settings.max_pixels, enough, watch)
-    (fitted,) = fit_all(network, [photograph], parameters.resize, watch)
-    network.check_size(*fitted.pixels.shape[1:])
-    drawn = images.cut(photograph, photograph.box, 2 * settings.max_side)
+    with ExitStack() as turn:
+        photograph, fitted = read_and_fit_one(network, data, parameters.intake(settings), Stopwatch(), turn)
+        network.check_size(*fitted.pixels.shape[1:])
+        drawn = images.cut(photograph, photograph.box, 2 * settings.max_side)
+        del photograph
     return {"image": images.encode_png(drawn), SEEN: images.encode_png(images.to_pixels(fitted.pixels))}
 
 

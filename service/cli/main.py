@@ -22,6 +22,7 @@ from service.jobs.service import open_job_service, worker
 from service.kinds.feature import FromNoise
 from service.kinds.run import runner
 from service.main import create_app, open_networks
+from service.runtime.memory import give_back_what_is_freed
 from service.settings import Settings
 from service.synthesis.presets import PRESETS
 from service.telemetry import logs, tracing
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     models.add_to(commands)
     key = commands.add_parser("key", help="make an API key, and the line for the file of keys")
     key.add_argument("name", help="whom it stands for")
+    key.add_argument("--admin", action="store_true", help="it may reload the models")
     key.set_defaults(command=_key)
     return parser
 
@@ -98,6 +100,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(settings: Settings, _: Any) -> None:
+    give_back_what_is_freed()
     sys.setswitchinterval(SWITCH_SECONDS)
     raise_file_limit()
     app = create_app(settings)
@@ -109,6 +112,7 @@ def _serve(settings: Settings, _: Any) -> None:
         access_log=False,  # `service.api.observation` does it
         timeout_graceful_shutdown=30,
         http=BoundedHttp,
+        proxy_headers=False,  # `service.api.addresses` reads them
     )
 
 
@@ -117,6 +121,7 @@ def _worker(settings: Settings, _: Any) -> None:
         raise InvalidParameter(
             "a worker needs CONVLENS_QUEUE_URL or --queue-url, the Valkey or Redis that it shares with the API"
         )
+    give_back_what_is_freed()
     logging.config.dictConfig(logs.configuration(settings.log_format))
     asyncio.run(_work(settings))
 
@@ -161,7 +166,7 @@ def _key(_: Settings, options: argparse.Namespace) -> None:
     key = new_key()
     print(
         f"the key, shown this once: {key}\n"
-        f"the line for the file of CONVLENS_API_KEYS_FILE:\n{options.name} {digest(key)}"
+        f"the line for the file of CONVLENS_API_KEYS_FILE:\n{options.name} {digest(key)}{' admin' * options.admin}"
     )
 
 

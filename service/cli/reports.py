@@ -16,8 +16,9 @@ from service.models.reading import read_onnx
 from service.networks import checking
 from service.networks.checking import gradient_error, smooth_image, uncovered
 from service.networks.network import Network
+from service.pictures.decode import decode
 from service.saliency.explain import classify
-from service.saliency.intake import fit_all, read
+from service.saliency.intake import fit
 from service.telemetry.timing import Stopwatch
 
 FEW = 10  # nodes that a message lists
@@ -83,8 +84,7 @@ TOP = 5
 
 def _tell_classes(network: Network, photograph: bytes, max_pixels: int) -> None:
     """Print the most probable classes of a photograph."""
-    decoded = read([photograph], max_pixels, None, Stopwatch())
-    (seen,) = classify(network, fit_all(network, decoded, "crop", Stopwatch()), Stopwatch())
+    (seen,) = classify(network, [fit(network, decode(photograph, max_pixels), "crop")], Stopwatch())
     for i in np.argsort(-seen)[:TOP]:
         print(f"  {seen[i]:7.4f}  {network.model.manifest.labels[i]}")
 

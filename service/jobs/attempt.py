@@ -9,6 +9,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from service.jobs.compute import ComputeLimit, caller_of
 from service.jobs.ledger import Ledger
 from service.jobs.outcomes import Stop
 from service.jobs.record import Job, State
@@ -43,6 +44,7 @@ class Attempt:
     Args:
         ledger: Where its progress and its end are written.
         store: Where its pictures and checkpoints are kept.
+        compute: Where its seconds count against the limit of its owner.
         limits: On its time.
         job: Its record, as claimed.
         lease: What proves that the job is still this worker's.
@@ -53,6 +55,7 @@ class Attempt:
         self,
         ledger: Ledger,
         store: ArtifactStore,
+        compute: ComputeLimit,
         limits: JobLimits,
         job: Job,
         lease: str,
@@ -60,11 +63,12 @@ class Attempt:
     ) -> None:
         self._ledger = ledger
         self._store = store
+        self._compute = compute
         self._limits = limits
         self._job = job
         self._lease = lease
         self._heartbeat = heartbeat
-        self._saved = time.monotonic()
+        self._saved = self._reported = time.monotonic()
         self._preview: int | None = job.preview
         self._last: Advance | None = None
 
@@ -79,9 +83,7 @@ class Attempt:
         await self._store.put(image_name(job.id), made.image)
         for name, data in made.artifacts.items():
             await self._store.put(artifact_name(job.id, name), data)
-        outcome = await self._ledger.finish(
-            job.id, self._lease, State.SUCCEEDED, result=made.result, artifacts=list(made.artifacts)
-        )
+        outcome = await self._finish(State.SUCCEEDED, result=made.result, artifacts=list(made.artifacts))
         if outcome != State.SUCCEEDED:
             raise Stopped(outcome)
         await self._store.delete(checkpoint_name(job.id))
@@ -93,7 +95,7 @@ class Attempt:
         if outcome == State.CANCELLING:
             if picture := await self._latest_picture():
                 await self._store.put(image_name(job.id), picture)
-            await self._ledger.finish(job.id, self._lease, State.CANCELLED)
+            await self._finish(State.CANCELLED)
             await self._store.delete(checkpoint_name(job.id))
         elif outcome == Stop.DEADLINE:
             await self.fail(f"it was not done within {self._limits.seconds:g} seconds; ask for fewer iterations")
@@ -122,7 +124,19 @@ class Attempt:
     async def fail(self, detail: str) -> None:
         """End the job with a problem document."""
         problem = {"type": "about:blank", "title": "Job failed", "status": 500, "detail": detail}
-        await self._ledger.finish(self._job.id, self._lease, State.FAILED, problem=problem)
+        await self._finish(State.FAILED, problem=problem)
+
+    async def _finish(self, state: State, **fields: Any) -> State | Stop:
+        """End the job; its state, or why it is no longer this worker's."""
+        await self._report()
+        return await self._ledger.finish(self._job.id, self._lease, state, **fields)
+
+    async def _report(self) -> None:
+        """Tell that the worker lives, and for how long it has computed since it last did."""
+        now = time.monotonic()
+        seconds, self._reported = now - self._reported, now
+        await self._ledger.heartbeat(self._job.id, self._lease, seconds)
+        await self._compute.count(caller_of(self._job.owner), seconds)
 
     async def _steps(self, run: Run) -> None:
         """Drive the steps to the last one. Raises `Stopped`."""
@@ -169,7 +183,7 @@ class Attempt:
                 await asyncio.wait({task}, timeout=1)
                 if time.monotonic() - started < STALL_SECONDS:
                     await self._heartbeat()
-                    await self._ledger.heartbeat(self._job.id, self._lease)
+                    await self._report()
         except asyncio.CancelledError:
             await asyncio.wait({task}, timeout=2)
             raise

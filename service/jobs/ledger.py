@@ -15,10 +15,10 @@ from pydantic import JsonValue
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from service.errors import InvalidParameter, QueueFull
+from service.errors import ConvlensError, InvalidParameter, QueueFull
 from service.jobs import scripts
-from service.jobs.outcomes import Claim, Stop
-from service.jobs.record import State
+from service.jobs.outcomes import Stop
+from service.jobs.record import ACTIVE, Job, State
 from service.jobs.records import PREFIX, Records
 from service.telemetry import tracing
 
@@ -54,14 +54,22 @@ class Ledger(Records):
 
     redis: a client that decodes responses. max_unfinished: most unfinished jobs. retention: seconds for which a
     finished job is kept. streams: a client for those who wait for events, so that they take no connection of others.
-    max_attempts: how often a job is begun before it is given up.
+    max_attempts: how often a job is begun before it is given up. max_of_owner: most unfinished jobs of one owner; by
+    default as many as of all.
     """
 
     def __init__(
-        self, redis: Redis, max_unfinished: int, retention: float, max_attempts: int, streams: Redis | None = None
+        self,
+        redis: Redis,
+        max_unfinished: int,
+        retention: float,
+        max_attempts: int,
+        streams: Redis | None = None,
+        max_of_owner: int | None = None,
     ) -> None:
         super().__init__(redis, streams)
         self.max_unfinished = max_unfinished
+        self._max_of_owner = max_of_owner or max_unfinished
         self._retention = retention
         self._max_attempts = max_attempts
         self._scripts: dict[str, AsyncScript] = {}
@@ -74,7 +82,7 @@ class Ledger(Records):
     async def submit(
         self, drafts: Sequence[Draft], batch: bool, key: str | None = None, request: str = "", owner: str | None = None
     ) -> Submission:
-        """Accept all jobs or none. owner: who alone will see them.
+        """Accept all jobs or none. owner: who alone will see them, and whose bound they count against.
 
         key: idempotency key; the same key with the same ``request`` gives the jobs of the first time.
         Raises `QueueFull`, or `InvalidParameter` for a key that was used for another request.
@@ -88,6 +96,7 @@ class Ledger(Records):
             scripts.SUBMIT,
             time.time(),
             self.max_unfinished,
+            self._max_of_owner,
             f"{owner or ''}|{key}" if key else "",
             digest,
             ttl,
@@ -99,25 +108,32 @@ class Ledger(Records):
             raise InvalidParameter(
                 f"the Idempotency-Key {key!r} was used for another request; use a new one for a new request"
             )
-        if outcome == "full":
-            raise QueueFull(
-                f"{said} jobs are unfinished and the bound is {self.max_unfinished}; try again later", retry_after=10
-            )
+        if outcome in ("full", "share"):
+            raise self._refusal(int(said), len(ids), owner if outcome == "share" else None)
         return Submission(**json.loads(said), again=outcome == "again")
 
-    async def claim(self, id_: str, lease: str) -> Claim:
-        """Take the job for the holder of ``lease``, or say why it is not to be run.
+    def _refusal(self, unfinished: int, more: int, owner: str | None) -> ConvlensError:
+        """Why so many jobs more are not taken: the bound of all, or the one of an owner."""
+        bound = self.max_unfinished if owner is None else self._max_of_owner
+        whose = "the service" if owner is None else f"the key {owner!r}"
+        if more > bound:
+            return InvalidParameter(f"{more} jobs at once are more than the {bound} that {whose} may have unfinished")
+        advice = "try again later" if owner is None else "wait for some of them to end, or cancel some"
+        return QueueFull(f"{whose} has {unfinished} unfinished jobs and the bound is {bound}; {advice}", retry_after=10)
 
-        A job whose holder has sent a heartbeat within the last `HEARTBEAT_TIMEOUT_SECONDS` is not taken away from it.
+    async def claim(self, lease: str) -> str | None:
+        """The job that the holder of ``lease`` is to run now, if there is one.
+
+        One whose holder has sent no heartbeat for `HEARTBEAT_TIMEOUT_SECONDS` goes first, then the oldest of the owner
+        whose turn it is (`service.jobs.turns`).
         """
         problem = {
             "title": "Worker died",
             "status": 500,
             "detail": f"the worker died {self._max_attempts} times while it ran this job; it is not tried again",
         }
-        outcome = await self._run(
+        claimed: str | None = await self._run(
             scripts.CLAIM,
-            id_,
             time.time(),
             lease,
             self._max_attempts,
@@ -125,15 +141,25 @@ class Ledger(Records):
             json.dumps(problem),
             HEARTBEAT_TIMEOUT_SECONDS,
         )
-        return Claim(outcome)
+        return claimed
 
-    async def heartbeat(self, id_: str, lease: str) -> None:
-        """Tell that the holder of the job is alive."""
-        await self._run(scripts.HEARTBEAT, id_, lease)
+    async def position(self, job: Job) -> int | None:
+        """How many jobs will be begun before this one if owners take turns, one each; None if it is not queued."""
+        position: int | None = await self._run(scripts.POSITION, job.id)
+        return position
 
-    async def seconds_since_heartbeat(self, id_: str) -> float:
-        """Seconds since the holder of the job last sent a heartbeat."""
-        return float(await self._run(scripts.SECONDS_SINCE_HEARTBEAT, id_))
+    async def unfinished(self) -> int:
+        """How many jobs are queued or held by a worker."""
+        counts = await self.counts()
+        return sum(counts[state] for state in ACTIVE)
+
+    async def settle(self) -> None:
+        """Put the unfinished jobs of earlier versions where they are looked for."""
+        await self._run(scripts.SETTLE)
+
+    async def heartbeat(self, id_: str, lease: str, seconds: float) -> None:
+        """Tell that the holder of the job is alive, and has computed for so long since it last did."""
+        await self._run(scripts.HEARTBEAT, id_, lease, seconds)
 
     async def progress(
         self,

@@ -1,6 +1,4 @@
-"""The queue that hands jobs to workers: SAQ on Valkey or Redis."""
-
-from collections.abc import Sequence
+"""The queue that calls workers to work: SAQ on Valkey or Redis."""
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -9,7 +7,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from saq import Job as QueueEntry
-from saq import Status
 from saq.queue.redis import RedisQueue
 
 from service.errors import QueueError
@@ -20,32 +17,25 @@ FUNCTION = "run"
 
 
 class JobQueue(RedisQueue):
-    """SAQ's queue, with a sweep that does not wait for the dead."""
+    """SAQ's queue, with a sweep that does not wait for the dead.
+
+    What waits in it are tickets, one for each job. Which job a worker runs for a ticket the ledger says, so that
+    owners take turns. A ticket too many costs a question only.
+    """
 
     async def sweep(self, lock: int = SWEEP_SECONDS, abort: float = 0.1) -> list[str]:
-        """Put the jobs of dead workers back. The record, not the queue, decides how often a job is tried."""
+        """Put the tickets of dead workers back. The record, not the queue, decides how often a job is tried."""
         swept: list[str] = await super().sweep(lock, abort)
         return swept
 
-    async def add(self, job_id: str) -> None:
-        """Queue a job; nothing happens if it is queued or running already."""
-        await self.enqueue(
-            QueueEntry(
-                FUNCTION, {"job_id": job_id}, key=job_id, timeout=0, heartbeat=HEARTBEAT_SECONDS, retries=2**30, ttl=60
-            )
-        )
+    async def add(self, number: int) -> None:
+        """Add so many tickets."""
+        for _ in range(number):
+            await self.enqueue(QueueEntry(FUNCTION, timeout=0, heartbeat=HEARTBEAT_SECONDS, retries=2**30, ttl=60))
 
-    async def remove(self, job_id: str) -> None:
-        """Take a job out of the queue, if it waits there."""
-        entry = await self.job(job_id)
-        if entry is not None and entry.status is Status.QUEUED:
-            await self.abort(entry, "cancelled", ttl=1)
-
-    async def missing(self, job_ids: Sequence[str]) -> list[str]:
-        """Those of the jobs that are neither queued nor running as far as the queue knows."""
-        entries = await self.jobs(job_ids) if job_ids else []
-        held = (Status.QUEUED, Status.ACTIVE)
-        return [id_ for id_, entry in zip(job_ids, entries, strict=True) if entry is None or entry.status not in held]
+    async def tickets(self) -> int:
+        """How many tickets wait or are held by workers."""
+        return await self.count("queued") + await self.count("active")
 
 
 def connect(url: str, *, decode: bool, patience: int = 6, answer_seconds: float | None = None) -> Redis:

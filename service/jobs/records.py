@@ -48,11 +48,6 @@ class Records:
                 pipe.hgetall(f"{PREFIX}job:{id_}")
             return [_parse(fields) for fields in await pipe.execute() if fields]
 
-    async def position(self, job: Job) -> int | None:
-        """How many jobs will be begun before this one, None if it is not queued."""
-        rank = await self.redis.zrank(f"{PREFIX}state:queued", job.id)
-        return None if rank is None else int(rank)
-
     async def trace(self, id_: str) -> list[float]:
         """The score at each step so far."""
         return [float(score) for score in await self.redis.lrange(f"{PREFIX}trace:{id_}", 0, -1)]  # type: ignore[misc]
@@ -115,11 +110,6 @@ class Records:
         """Ids of finished jobs whose time is over."""
         due: list[str] = await self.redis.zrangebyscore(f"{PREFIX}expiry", "-inf", time.time(), start=0, num=1000)
         return due
-
-    async def oldest(self, state: State, number: int) -> list[str]:
-        """Ids of the jobs that have been in a state for longest, by submission."""
-        ids: list[str] = await self.redis.zrange(f"{PREFIX}state:{state}", 0, number - 1)
-        return ids
 
     async def events(self, id_: str, after: str = "0") -> AsyncIterator[Event | None]:
         """The events of a job after the one with the id ``after``, as they come, up to ``end``; None while idle."""

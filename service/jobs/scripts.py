@@ -3,10 +3,13 @@
 Keys under the prefix: ``job:ID`` (hash), ``trace:ID`` (list of scores), ``frames:ID`` (sorted set of steps),
 ``events:ID`` (stream),
 ``all``, ``state:STATE``, ``class:N``, ``owner:NAME``, ``batch:ID`` (sorted sets of job ids by sequence number),
-``expiry`` (sorted set of job ids by time), ``idem:KEY`` (hash), ``seq`` (counter).
+``expiry`` (sorted set of job ids by time), ``idem:KEY`` (hash), ``seq`` (counter), and those of `service.jobs.turns`.
 """
 
-_SHARED = """
+from service.jobs.turns import TURNS
+
+_SHARED = (
+    """
 local p = ARGV[1]
 local function job(id) return p .. 'job:' .. id end
 local function clock()
@@ -16,15 +19,20 @@ end
 local function event(id, name, data)
   redis.call('XADD', p .. 'events:' .. id, 'MAXLEN', '~', '2000', '*', 'event', name, 'data', data)
 end
+"""
+    + TURNS
+    + """
 local function move(id, to, now)
-  local seq, from = unpack(redis.call('HMGET', job(id), 'seq', 'state'))
+  local seq, from, owner = unpack(redis.call('HMGET', job(id), 'seq', 'state', 'owner'))
   if from then redis.call('ZREM', p .. 'state:' .. from, id) end
   redis.call('ZADD', p .. 'state:' .. to, seq, id)
+  place(id, seq, owner or '', to)
   redis.call('HSET', job(id), 'state', to, 'at:' .. to, now)
   event(id, 'state', cjson.encode({state = to}))
 end
 local function finish(id, to, now, retention)
   move(id, to, now)
+  redis.call('HDEL', job(id), 'lease')
   redis.call('ZADD', p .. 'expiry', now + retention, id)
   event(id, 'end', cjson.encode({state = to}))
 end
@@ -35,23 +43,24 @@ local function unindex(id, state)
   local class, batch, owner = unpack(redis.call('HMGET', job(id), 'class_id', 'batch', 'owner'))
   local indices = {'all', 'expiry', 'state:' .. state, 'class:' .. class, 'owner:' .. (owner or ''), 'batch:' .. batch}
   for _, index in ipairs(indices) do redis.call('ZREM', p .. index, id) end
+  place(id, 0, owner or '', 'none')
 end
 local function count_active()
   local active = 0
-  for _, state in ipairs({'queued', 'running', 'cancelling'}) do
-    active = active + redis.call('ZCARD', p .. 'state:' .. state)
-  end
+  for state in pairs(unfinished) do active = active + redis.call('ZCARD', p .. 'state:' .. state) end
   return active
 end
 """
+)
 
-# now, bound, idempotency key or '', hash of the body, its time to live, the answer to repeat, batch or '', jobs as JSON
-# -> {'ok' | 'again' | 'conflict' | 'full', answer or number of active jobs}
+# now, bound, bound of an owner with a name, idempotency key or '', hash of the body, its time to live, the answer to
+# repeat, batch or '', jobs of one owner as JSON
+# -> {'ok' | 'again' | 'conflict' | 'full' | 'share', answer or number of active jobs}
 SUBMIT = (
     _SHARED
     + """
-local now, bound, key, hash = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local ttl, answer, batch = ARGV[6], ARGV[7], ARGV[8]
+local now, bound, share, key, hash = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local ttl, answer, batch, jobs = ARGV[7], ARGV[8], ARGV[9], cjson.decode(ARGV[10])
 if key ~= '' then
   local seen = redis.call('HMGET', p .. 'idem:' .. key, 'hash', 'answer')
   if seen[1] then
@@ -59,7 +68,9 @@ if key ~= '' then
     return {'conflict', ''}
   end
 end
-local jobs = cjson.decode(ARGV[9])
+local owner = jobs[1].owner
+local held = redis.call('ZCARD', p .. 'active:' .. owner)
+if owner ~= '' and held + #jobs > share then return {'share', tostring(held)} end
 if count_active() + #jobs > bound then return {'full', tostring(count_active())} end
 for _, j in ipairs(jobs) do
   local seq = redis.call('INCR', p .. 'seq')
@@ -80,27 +91,33 @@ return {'ok', answer}
 """
 )
 
-# id, now, lease, most attempts, retention, problem if there have been too many, silence of a dead holder in seconds
-# -> 'run' | 'busy' | 'cancelled' | 'exhausted' | 'finished' | 'gone'
+# now, lease, most attempts, retention, problem if there have been too many, silence of a dead holder in seconds
+# -> id of the job that the lease now holds, nil if there is none: one whose holder has died, or else the next in turn
 CLAIM = (
     _SHARED
     + """
-local id, now, lease, most, retention, problem = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
-local state, attempts, beat = unpack(redis.call('HMGET', job(id), 'state', 'attempts', 'beat'))
-if not state then return 'gone' end
-local held = state == 'running' or state == 'cancelling'
-if held and clock() - tonumber(beat or 0) < tonumber(ARGV[8]) then return 'busy' end
-if state == 'cancelling' then finish(id, 'cancelled', now, retention) return 'cancelled' end
-if state ~= 'queued' and state ~= 'running' then return 'finished' end
-if tonumber(attempts or 0) >= most then
-  redis.call('HSET', job(id), 'problem', problem)
-  finish(id, 'failed', now, retention)
-  return 'exhausted'
+local now, lease, most, retention, problem = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local function begin(id)
+  if tonumber(redis.call('HGET', job(id), 'attempts') or 0) >= most then
+    redis.call('HSET', job(id), 'problem', problem)
+    finish(id, 'failed', now, retention)
+    return false
+  end
+  redis.call('HSET', job(id), 'lease', lease)
+  redis.call('HINCRBY', job(id), 'attempts', 1)
+  move(id, 'running', now)
+  redis.call('ZADD', p .. 'beats', clock(), id)
+  charge(redis.call('HGET', job(id), 'owner') or '', 1)
+  return true
 end
-redis.call('HSET', job(id), 'lease', lease, 'beat', clock())
-redis.call('HINCRBY', job(id), 'attempts', 1)
-move(id, 'running', now)
-return 'run'
+while true do
+  local id, wanted = pop_silent(clock() - tonumber(ARGV[7])), 'running'
+  if not id then id, wanted = pop_next(), 'queued' end
+  if not id then return false end
+  local state = redis.call('HGET', job(id), 'state')
+  if state == 'cancelling' then finish(id, 'cancelled', now, retention) end
+  if state == wanted and begin(id) then return id end
+end
 """
 )
 
@@ -126,25 +143,22 @@ if preview ~= '' then
   redis.call('HSET', job(id), 'preview', preview)
   event(id, 'preview', cjson.encode({step = tonumber(preview)}))
 end
-redis.call('HSET', job(id), 'beat', clock())
+redis.call('ZADD', p .. 'beats', clock(), id)
 event(id, 'progress', ARGV[6])
 return state
 """
 )
 
-# id, lease: the holder is alive. The time is kept in the field `beat`, as earlier versions did.
+# id, lease, seconds: the holder is alive and has computed for so long since it last said so
 HEARTBEAT = (
     _SHARED
     + """
-if redis.call('HGET', job(ARGV[2]), 'lease') == ARGV[3] then redis.call('HSET', job(ARGV[2]), 'beat', clock()) end
-"""
-)
-
-# id -> seconds since the last heartbeat of its holder, as a string
-SECONDS_SINCE_HEARTBEAT = (
-    _SHARED
-    + """
-return tostring(clock() - tonumber(redis.call('HGET', job(ARGV[2]), 'beat') or 0))
+local id = ARGV[2]
+local holder, owner = unpack(redis.call('HMGET', job(id), 'lease', 'owner'))
+if holder == ARGV[3] then
+  redis.call('ZADD', p .. 'beats', clock(), id)
+  charge(owner or '', ARGV[4])
+end
 """
 )
 
@@ -157,14 +171,13 @@ local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
 if not state then return 'gone' end
 if holder ~= lease then return 'lost' end
 for name, value in pairs(fields) do redis.call('HSET', job(id), name, value) end
-redis.call('HDEL', job(id), 'lease')
 finish(id, to, now, retention)
 return to
 """
 )
 
 # id, now, lease -> whether it was the holder's. The holder stops in order, so its attempt does not count, even if
-# another has taken it for dead.
+# another has taken it for dead. A job that is being cancelled is left as if its holder had died.
 RELEASE = (
     _SHARED
     + """
@@ -174,7 +187,7 @@ if not state then return 0 end
 redis.call('HINCRBY', job(id), 'attempts', -1)
 if holder ~= lease then return 0 end
 redis.call('HDEL', job(id), 'lease')
-if state == 'running' then move(id, 'queued', now) end
+if state == 'running' then move(id, 'queued', now) else redis.call('ZADD', p .. 'beats', 0, id) end
 return 1
 """
 )
@@ -219,5 +232,46 @@ redis.call('HSET', job(id), 'state', 'expired', 'at:expired', now)
 redis.call('EXPIRE', job(id), memory)
 redis.call('EXPIRE', p .. 'events:' .. id, memory)
 return 1
+"""
+)
+
+# id -> how many jobs begin before this one if owners take turns, one job each; nil if it is not queued. It looks at
+# each owner with queued jobs, not at each job.
+POSITION = (
+    _SHARED
+    + """
+local id = ARGV[2]
+local owner = redis.call('HGET', job(id), 'owner') or ''
+local rank = redis.call('ZRANK', p .. 'queued:' .. owner, id)
+if not rank then return false end
+local before, ahead = rank, 1
+for _, other in ipairs(redis.call('ZRANGE', p .. 'turns', 0, -1)) do
+  if other == owner then
+    ahead = 0
+  else
+    before = before + math.min(redis.call('ZCARD', p .. 'queued:' .. other), rank + ahead)
+  end
+end
+return before
+"""
+)
+
+# Puts each unfinished job where its record says, also those of earlier versions, and takes out what is not unfinished.
+# Writes nothing where all is right.
+SETTLE = (
+    _SHARED
+    + """
+for _, owner in ipairs(redis.call('HKEYS', p .. 'spent')) do
+  for _, id in ipairs(redis.call('ZRANGE', p .. 'active:' .. owner, 0, -1)) do
+    if not unfinished[redis.call('HGET', job(id), 'state') or ''] then place(id, 0, owner, 'none') end
+  end
+end
+for state in pairs(unfinished) do
+  for _, id in ipairs(redis.call('ZRANGE', p .. 'state:' .. state, 0, -1)) do
+    local seq, owner, beat = unpack(redis.call('HMGET', job(id), 'seq', 'owner', 'beat'))
+    if seq then place(id, seq, owner or '', state) end
+    if state ~= 'queued' then redis.call('ZADD', p .. 'beats', 'NX', beat or 0, id) end
+  end
+end
 """
 )

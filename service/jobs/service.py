@@ -11,9 +11,10 @@ from redis.asyncio import Redis
 
 from service.errors import QueueError
 from service.jobs.attempt import JobLimits
+from service.jobs.compute import ComputeLimit
 from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.queue import JobQueue, connect
-from service.jobs.record import Job, State
+from service.jobs.record import Job
 from service.jobs.run import Runner
 from service.jobs.store import ArtifactStore, input_name
 from service.jobs.valkey import EmbeddedValkey
@@ -28,20 +29,24 @@ COUNTER_SECONDS = 0.2  # for which a request waits to be counted
 
 @dataclass(frozen=True)
 class JobService:
-    """Where jobs are submitted, looked up, cancelled and deleted. counters: for what must not wait for long."""
+    """Where jobs are submitted, looked up, cancelled and deleted.
+
+    counters: for what must not wait for long. compute: limits on it, for requests too.
+    """
 
     ledger: Ledger
     queue: JobQueue
     store: ArtifactStore
     counters: Redis
+    compute: ComputeLimit
 
     async def submit(
         self, drafts: Sequence[Draft], batch: bool, key: str | None = None, request: str = "", owner: str | None = None
     ) -> Submission:
         """Accept all jobs or none; see `Ledger.submit`.
 
-        What is accepted is in the ledger, and found there again should the queue not get it. Its inputs are stored
-        before.
+        What is accepted is in the ledger, and workers see there should the queue not get its tickets. Its inputs are
+        stored before.
         """
         submission: Submission | None = None
         try:
@@ -56,22 +61,19 @@ class JobService:
                         with suppress(QueueError):  # what is left of it is found by nobody
                             await self.store.delete_all(draft.id)
         if not submission.again:
-            for id_ in submission.ids:
-                await self.queue.add(id_)
+            await self.queue.add(len(submission.ids))
         return submission
 
     async def cancel(self, id_: str) -> Job:
         """Ask for the end of a job; one that has not begun ends at once. Raises `NotFound` or `Gone`."""
         await self.ledger.get(id_)
-        if await self.ledger.cancel(id_) == State.CANCELLED:
-            await self.queue.remove(id_)
+        await self.ledger.cancel(id_)
         return await self.ledger.get(id_)
 
     async def delete(self, id_: str) -> None:
         """Forget a job and its artifacts; one that runs stops at its next step. Raises `NotFound` or `Gone`."""
         await self.ledger.get(id_)
         await self.ledger.delete(id_)
-        await self.queue.remove(id_)
         await self.store.delete_all(id_)
 
 
@@ -86,11 +88,20 @@ async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
         stack.push_async_callback(queue.disconnect)
         redis = await stack.enter_async_context(connect(url, decode=True))
         streams = await stack.enter_async_context(connect(url, decode=True))
-        ledger = Ledger(redis, settings.max_jobs, settings.retention_seconds, settings.max_attempts, streams)
+        ledger = Ledger(
+            redis,
+            settings.max_jobs,
+            settings.retention_seconds,
+            settings.max_attempts,
+            streams,
+            settings.max_jobs_per_key or max(1, settings.max_jobs // 10),
+        )
         await queue.connect()
         counters = connect(url, decode=True, patience=0, answer_seconds=COUNTER_SECONDS)
         await stack.enter_async_context(counters)
-        yield JobService(ledger, queue, ArtifactStore.open(settings.store_url, settings.data_dir), counters)
+        compute = ComputeLimit(settings.compute_limit, counters)
+        store = ArtifactStore.open(settings.store_url, settings.data_dir)
+        yield JobService(ledger, queue, store, counters, compute)
 
 
 @asynccontextmanager
@@ -119,4 +130,12 @@ async def _embedded(data_dir: Path) -> AsyncIterator[str]:
 def worker(job_service: JobService, settings: Settings, runner: Runner) -> Worker:
     """A worker of the job_service."""
     limits = JobLimits(settings.job_seconds, settings.checkpoint_seconds)
-    return Worker(job_service.ledger, job_service.queue, job_service.store, runner, limits, settings.job_concurrency)
+    return Worker(
+        job_service.ledger,
+        job_service.queue,
+        job_service.store,
+        job_service.compute,
+        runner,
+        limits,
+        settings.job_concurrency,
+    )

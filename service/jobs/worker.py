@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import secrets
-import time
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -11,12 +10,12 @@ from saq import Worker as QueueWorker
 
 from service.errors import ConvlensError
 from service.jobs.attempt import Attempt, JobLimits, Stopped
+from service.jobs.compute import ComputeLimit, caller_of
 from service.jobs.ledger import Ledger
-from service.jobs.outcomes import Claim
-from service.jobs.queue import FUNCTION, HEARTBEAT_SECONDS, SWEEP_SECONDS, JobQueue
-from service.jobs.record import State
+from service.jobs.queue import FUNCTION, SWEEP_SECONDS, JobQueue
 from service.jobs.run import Runner
 from service.jobs.store import ArtifactStore
+from service.runtime.demand import Demand, working_for
 from service.telemetry import tracing
 
 logger = logging.getLogger(__name__)
@@ -28,11 +27,19 @@ class Worker:
     """Runs jobs of the queue, ``concurrency`` at a time, and looks after those that other workers left behind."""
 
     def __init__(
-        self, ledger: Ledger, queue: JobQueue, store: ArtifactStore, runner: Runner, limits: JobLimits, concurrency: int
+        self,
+        ledger: Ledger,
+        queue: JobQueue,
+        store: ArtifactStore,
+        compute: ComputeLimit,
+        runner: Runner,
+        limits: JobLimits,
+        concurrency: int,
     ) -> None:
         self._ledger = ledger
         self._queue = queue
         self._store = store
+        self._compute = compute
         self._runner = runner
         self._limits = limits
         self._worker: QueueWorker[Any] = QueueWorker(
@@ -54,21 +61,22 @@ class Worker:
             supervisor.cancel()
             await asyncio.gather(supervisor, return_exceptions=True)
 
-    async def _run(self, context: dict[str, Any], *, job_id: str) -> None:
+    async def _run(self, context: dict[str, Any], **_: object) -> None:
+        """Run the job that the ledger gives for a ticket. Those of earlier versions name a job, which says nothing."""
         lease = secrets.token_hex(8)
-        outcome = await self._ledger.claim(job_id, lease)
-        if outcome is not Claim.RUN:
-            logger.info("job %s is not run: %s", job_id, outcome)
+        job_id = await self._ledger.claim(lease)
+        if job_id is None:
             return
         job = await self._ledger.get(job_id)
 
         async def heartbeat() -> None:
             await context["job"].update()
 
-        attempt = Attempt(self._ledger, self._store, self._limits, job, lease, heartbeat)
+        attempt = Attempt(self._ledger, self._store, self._compute, self._limits, job, lease, heartbeat)
         logger.info("job %s begins, attempt %d", job_id, job.attempts)
         try:
-            with tracing.span("job", job.traceparent, **{"job.id": job.id, "job.kind": job.kind}):
+            span = tracing.span("job", job.traceparent, **{"job.id": job.id, "job.kind": job.kind})
+            with span, working_for(Demand(caller_of(job.owner))):
                 await attempt.run(self._runner)
         except Stopped as stopped:
             await attempt.stop(stopped.outcome)
@@ -84,31 +92,30 @@ class Worker:
             await attempt.fail(str(error) if isinstance(error, ConvlensError) else f"{type(error).__name__}: {error}")
 
     async def _supervise(self) -> None:
-        """Look after jobs that no queue holds, and after those whose time is over, for as long as the worker runs."""
+        """Look after jobs without tickets, and after those whose time is over, for as long as the worker runs."""
+        settled, missing = False, 0
         while True:
             try:
-                await self._requeue_lost()
+                if not settled:
+                    await self._ledger.settle()
+                    settled = True
+                missing = await self._add_tickets(missing)
                 await self._expire()
             except Exception:
                 logger.exception("looking after the jobs failed; it is tried again")
             await asyncio.sleep(SUPERVISE_SECONDS)
 
-    async def _requeue_lost(self) -> None:
-        """A process that died between the record and the queue leaves a job in the ledger only."""
-        for state in (State.RUNNING, State.CANCELLING, State.QUEUED):
-            for job_id in await self._queue.missing(await self._ledger.oldest(state, 200)):
-                if await self._is_forgotten(job_id):
-                    logger.warning("job %s was lost by the queue and is queued again", job_id)
-                    await self._queue.add(job_id)
+    async def _add_tickets(self, missing_before: int) -> int:
+        """Add what has been missing for two looks; how many more are missing now.
 
-    async def _is_forgotten(self, job_id: str) -> bool:
-        """Whether a job that is not finished has made no progress and sent no heartbeat for some time."""
-        found = await self._ledger.many([job_id])
-        if not found or found[0].is_finished:
-            return False
-        if time.time() - max(found[0].times.values()) <= SUPERVISE_SECONDS:
-            return False
-        return await self._ledger.seconds_since_heartbeat(job_id) > HEARTBEAT_SECONDS
+        A process that died between the record and the queue leaves a job in the ledger only.
+        """
+        missing = await self._ledger.unfinished() - await self._queue.tickets()
+        lost = min(missing, missing_before)
+        if lost > 0:
+            logger.warning("%d tickets were lost by the queue and are added again", lost)
+            await self._queue.add(lost)
+        return missing - max(lost, 0)
 
     async def _expire(self) -> None:
         for job_id in await self._ledger.due():

@@ -68,7 +68,7 @@ class Networks:
             raise NotServed(f"the model {name!r} is not served: {problem}")
         model = self._library[name]
         if model.name in self._unchecked:
-            raise Unready(f"the model {name!r} is being tried out; try again in a moment")
+            raise Unready(f"the model {name!r} is being tried out; try again in a moment", retry_after=5)
         return self._networks[model.name]
 
     def is_served(self, name: str) -> bool:

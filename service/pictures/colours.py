@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from service.pictures.strips import Numbers, by_strips
+
 MAX_PROFILE_BYTES = 4 * 2**20
 _SRGB_GAMMA, _SRGB_PRIMARIES = 1 / 2.2, (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _NEAR = 0.005  # of gamma and primaries
@@ -84,9 +86,11 @@ def _by_gamma(image: Image.Image) -> Image.Image:
         matrix = np.linalg.inv(_to_xyz(_SRGB_PRIMARIES)) @ _to_xyz(primaries)
     except np.linalg.LinAlgError:
         return image
-    pixels = linear[np.asarray(colours.convert("RGB"))] @ matrix.T
-    made = (_linear_to_srgb(pixels.clip(0, 1)) * 255 + 0.5).astype(np.uint8)
-    return _joined(Image.fromarray(made), alpha)
+
+    def converted(part: Numbers) -> Numbers:
+        return _linear_to_srgb((linear[part] @ matrix.T).clip(0, 1)) * 255 + 0.5
+
+    return _joined(Image.fromarray(by_strips(np.asarray(colours.convert("RGB")), converted)), alpha)
 
 
 def _to_xyz(primaries: tuple[float, ...]) -> Matrix:

@@ -1,10 +1,9 @@
 """From the bytes of a file to an upright RGB picture in sRGB. Only the modules of this package import Pillow."""
 
 import io
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil
-from threading import BoundedSemaphore
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from service.errors import NotAnImage, TooLarge
 from service.pictures import tiff
 from service.pictures.colours import to_srgb
 from service.pictures.greys import to_bytes
+from service.pictures.turns import PixelTurns
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB
 
@@ -22,7 +22,8 @@ pillow_heif.register_heif_opener()
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 MAX_SCANS = 100  # of a progressive JPEG, which has about ten; each is decoded over the whole picture
 LARGE_PIXELS = 8_000_000  # of pictures that take turns, since each takes several times its size while it is decoded
-_TURNS = BoundedSemaphore(2)
+STRIP_PIXELS = 2**20  # of a large picture that are laid on white at a time
+_TURNS = PixelTurns(64_000_000)
 _START_OF_SCAN = b"\xff\xda"
 NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
@@ -60,7 +61,7 @@ class Photograph:
         return round(left * x), round(upper * y), round(right * x), round(lower * y)
 
 
-def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograph:
+def decode(data: bytes, max_pixels: int, enough: int | None = None, turn: ExitStack | None = None) -> Photograph:
     """An upright RGB picture of the first frame, in sRGB.
 
     EXIF orientation and colour profiles are applied, transparent parts are laid on white; 16-bit, grey, palette and
@@ -71,6 +72,7 @@ def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograp
         max_pixels: The largest picture.
         enough: Short side, in pixels, that the caller needs; a larger JPEG is decoded at 1/2, 1/4 or 1/8 of its size,
             several times faster.
+        turn: Ended by the caller once it needs the picture no more: large pictures take turns until then.
 
     Raises:
         TooLarge: The picture has too many pixels, judged from the header.
@@ -79,9 +81,8 @@ def decode(data: bytes, max_pixels: int, enough: int | None = None) -> Photograp
     if not data:
         raise NotAnImage(f"the file is empty; send a {NAMES} image")
     try:
-        if tiff.is_for_tifffile(data):
-            return Photograph.of(tiff.decode(data, max_pixels))
-        return _decoded(data, max_pixels, enough)
+        with ExitStack() as own:
+            return _decoded(data, max_pixels, enough, turn or own)
     except (TooLarge, NotAnImage):
         raise
     except UnidentifiedImageError as error:
@@ -101,7 +102,12 @@ def decode_own(png: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
-def _decoded(data: bytes, max_pixels: int, enough: int | None) -> Photograph:
+def _decoded(data: bytes, max_pixels: int, enough: int | None, turn: ExitStack) -> Photograph:
+    if tiff.is_for_tifffile(data):
+        width, height = tiff.size_of(data, max_pixels)
+        check_pixels(width, height, max_pixels)
+        _take_turn(width * height, turn)
+        return Photograph.of(tiff.decode(data))
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
         check_pixels(width, height, max_pixels)
@@ -110,11 +116,16 @@ def _decoded(data: bytes, max_pixels: int, enough: int | None) -> Photograph:
         if enough is not None and image.mode == "RGB":
             scale = enough / min(width, height)
             image.draft("RGB", (ceil(width * scale), ceil(height * scale)))
-        with _TURNS if width * height > LARGE_PIXELS else nullcontext():
-            image.load()
-            turned = _turn_upright(image)
-            opaque = _on_white(to_srgb(to_bytes(image)))
+        _take_turn(image.width * image.height, turn)
+        image.load()
+        turned = _turn_upright(image)
+        opaque = _on_white(to_srgb(to_bytes(image)))
         return Photograph(opaque, (height, width) if turned else (width, height))
+
+
+def _take_turn(pixels: int, turn: ExitStack) -> None:
+    if pixels > LARGE_PIXELS:
+        turn.enter_context(_TURNS.take(pixels))
 
 
 def _turn_upright(image: Image.Image) -> bool:
@@ -129,7 +140,14 @@ def _turn_upright(image: Image.Image) -> bool:
 
 def _on_white(image: Image.Image) -> Image.Image:
     """The picture as RGB, what is transparent on white."""
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
     if not image.has_transparency_data:
         return image.convert("RGB")
-    rgba = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    width, height = image.size
+    rows = max(1, STRIP_PIXELS // width)
+    made = Image.new("RGB", image.size)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height))).convert("RGBA")
+        made.paste(Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB"), (0, top))
+    return made

@@ -99,9 +99,12 @@ def _scaled(photograph: Photograph, size: tuple[int, int], box: tuple[int, int, 
 
 def cut(photograph: Photograph, box: tuple[int, int, int, int], max_side: int) -> Pixels:
     """The part of the photograph in the box, scaled down so that no side is longer than ``max_side``."""
-    part = photograph.image.crop(box)
-    part.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return np.asarray(part)
+    width, height = box[2] - box[0], box[3] - box[1]
+    scale = max_side / max(width, height)
+    if scale >= 1:
+        return np.asarray(photograph.image.crop(box))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(photograph.image.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0))
 
 
 def reduced(photograph: Photograph, fitted: Fitted, max_side: int) -> tuple[Photograph, Fitted]:

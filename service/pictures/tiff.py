@@ -8,8 +8,10 @@ import numpy.typing as npt
 import tifffile
 
 from service.errors import NotAnImage, TooLarge
-from service.pictures.greys import in_range
+from service.pictures.greys import from_16_bits, in_range
+from service.pictures.strips import by_strips
 
+MAX_PIXEL_BYTES = 8  # of the largest picture: four samples of 16 bits
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Those that tifffile reads by itself: none, Deflate (two numbers), PackBits; and none or differences in a row.
 _COMPRESSIONS, _PREDICTORS = (1, 8, 32946, 32773), (1, 2)
@@ -32,13 +34,22 @@ def is_for_tifffile(data: bytes) -> bool:
         return False
 
 
-def decode(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8]:
-    """The first page as RGB (H, W, 3). Raises `TooLarge`, judged from the header, or `NotAnImage`."""
+def size_of(data: bytes, max_pixels: int) -> tuple[int, int]:
+    """Width and height of the first page. Raises `TooLarge` for more samples than such a picture has."""
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        width, height = int(page.imagewidth), int(page.imagelength)
+        size = page.bitspersample // 8 * page.samplesperpixel
+        if width * height * size > MAX_PIXEL_BYTES * max_pixels:
+            raise TooLarge(f"the image has {width} x {height} pixels of {size} bytes; scale it down first")
+        return width, height
+
+
+def decode(data: bytes) -> npt.NDArray[np.uint8]:
+    """The first page as RGB (H, W, 3). Raises `NotAnImage`."""
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages.first
         height, width = page.imagelength, page.imagewidth
-        if width * height > max_pixels:
-            raise TooLarge(f"the image has {width} x {height} pixels, more than {max_pixels:,}; scale it down first")
         values = page.asarray()
         if page.planarconfig == 2 and page.samplesperpixel > 1:
             values = np.moveaxis(values, 0, -1)
@@ -57,14 +68,17 @@ def decode(data: bytes, max_pixels: int) -> npt.NDArray[np.uint8]:
 
 def _as_bytes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if values.dtype == np.uint16:
-        wide: npt.NDArray[np.uint8] = (values / 257 + 0.5).astype(np.uint8)
-        return wide
+        return by_strips(values, from_16_bits)
     return values.astype(np.uint8) if values.dtype == np.uint8 else in_range(values)
 
 
 def _on_white(colours: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    share = alpha / 255
-    return (colours * share + 255 * (1 - share) + 0.5).astype(np.uint8)
+    def laid(part: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        share = part[..., -1:] / 255
+        made: npt.NDArray[np.float64] = part[..., :-1] * share + 255 * (1 - share) + 0.5
+        return made
+
+    return by_strips(np.concatenate([colours, alpha], axis=-1), laid)
 
 
 def _upright(picture: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:

@@ -2,21 +2,21 @@
 
 On a CPU one image a run is fastest (a batch leaves the cache), and several single-threaded runs side by side do more
 than one run on all cores; a run that is alone gets all cores. On a GPU waiting runs are merged. Nothing ever waits for
-others to come: a lane that is free takes what is there.
+others to come: a lane that is free takes what is there. Callers take turns, and so do the requests of each.
 """
 
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from threading import Condition, Event, Thread
+from threading import Condition, Thread
 
 import numpy as np
 
 from service.errors import Abandoned, EngineError, Overloaded
-from service.runtime import attention
+from service.runtime.demand import Demand, current
 from service.runtime.engine import Array, Session
+from service.runtime.turns import Turns
 from service.telemetry import metrics
 
 INTERACTIVE_SHARE = 3  # interactive runs in a row while a background run waits
@@ -34,7 +34,7 @@ class _Task:
     background: bool
     since: float = field(default_factory=time.monotonic)
     result: "Future[list[Array]]" = field(default_factory=Future)
-    unattended: Event | None = field(default_factory=attention.current)
+    demand: Demand = field(default_factory=current)
 
     @property
     def kind(self) -> str:
@@ -44,6 +44,11 @@ class _Task:
     @property
     def rows(self) -> int:
         return len(next(iter(self.feeds.values())))
+
+    @property
+    def cost(self) -> float:
+        """It grows with the pixels of its rows."""
+        return float(sum(array.size for array in self.feeds.values()))
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -70,8 +75,8 @@ class Batcher:
         self.max_batch = max_batch
         self._max_queue = max_queue
         self._seconds = seconds
-        self._interactive: deque[_Task] = deque()
-        self._background: deque[_Task] = deque()
+        self._interactive: Turns[_Task] = Turns()
+        self._background: Turns[_Task] = Turns()
         self._in_a_row = 0
         self._busy = 0
         self._closed = False
@@ -93,13 +98,14 @@ class Batcher:
         background: whether it may wait for interactive runs. most: rows of a run, where the graph is bound to a number.
         Raises `Overloaded`, or `EngineError` when the runtime fails.
         """
-        attention.check(attention.current())
+        current().check()
         tasks = self._split(session, tuple(outputs), feeds, most or self.max_batch, background)
         with self._changed:
             queue = self._background if background else self._interactive
             if self._closed or (not background and len(queue) + len(tasks) > self._max_queue):
                 raise Overloaded(f"{len(queue)} runs are waiting; try again in a moment", retry_after=1)
-            queue.extend(tasks)
+            for task in tasks:
+                queue.append(task)
             self._changed.notify(len(tasks))
         parts = [task.result.result() for task in tasks]
         return parts[0] if len(parts) == 1 else [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
@@ -152,7 +158,7 @@ class Batcher:
         """The next task, and those that can share its run."""
         turn = self._background and (not self._interactive or self._in_a_row >= INTERACTIVE_SHARE)
         self._in_a_row = 0 if turn or not self._background else self._in_a_row + 1
-        first = (self._background if turn else self._interactive).popleft()
+        first = (self._background if turn else self._interactive).next()
         taken, rows, key = [first], first.rows, first.key
         if rows < first.most:
             for queue in (self._interactive, self._background):
@@ -168,8 +174,10 @@ class Batcher:
 
 def _refusal(task: _Task, now: float) -> Overloaded | Abandoned | None:
     """Why the task is not run: it has waited too long, or nobody waits for it; None if it is."""
-    if task.unattended is not None and task.unattended.is_set():
-        return Abandoned("nobody waits for this any more")
+    try:
+        task.demand.check()
+    except Abandoned as abandoned:
+        return abandoned
     if now > task.deadline:
         return Overloaded("the run waited too long for its turn; try again", retry_after=1)
     return None

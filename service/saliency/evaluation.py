@@ -113,7 +113,7 @@ def runs_needed(question: Question, height: int, width: int, points: int, stages
 
     Creating sessions for the randomized networks is included, converted to runs.
     """
-    each = question.parameters.runs_needed(height, width)
+    each = question.runs_needed(height, width)
     curve_runs = 3 * 2 * (points + 1)  # of three maps, each with deletion and insertion
     return each + curve_runs + stages * (each + SESSION_RUNS) + 1
 

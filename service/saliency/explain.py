@@ -69,6 +69,10 @@ class Question:
     class_id: int | None = None
     other_class_id: int | None = None
 
+    def runs_needed(self, height: int, width: int) -> int:
+        """The number of pictures of that size that are run through the network for it."""
+        return self.parameters.runs_needed(height, width) * (1 if self.other_class_id is None else 2)
+
 
 class View:
     """A network as a `Subject` of methods. With another class, scores and gradients are differences to that class."""

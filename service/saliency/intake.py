@@ -1,6 +1,7 @@
 """From the bytes of photographs to what a network sees of them, and what is drawn on."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from service.networks.network import Network
@@ -27,12 +28,6 @@ class Intake:
     max_side: int
 
 
-def read(files: Sequence[bytes], max_pixels: int, enough: int | None, watch: Stopwatch) -> list[Photograph]:
-    """Decode the files one after the other. enough: see `service.pictures.decode.decode`."""
-    with watch.stage("decode"):
-        return [decode(data, max_pixels, enough) for data in files]
-
-
 def enough_for(network: Network, max_side: int, how: Decode) -> int | None:
     """The short side that a decoded photograph needs, in pixels; None if it is to be decoded as it is.
 
@@ -42,12 +37,20 @@ def enough_for(network: Network, max_side: int, how: Decode) -> int | None:
     return max(2 * network.model.manifest.resize, max_side) if how == "fast" else None
 
 
-def fit_all(network: Network, photographs: Sequence[Photograph], resize: Resize, watch: Stopwatch) -> list[Fitted]:
-    """Scale each photograph for the network."""
+def fit(network: Network, photograph: Photograph, resize: Resize) -> Fitted:
+    """What the network sees of a photograph."""
     manifest = network.model.manifest
+    return images.fit(photograph, manifest.size, manifest.resize / min(manifest.size), resize)
+
+
+def read_and_fit_one(
+    network: Network, data: bytes, how: Intake, watch: Stopwatch, turn: ExitStack
+) -> tuple[Photograph, Fitted]:
+    """A photograph, and what the network sees of it. turn: see `service.pictures.decode.decode`."""
+    with watch.stage("decode"):
+        photograph = decode(data, how.max_pixels, enough_for(network, how.max_side, how.decode), turn)
     with watch.stage("resize"):
-        border = manifest.resize / min(manifest.size)
-        return [images.fit(photograph, manifest.size, border, resize) for photograph in photographs]
+        return photograph, fit(network, photograph, how.resize)
 
 
 def read_and_fit(
@@ -59,8 +62,9 @@ def read_and_fit(
     """
     made = []
     for data in files:
-        (photograph,) = read([data], how.max_pixels, enough_for(network, how.max_side, how.decode), watch)
-        (fitted,) = fit_all(network, [photograph], how.resize, watch)
-        with watch.stage("resize"):
-            made.append(images.reduced(photograph, fitted, how.max_side))
+        with ExitStack() as turn:
+            photograph, fitted = read_and_fit_one(network, data, how, watch, turn)
+            with watch.stage("resize"):
+                made.append(images.reduced(photograph, fitted, how.max_side))
+            del photograph, fitted
     return made

@@ -13,7 +13,7 @@ from service.pictures.decode import Photograph, decode_own
 from service.pictures.images import Fitted, Resize
 from service.pictures.npy import encode_npy
 from service.saliency.explain import Explanation, Question, Style, draw, explain_stepwise, question_of
-from service.saliency.intake import fit_all
+from service.saliency.intake import fit
 from service.telemetry.timing import Stopwatch
 
 KIND = "saliency"
@@ -59,8 +59,7 @@ def run(network: Network, job: Job, inputs: Mapping[str, bytes]) -> Run:
 def _fitted(network: Network, photograph: Photograph, inputs: Mapping[str, bytes], resize: Resize) -> Fitted:
     """What the network sees, as it was made from the photograph that was sent."""
     if SEEN not in inputs:  # jobs of version 0.1
-        (fitted,) = fit_all(network, [photograph], resize, Stopwatch())
-        return fitted
+        return fit(network, photograph, resize)
     manifest = network.model.manifest
     box = images.box_of(photograph, manifest.size, manifest.resize / min(manifest.size), resize)
     return Fitted(images.to_floats(decode_own(inputs[SEEN])), box, box)

@@ -17,7 +17,7 @@ async function ask(path, options = {}) {
   } catch {
     throw new Problem("The service cannot be reached. Is it still running?");
   }
-  if (response.status === 401) $("key-form").hidden = false;
+  if (response.headers.has("WWW-Authenticate")) $("key-form").hidden = false;
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
     throw new Problem(problem.detail ?? `The service answered ${response.status}.`);

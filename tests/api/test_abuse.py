@@ -18,7 +18,7 @@ from service.telemetry import metrics
 from tests.conftest import serving
 from tests.waiting import eventually
 
-RISE = {"method": "rise", "masks": 1900, "resize": "native"}
+RISE = {"method": "rise", "masks": 360, "resize": "native"}
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,30 @@ def test_work_ends_when_its_client_has_gone(api: httpx.Client, wide: bytes, cat:
         return runs() == then
 
     eventually(steady, bool)
-    assert runs() - before < 1000  # of 1,901
+    assert runs() - before < 200  # of 361
     assert api.post("/saliency", files={"image": cat}).status_code == 200
+
+
+def test_others_are_answered_while_one_computes(fresh: Settings, wide: bytes, cat: bytes) -> None:
+    """Dear requests leave places for others, even for those of the same address, and each waits for one run at most."""
+    with serving(fresh.model_copy(update={"workers": 2})) as api, ThreadPoolExecutor(6) as pool:
+        eventually(lambda: api.get("/readyz").status_code, lambda status: status == 200)
+        before = runs()
+        dear = [pool.submit(api.post, "/saliency", params=RISE, files={"image": wide}, timeout=120) for _ in range(6)]
+        eventually(lambda: runs() > before + 4)
+        assert [api.post("/saliency", files={"image": cat}).status_code for _ in range(3)] == [200] * 3
+        assert not any(each.done() for each in dear)
+        api.close()  # so that they end
+
+
+def test_the_budget_of_a_request_counts_pixels(api: httpx.Client, wide: bytes) -> None:
+    runs_needed = round(1201 * 1200 / 224)
+    for method, masks in (("/saliency", 1200), ("/evaluate", 1000)):
+        refused = api.post(method, params=RISE | {"masks": masks}, files={"image": wide})
+        assert refused.status_code == 422
+        assert "a request may take 2000" in refused.json()["detail"]
+        assert (f"as long as {runs_needed} runs" in refused.json()["detail"]) == (method == "/saliency")
+    assert api.post("/saliency", params={"resize": "native"}, files={"image": wide}).status_code == 200
 
 
 def test_work_has_a_deadline_and_says_what_to_do(fresh: Settings, wide: bytes) -> None:

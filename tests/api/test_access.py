@@ -14,7 +14,7 @@ from service.errors import InvalidParameter, Unauthorized
 from service.settings import Settings
 from tests.conftest import serving
 
-ALICE, BOB, NEW = "cl_alice", "cl_bob", "cl_alice_new"
+ALICE, BOB, NEW, ROOT = "cl_alice", "cl_bob", "cl_alice_new", "cl_root"
 SMALL: dict[str, Any] = {"size": 64, "iterations": 3, "preview_every": 1, "seed": 1}
 
 
@@ -25,7 +25,7 @@ def as_(key: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def keys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("keys") / "keys"
-    file.write_text(f"# people\nalice {digest(ALICE)}\nbob {digest(BOB)}\n")
+    file.write_text(f"# people\nalice {digest(ALICE)}\nbob {digest(BOB)}\nbob {digest(ROOT)} admin\n")
     return file
 
 
@@ -38,6 +38,15 @@ def api(settings: Settings, keys_file: Path) -> Iterator[httpx.Client]:
         "rate_limit": "500/minute",
     }
     with serving(settings.model_copy(update=changes)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def private(settings: Settings, keys_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("private")
+    with serving(
+        settings.model_copy(update={"api_keys_file": keys_file, "public_docs": False, "data_dir": folder})
+    ) as client:
         yield client
 
 
@@ -58,6 +67,38 @@ def test_without_a_key_nothing_but_health_and_the_page(api: httpx.Client, cat: b
 
 def test_with_a_key(api: httpx.Client, cat: bytes) -> None:
     assert api.post("/saliency", files={"image": cat}, headers=as_(ALICE)).status_code == 200
+
+
+def test_models_are_reloaded_by_keys_with_the_role_for_it(api: httpx.Client) -> None:
+    refused = api.post("/models/reload", headers=as_(BOB))
+    assert refused.status_code == 403
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert "convlens key NAME --admin" in refused.json()["detail"]
+    assert api.post("/models/reload").status_code == 401
+    assert api.post("/models/reload", headers=as_(ROOT)).status_code == 200  # the role is of the key, not of bob
+    assert api.get("/models", headers=as_(BOB)).status_code == 200
+
+
+def test_without_keys_everybody_may_reload(fresh: Settings) -> None:
+    with serving(fresh) as open_to_all:
+        assert open_to_all.post("/models/reload").status_code == 200
+
+
+def test_what_keys_may_not_do_is_in_the_document(api: httpx.Client) -> None:
+    paths = api.get("/openapi.json").json()["paths"]
+    assert {"401", "403", "429"} <= paths["/models/reload"]["post"]["responses"].keys()
+    assert {"401", "429"} <= paths["/session"]["post"]["responses"].keys()
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+def test_the_pages_of_the_api_can_be_for_keys_only(private: httpx.Client, api: httpx.Client, path: str) -> None:
+    refused = private.get(path)
+    assert refused.status_code == 401
+    assert refused.headers["content-type"] == "application/problem+json"
+    shown, public = private.get(path, headers=as_(ALICE)), api.get(path)
+    assert (shown.status_code, public.status_code) == (200, 200)
+    assert shown.content == public.content
+    assert private.get("/static-offline-docs/swagger-ui.css").status_code == 200
 
 
 def test_jobs_are_seen_by_the_key_that_made_them(api: httpx.Client) -> None:
@@ -145,10 +186,28 @@ def test_files_of_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     (tmp_path / "made").write_text(told[-1])
     keys = Keys(tmp_path / "made")
     assert keys.owner(key) == "carol"
+    assert not keys.is_admin(key)
     for wrong in (None, "", key + "x", new_key()):
         with pytest.raises(Unauthorized):
             keys.owner(wrong)
     assert Keys(None).owner(None) is None
+    assert Keys(None).is_admin(None)
+
+
+def test_roles_of_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "dora", "--admin"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    key, plain = told[0].rpartition(" ")[2], new_key()
+    file = tmp_path / "keys"
+    file.write_text(f"{told[-1]}\ndora {digest(plain)}\n")
+    keys = Keys(file)
+    assert [keys.owner(one) for one in (key, plain)] == ["dora", "dora"]
+    assert [keys.is_admin(one) for one in (key, plain, new_key(), None)] == [True, False, False, False]
+    file.write_text(f"dora {digest(key)} owner\n")
+    assert keys.is_admin(key)  # a role that there is not: the keys of before hold
+    file.write_text(f"dora {digest(key)}\n")
+    assert keys.owner(key) == "dora"
+    assert not keys.is_admin(key)
 
 
 def test_keys_are_not_logged(api: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:

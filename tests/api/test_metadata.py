@@ -78,6 +78,7 @@ def test_not_ready_with_a_broken_model(tmp_path: Path, models_dir: Path, fresh: 
     with serving(fresh.model_copy(update={"models_dir": tmp_path})) as client:
         detail = eventually(lambda: client.get("/readyz").json()["detail"], lambda said: "warming up" not in said)
         assert "no valid ONNX file" in detail
+        assert int(client.get("/readyz").headers["retry-after"]) > 0
         assert client.get("/healthz").status_code == 200
 
 

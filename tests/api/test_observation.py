@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from service.api.observation import REQUEST_ID
+from service.settings import Settings
 from service.telemetry.logs import configuration
-from tests.conftest import Server
+from tests.conftest import Server, serving
 
 
 def value(text: str, series: str) -> float:
@@ -44,6 +45,13 @@ def test_paths_of_jobs_are_one_series(client: httpx.Client) -> None:
         client.get(f"/visualize/{id_}")
     assert "/visualize/{id}" in client.get("/metrics").text
     assert "/visualize/a" not in client.get("/metrics").text
+
+
+def test_routes_are_told_under_a_prefix_and_for_head_too(fresh: Settings) -> None:
+    with serving(fresh.model_copy(update={"root_path": "/lens"})) as client:
+        client.head("/lens/models")
+        text = client.get("/lens/metrics").text
+    assert value(text, 'convlens_requests_total{method="HEAD",route="/models",status="200"}') == 1
 
 
 def test_ids_of_requests(client: httpx.Client) -> None:

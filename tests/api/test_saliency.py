@@ -201,4 +201,7 @@ def test_the_sign_of_what_is_shown(client: httpx.Client, cat: bytes) -> None:
 def test_what_takes_long_is_told_to_become_a_job(client: httpx.Client, cat: bytes) -> None:
     response = post(client, cat, method="rise", masks=5000)
     assert response.status_code == 422
-    assert "takes 5001 runs of the network, a request may take 2000; send it with mode=job" in response.json()["detail"]
+    assert (
+        "takes as long as 5001 runs of the network, a request may take 2000; send it with mode=job"
+        in response.json()["detail"]
+    )

@@ -22,7 +22,7 @@ PHOTOGRAPHS = {"/saliency", "/classify", "/activations", "/evaluate", "/visualiz
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("schema")
-    (folder / "keys").write_text(f"tests {digest(KEY)}\n")
+    (folder / "keys").write_text(f"tests {digest(KEY)} admin\n")
     server = Server(
         "--models-dir",
         str(models_dir),
@@ -31,6 +31,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterat
         "--no-worker",
         "--api-keys-file",
         str(folder / "keys"),
+        "--failed-keys-limit",
+        "",  # each request without a key is to be answered with 401
     )
     yield server
     server.stop()

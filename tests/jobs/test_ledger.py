@@ -51,7 +51,7 @@ async def test_what_is_submitted_is_queued(ledger: Ledger) -> None:
 
 async def test_the_bound_holds_for_whole_batches(ledger: Ledger) -> None:
     ids = await submitted(ledger, 9)
-    with pytest.raises(QueueFull, match="9 jobs are unfinished and the bound is 10"):
+    with pytest.raises(QueueFull, match="the service has 9 unfinished jobs and the bound is 10; try again later"):
         await submitted(ledger, 2)
     assert len(await ledger.search(None, None, None, None, 100)) == 9
     await submitted(ledger, 1)
@@ -72,15 +72,15 @@ async def test_the_same_key_gives_the_same_job(ledger: Ledger) -> None:
 
 async def test_one_lease_at_a_time(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     (id_,) = await submitted(ledger)
-    assert await ledger.claim(id_, "a") == "run"
-    assert await ledger.claim(id_, "b") == "busy"
+    assert await ledger.claim("a") == id_
+    assert await ledger.claim("b") is None
     monkeypatch.setattr(ledgers, "HEARTBEAT_TIMEOUT_SECONDS", 0)
-    assert await ledger.claim(id_, "b") == "run"
+    assert await ledger.claim("b") == id_
     assert await ledger.progress(id_, "a", 0, [1.0], {"step": 1}, None) == "lost"
     assert await ledger.finish(id_, "a", State.SUCCEEDED, result={}) == "lost"
     assert await ledger.progress(id_, "b", 0, [1.0], {"step": 1}, None) == "running"
     assert (await ledger.get(id_)).attempts == 2
-    assert await ledger.claim(id_, "c") == "exhausted"
+    assert await ledger.claim("c") is None
     job = await ledger.get(id_)
     assert job.state is State.FAILED
     assert job.problem is not None
@@ -93,8 +93,8 @@ async def test_a_holder_that_was_taken_for_dead_and_lives_does_not_count(
     (id_,) = await submitted(ledger)
     monkeypatch.setattr(ledgers, "HEARTBEAT_TIMEOUT_SECONDS", 0)
     for lease, next_lease in ("ab", "bc", "cd", "de"):
-        assert await ledger.claim(id_, lease) == "run"
-        assert await ledger.claim(id_, next_lease) == "run"
+        assert await ledger.claim(lease) == id_
+        assert await ledger.claim(next_lease) == id_
         assert not await ledger.release(id_, lease)
         assert await ledger.release(id_, next_lease)
     assert (await ledger.get(id_)).attempts == 0
@@ -103,7 +103,7 @@ async def test_a_holder_that_was_taken_for_dead_and_lives_does_not_count(
 async def test_a_job_that_is_handed_back_has_not_been_tried(ledger: Ledger) -> None:
     (id_,) = await submitted(ledger)
     for lease in "abcde":
-        assert await ledger.claim(id_, lease) == "run"
+        assert await ledger.claim(lease) == id_
         assert await ledger.release(id_, lease)
     job = await ledger.get(id_)
     assert (job.state, job.attempts) == (State.QUEUED, 0)
@@ -111,7 +111,7 @@ async def test_a_job_that_is_handed_back_has_not_been_tried(ledger: Ledger) -> N
 
 async def test_the_trace_goes_on_where_a_checkpoint_was(ledger: Ledger) -> None:
     (id_,) = await submitted(ledger)
-    await ledger.claim(id_, "a")
+    await ledger.claim("a")
     await ledger.progress(id_, "a", 0, [1.0, 2.0, 3.0], {"step": 3, "score": 3.0}, 2)
     await ledger.progress(id_, "a", 2, [7.5, 8.0], {"step": 4, "score": 8.0}, 3)
     assert await ledger.trace(id_) == [1.0, 2.0, 7.5, 8.0]
@@ -124,11 +124,11 @@ async def test_the_trace_goes_on_where_a_checkpoint_was(ledger: Ledger) -> None:
 
 
 async def test_cancelling(ledger: Ledger) -> None:
-    waiting, running = await submitted(ledger, 2)
-    await ledger.claim(running, "a")
+    running, waiting = await submitted(ledger, 2)
+    assert await ledger.claim("a") == running
     assert await ledger.cancel(waiting) == State.CANCELLED
     assert await ledger.cancel(running) == State.CANCELLING
-    assert await ledger.claim(waiting, "b") == "finished"
+    assert await ledger.claim("b") is None
     assert await ledger.progress(running, "a", 0, [], {}, None) == State.CANCELLING
     assert await ledger.finish(running, "a", State.CANCELLED) == State.CANCELLED
     assert await ledger.cancel(running) == State.CANCELLED
@@ -151,34 +151,34 @@ async def test_expired_jobs_are_gone_and_leave_the_indexes(ledger: Ledger) -> No
 
 async def test_deleted_jobs_leave_nothing(ledger: Ledger) -> None:
     (id_,) = await submitted(ledger)
-    await ledger.claim(id_, "a")
+    await ledger.claim("a")
     assert await ledger.delete(id_)
     assert not await ledger.delete(id_)
     assert await ledger.progress(id_, "a", 0, [], {}, None) == "gone"
     with pytest.raises(NotFound):
         await ledger.get(id_)
-    assert set(await ledger.redis.keys("convlens:*")) <= {"convlens:seq"}
+    assert set(await ledger.redis.keys("convlens:*")) <= {"convlens:seq", "convlens:spent", "convlens:turn"}
 
 
 async def test_searching_pages_through_every_job_once(ledger: Ledger) -> None:
     ids = await submitted(ledger, 9)
-    await ledger.claim(ids[4], "a")
+    assert await ledger.claim("a") == ids[0]
     seen: list[str] = []
     before = None
     while page := await ledger.search(None, None, None, before, 2):
         seen += [job.id for job in page]
         before = page[-1].seq
     assert seen == ids[::-1]
-    assert [job.id for job in await ledger.search(State.RUNNING, None, None, None, 9)] == [ids[4]]
+    assert [job.id for job in await ledger.search(State.RUNNING, None, None, None, 9)] == [ids[0]]
     assert [job.id for job in await ledger.search(None, 7, None, None, 9)] == [ids[7]]
     batch = (await ledger.get(ids[0])).batch
-    assert [job.id for job in await ledger.search(State.RUNNING, None, batch, None, 9)] == [ids[4]]
-    assert await ledger.search(State.QUEUED, 4, batch, None, 9) == []
+    assert [job.id for job in await ledger.search(State.RUNNING, None, batch, None, 9)] == [ids[0]]
+    assert await ledger.search(State.QUEUED, 0, batch, None, 9) == []
 
 
 async def test_events_are_told_from_any_point_to_the_end(ledger: Ledger) -> None:
     (id_,) = await submitted(ledger)
-    await ledger.claim(id_, "a")
+    await ledger.claim("a")
     await ledger.progress(id_, "a", 0, [1.0], {"step": 1}, 0)
     await ledger.finish(id_, "a", State.SUCCEEDED, result={"x": 1})
     events = [event async for event in ledger.events(id_) if event]

@@ -36,8 +36,9 @@ def test_models_are_tried_out_side_by_side(folder: Path) -> None:
 
     catalog = networks(folder, check)
     assert catalog.is_served("first")  # is trusted
-    with pytest.raises(Unready, match="is being tried out"):
+    with pytest.raises(Unready, match="is being tried out") as unready:
         catalog["second"]
+    assert unready.value.retry_after > 0
     catalog.check_all()
     assert catalog.is_served("second")
     assert catalog.is_served("third")

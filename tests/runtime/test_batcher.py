@@ -11,6 +11,7 @@ import pytest
 
 from service.errors import EngineError, Overloaded
 from service.runtime.batcher import Batcher
+from service.runtime.demand import Demand, working_for
 from service.runtime.engine import Engine
 
 DOUBLE = onnx.parser.parse_model(
@@ -102,6 +103,28 @@ def test_interactive_runs_go_first_but_not_for_ever(pool: ThreadPoolExecutor) ->
     for future in futures:
         future.result()
     assert [run[0] for run in gate.runs] == [0, 1, 2, 3, 100, 4, 5, 6, 101, 7]
+    batcher.close()
+
+
+def test_callers_take_turns(pool: ThreadPoolExecutor) -> None:
+    """However much one of them has asked for, another waits for one run."""
+    batcher, gate = Batcher(lanes=1, max_batch=1, max_queue=100, seconds=30), Gate()
+
+    def run(value: float, demand: Demand, background: bool = False) -> list[Any]:
+        with working_for(demand):
+            return batcher.run(gate, ["y"], rows(value), background)  # type: ignore[arg-type]
+
+    greedy, innocent, job = Demand("greedy"), Demand("innocent"), Demand("job")
+    futures = hold(batcher, gate, pool)
+    asked = [(1, greedy), (2, greedy), (3, greedy), (4, Demand("greedy")), (5, innocent), (6, innocent)]
+    for count, (value, demand) in enumerate(asked, 1):
+        futures.append(pool.submit(run, value, demand))
+        await_change(batcher, lambda count=count: len(batcher._interactive) == count)
+    gate.open.set()
+    for future in futures:
+        future.result()
+    assert [run[0] for run in gate.runs] == [0, 1, 5, 4, 6, 2, 3]
+    assert run(7, job, background=True)[0][0, 0] == 14
     batcher.close()
 
 

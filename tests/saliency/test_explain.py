@@ -13,7 +13,7 @@ from service.networks.objectives import PREDICTED
 from service.pictures.decode import decode
 from service.runtime.engine import Engine
 from service.saliency.explain import Explanation, explain, question_of
-from service.saliency.intake import fit_all
+from service.saliency.intake import fit
 from service.telemetry.timing import Stopwatch
 
 
@@ -26,7 +26,7 @@ def ask(
     **values: Any,
 ) -> Explanation:
     decoded = decode(photograph, 10**7)
-    (fitted,) = fit_all(network, [decoded], "squash", Stopwatch())
+    fitted = fit(network, decoded, "squash")
     return explain(network, decoded, fitted, question_of(network, method, values, class_id, other), Stopwatch())
 
 
@@ -72,7 +72,7 @@ def test_the_heat_gathers_on_the_face_of_the_cat(network: Network, cat: bytes, m
 
 
 def test_the_map_of_a_contrast_is_the_difference_of_the_gradients(network: Network, cat: bytes) -> None:
-    images = fit_all(network, [decode(cat, 10**7)], "squash", Stopwatch())[0].pixels[None]
+    images = fit(network, decode(cat, 10**7), "squash").pixels[None]
     first, second = (network.value_and_grad(images, np.array([c])).gradients[0] for c in (285, 281))
     one = ask(network, cat, "gradient", 285, 281)
     np.testing.assert_array_equal(one.saliency, np.abs(first - second).max(axis=0))
@@ -97,7 +97,7 @@ def test_gradients_of_layers_against_central_differences(network: Network, cat: 
 
     Layers with ties before a max pool are left out.
     """
-    images = fit_all(network, [decode(cat, 10**7)], "squash", Stopwatch())[0].pixels[None]
+    images = fit(network, decode(cat, 10**7), "squash").pixels[None]
     at = network.value_and_grad(images, np.array([285]), layer=layer)
     (values,) = network.activations(images, [layer])
     np.testing.assert_allclose(at.at, values, rtol=1e-4, atol=1e-3)
@@ -124,8 +124,7 @@ def test_a_score_of_zero_is_differentiated_before_the_relu(network: Network) -> 
 
 
 def test_a_positive_score_is_differentiated_as_it_is(network: Network, cat: bytes) -> None:
-    photographs = [decode(cat, 10**7)]
-    (fitted,) = fit_all(network, photographs, "squash", Stopwatch())
+    fitted = fit(network, decode(cat, 10**7), "squash")
     at = network.value_and_grad(fitted.pixels[None])
     assert not at.before_relu[0]
     assert at.scores[0] == pytest.approx(at.logits[0].max(), rel=1e-6)  # computed a second time, for this class alone
@@ -133,7 +132,7 @@ def test_a_positive_score_is_differentiated_as_it_is(network: Network, cat: byte
 
 def test_each_image_of_a_batch_has_its_own_class(network: Network, cat: bytes, coffee: bytes) -> None:
     photographs = [decode(data, 10**7) for data in (cat, coffee, cat)]
-    images = np.stack([f.pixels for f in fit_all(network, photographs, "squash", Stopwatch())])
+    images = np.stack([fit(network, one, "squash").pixels for one in photographs])
     wanted = np.array([PREDICTED, PREDICTED, 76])
     together = network.value_and_grad(images, wanted)
     assert together.class_ids.tolist() == [285, 967, 76]

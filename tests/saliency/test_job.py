@@ -12,7 +12,7 @@ from service.pictures.decode import decode
 from service.pictures.images import encode_png
 from service.saliency import job as saliency_job
 from service.saliency.explain import explain
-from service.saliency.intake import fit_all
+from service.saliency.intake import fit
 from service.saliency.job import SaliencyJobParameters
 from service.telemetry.timing import Stopwatch
 
@@ -58,7 +58,7 @@ def test_a_job_reports_its_steps_and_ends_in_the_map(
     assert [step.fields for step in steps] == [{"step": number} for number in expected]
     assert not any(step.preview for step in steps)
     made = run.conclude()
-    (fitted,) = fit_all(network, [photograph], "squash", Stopwatch())
+    fitted = fit(network, photograph, "squash")
     question = SaliencyJobParameters.model_validate(job.parameters).question(network, 281)
     one = explain(network, photograph, fitted, question, Stopwatch())
     np.testing.assert_array_equal(np.load(io.BytesIO(made.artifacts["map.npy"])), one.saliency)

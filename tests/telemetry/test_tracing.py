@@ -15,17 +15,20 @@ from tests.conftest import serving
 from tests.waiting import eventually
 
 
-@pytest.fixture
-def exporter(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """What would be sent is kept."""
+@pytest.fixture(scope="module")
+def kept() -> InMemorySpanExporter:
+    """What would be sent is kept; a process has one provider."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-
-    def start() -> None:
-        trace._set_tracer_provider(provider, log=False)
-
-    monkeypatch.setattr(tracing, "start", start)
+    trace._set_tracer_provider(provider, log=False)
     return exporter
+
+
+@pytest.fixture
+def exporter(kept: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    monkeypatch.setattr(tracing, "start", lambda: None)
+    kept.clear()
+    return kept
 
 
 def test_a_job_belongs_to_the_trace_of_its_request(fresh: Settings, exporter: InMemorySpanExporter) -> None:
@@ -41,6 +44,14 @@ def test_a_job_belongs_to_the_trace_of_its_request(fresh: Settings, exporter: In
     for name in ("job", "POST /visualize"):
         assert f"{spans[name].context.trace_id:032x}" == "0af7651916cd43dd8448eb211c80319c"
     assert dict(spans["job"].attributes or {}) == {"job.id": job["id"], "job.kind": "class"}
+
+
+def test_a_span_names_the_client_behind_a_proxy(fresh: Settings, exporter: InMemorySpanExporter) -> None:
+    with serving(fresh.model_copy(update={"tracing": True, "trusted_proxies": "127.0.0.1"})) as client:
+        client.get("/models", headers={"X-Forwarded-For": "6.6.6.6, 192.0.2.1"})
+        spans = eventually(lambda: [s for s in exporter.get_finished_spans() if s.name == "GET /models"])
+    (attributes,) = (dict(span.attributes or {}) for span in spans)
+    assert attributes.get("client.address", attributes.get("net.peer.ip")) == "192.0.2.1"
 
 
 def test_without_tracing_there_is_no_context() -> None:

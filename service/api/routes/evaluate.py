@@ -9,8 +9,8 @@ from service.api.problems import BINARY, RESPONSES
 from service.api.responses import evaluation_result, meta
 from service.api.schemas import EvaluateAnswer
 from service.api.uploads import read_photographs, request_described
-from service.errors import InvalidParameter
 from service.networks.network import Network
+from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
 from service.saliency.evaluation import evaluate, runs_needed
 from service.saliency.explain import Question, question_of
 from service.saliency.intake import read_and_fit
@@ -38,7 +38,15 @@ async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     question = question_of(
         network, parameters.method, parameters.method_values, parameters.class_id, parameters.other_class_id
     )
-    return await services.work(lambda: _answer(network, files, question, parameters, media, services.settings), request)
+    return await services.work(
+        lambda: _answer(network, files, question, parameters, media, services.settings),
+        request,
+        greatest_effort(network, _runs_of(question, parameters), 1, parameters.resize),
+    )
+
+
+def _runs_of(question: Question, parameters: EvaluateParameters) -> RunsNeeded:
+    return lambda height, width: runs_needed(question, height, width, parameters.points, parameters.stages)
 
 
 def _answer(
@@ -52,12 +60,8 @@ def _answer(
     watch = Stopwatch()
     ((_, fitted),) = read_and_fit(network, files, parameters.intake(settings), watch)
     _, height, width = fitted.pixels.shape
-    needed = runs_needed(question, height, width, parameters.points, parameters.stages)
-    if needed > settings.max_evaluations:
-        raise InvalidParameter(
-            f"this takes as long as {needed} runs of the network, a request may take {settings.max_evaluations}; "
-            "ask for fewer points or stages"
-        )
+    needed = effort(network, _runs_of(question, parameters), [(height, width)])
+    check_effort(needed, settings.max_evaluations, "ask for fewer points or stages")
     with watch.stage("evaluate"):
         found = evaluate(network, fitted.pixels, question, parameters.points, parameters.stages)
     headers = {"Vary": "Accept", "Convlens-Provider": network.provider}

@@ -22,5 +22,5 @@ async def health(services: ServicesDep) -> Health:
 async def ready(services: ServicesDep) -> Ready:
     """The service has warmed up."""
     if services.readiness.reason is not None:
-        raise Unready(f"not ready: {services.readiness.reason}")
+        raise Unready(f"not ready: {services.readiness.reason}", retry_after=1)
     return Ready()

@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Query
+from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request
 
+from service.api.access import admin
 from service.api.deps import Services, ServicesDep
-from service.api.problems import RESPONSES
+from service.api.problems import FORBIDDEN, RESPONSES
 from service.api.schemas import ClassName, LayerAnswer, ModelDetails, ModelSummary
 from service.models.library import Model
 
@@ -36,16 +37,19 @@ async def list_models(services: ServicesDep) -> list[ModelSummary]:
     return [_summary(services, model) for model in networks.library] + broken
 
 
-@router.post("/reload")
+@router.post("/reload", dependencies=[Depends(admin)], responses=FORBIDDEN)
 async def reload_models(services: ServicesDep, background: BackgroundTasks) -> list[ModelSummary]:
-    """Read the models folder again. New models are tried out first, in the background, and then served."""
+    """Read the models folder again. New models are tried out first, in the background, and then served.
+
+    Where the service asks for keys, for keys with the role `admin`.
+    """
     await services.work(services.networks.reload)
     background.add_task(services.networks.check_all)
     return await list_models(services)
 
 
 @router.get("/{name}")
-async def show_model(name: str, services: ServicesDep) -> ModelDetails:
+async def show_model(name: str, request: Request, services: ServicesDep) -> ModelDetails:
     """One model: its layers, preprocessing and hashes."""
     network = services.network(name)
     model, manifest = network.model, network.model.manifest
@@ -67,14 +71,14 @@ async def show_model(name: str, services: ServicesDep) -> ModelDetails:
             preprocessing=manifest.preprocessing.model_dump(mode="json"),
         )
 
-    return await services.work(details)
+    return await services.work(details, request)
 
 
 @router.get("/{name}/layers")
-async def list_layers(name: str, services: ServicesDep) -> list[LayerAnswer]:
+async def list_layers(name: str, request: Request, services: ServicesDep) -> list[LayerAnswer]:
     """The layers of a model that can be looked at, in the order in which they are computed."""
     network = services.network(name)
-    layers = await services.work(lambda: network.layers)
+    layers = await services.work(lambda: network.layers, request)
     return [LayerAnswer(**asdict(layer), default=layer.name == network.cam_layer) for layer in layers.values()]
 
 

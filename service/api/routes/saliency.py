@@ -16,8 +16,9 @@ from service.api.uploads import read_photographs, request_described
 from service.errors import InvalidParameter
 from service.jobs.ledger import Draft
 from service.networks.network import Network
-from service.pictures.images import Fitted, Media
+from service.pictures.images import Media
 from service.pictures.npy import encode_npy
+from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
 from service.saliency.explain import Explanation, Question, draw_all, explain, question_of, warning_of
 from service.saliency.intake import read_and_fit
 from service.saliency.job import KIND, SaliencyJobParameters
@@ -58,11 +59,7 @@ async def explain_photographs(
     files, parameters = await read_photographs(request, SaliencyParameters, services.settings.max_images)
     parameters = parameters.completed(media)
     network = services.network(parameters.model)
-    wanted: list[int | None] = [*parameters.class_id] if parameters.class_id else [None]
-    questions = [
-        question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id)
-        for class_id in wanted
-    ]
+    questions = _questions(network, parameters)
     if parameters.mode == "job":
         return await _as_jobs(request, services, network, files, questions, parameters, idempotency_key, owner)
     if media != JSON and len(files) > 1:
@@ -72,9 +69,19 @@ async def explain_photographs(
             f"{media} holds the map of one class, {len(questions)} were asked for; "
             f"ask for {JSON} or one class at a time"
         )
+    effort = greatest_effort(network, _runs_of(questions), len(files), parameters.resize)
     return await services.work(
-        lambda: _answer(network, files, questions, parameters, media, services.settings), request
+        lambda: _answer(network, files, questions, parameters, media, services.settings), request, effort
     )
+
+
+def _questions(network: Network, parameters: SaliencyParameters) -> list[Question]:
+    """One for each class asked for."""
+    wanted: list[int | None] = [*parameters.class_id] if parameters.class_id else [None]
+    return [
+        question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id)
+        for class_id in wanted
+    ]
 
 
 async def _as_jobs(
@@ -121,7 +128,9 @@ def _answer(
 ) -> Response:
     watch = Stopwatch()
     taken = read_and_fit(network, files, parameters.intake(settings), watch)
-    _check_effort(questions, [fitted for _, fitted in taken], settings.max_evaluations)
+    sizes = [(fitted.pixels.shape[1], fitted.pixels.shape[2]) for _, fitted in taken]
+    needed = effort(network, _runs_of(questions), sizes)
+    check_effort(needed, settings.max_evaluations, "send it with mode=job, or ask for less")
     explained = [
         [explain(network, photograph, one, question, watch) for question in questions] for photograph, one in taken
     ]
@@ -142,18 +151,8 @@ def _answer(
     return Response(content, media_type=media, headers=headers)
 
 
-def _check_effort(questions: list[Question], fitted: list[Fitted], most: int) -> None:
-    """Raise `InvalidParameter` for questions that would keep other requests waiting for long."""
-    needed = sum(
-        question.parameters.runs_needed(*one.pixels.shape[1:]) * (1 if question.other_class_id is None else 2)
-        for question in questions
-        for one in fitted
-    )
-    if needed > most:
-        raise InvalidParameter(
-            f"this takes {needed} runs of the network, a request may take {most}; "
-            "send it with mode=job, or ask for less"
-        )
+def _runs_of(questions: list[Question]) -> RunsNeeded:
+    return lambda height, width: sum(question.runs_needed(height, width) for question in questions)
 
 
 def _render(

@@ -170,6 +170,7 @@ async def show_frame(id: str, step: int, job_service: JobServiceDep, owner: Call
 @router.get("/{id}/animation")
 async def show_animation(
     id: str,  # noqa: A002
+    request: Request,
     services: ServicesDep,
     job_service: JobServiceDep,
     owner: CallerDep,
@@ -184,7 +185,8 @@ async def show_animation(
     frames = [frame for frame in found if frame is not None]  # one that was lost is left out
     if not frames:
         raise Conflict("the previews of the job have been lost")
-    return Response(await services.work(lambda: animate(frames, format, milliseconds)), media_type=f"image/{format}")
+    moving = await services.work(lambda: animate(frames, format, milliseconds), request)
+    return Response(moving, media_type=f"image/{format}")
 
 
 @router.get("/{id}/events", responses=EVENTS)
