@@ -1,18 +1,14 @@
 """A soak: mixed load on an API and two workers, while workers and Valkey are killed and frozen and clients are slow.
 
-Run: make soak.
-
 It ends in a report, and with status 1 if something accepted was lost, something answered 5xx but 503, or memory kept
 growing.
 """
 
-import argparse
 import os
 import random
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -270,18 +266,11 @@ class Soak:
             subprocess.run(["umount", str(self.store)], check=True)
 
 
-def main() -> int:
-    """Soak for the seconds asked for."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=600)
-    seconds = parser.parse_args().seconds
+def run(seconds: float) -> int:
+    """Soak for so long; 0 if all went well."""
     with tempfile.TemporaryDirectory() as name:
         soak = Soak(Path(name), seconds)
         try:
             return 0 if soak.run() else 1
         finally:
             soak.stop()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

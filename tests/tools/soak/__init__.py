@@ -1,0 +1,1 @@
+"""Soaks: a mixed load with faults, and an innocent client beside every kind of abuse."""
