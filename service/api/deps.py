@@ -58,7 +58,9 @@ class Services:
         caller = "" if request is None else request.state.caller
         demand, compute = Demand(caller), self.job_service.compute
         await compute.check(caller)
+        await _look(demand, request)  # the first look has the server read on, so that the next one sees the end
         async with self.workers.take(caller, effort), compute.counted(caller):
+            await _look(demand, request)
             with working_for(demand):
                 working = asyncio.create_task(to_thread.run_sync(function, limiter=self.workers.threads))
             return await (working if request is None else self._attended(working, demand, request))
@@ -79,6 +81,13 @@ class Services:
             raise Overloaded(
                 f"this takes longer than {seconds:g} seconds; send it with mode=job, or ask for less", retry_after=60
             ) from None
+
+
+async def _look(demand: Demand, request: Request | None) -> None:
+    """Raise `Abandoned` if the client of the request has gone."""
+    if request is not None and await request.is_disconnected():
+        demand.unattended.set()
+        demand.check()
 
 
 async def _services(request: Request) -> Services:  # a plain function would go through a thread

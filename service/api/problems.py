@@ -102,7 +102,9 @@ def status_of(error: errors.ConvlensError) -> HTTPStatus:
 async def _on_convlens_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ConvlensError)
     status = status_of(error)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if isinstance(error, errors.TryLater):
+        logger.info("%s %s: %s", request.method, request.url.path, error)
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     response = problem(request, status, str(error))
     if isinstance(error, errors.Unauthorized | errors.TooManyFailedKeys):

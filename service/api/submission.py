@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
 from fastapi import Request, Response
@@ -27,6 +27,8 @@ from service.kinds.parameters import FromPhotograph
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.decode import decode
+from service.pictures.turns import Turn
+from service.runtime.demand import current
 from service.saliency.explain import check_class
 from service.saliency.intake import read_and_fit_one
 from service.saliency.job import SEEN
@@ -116,7 +118,7 @@ def _prepared(data: bytes, parameters: FromPhotograph, network: Network, setting
     """The picture at the size of the job, as a PNG to be stored."""
     size = network.size_of(parameters.size)
     border = network.model.manifest.resize / min(network.size)
-    with ExitStack() as turn:
+    with Turn(current().check) as turn:
         photograph = decode(data, settings.max_pixels, turn=turn)
         fitted = images.fit(photograph, size, border, parameters.resize or "native").pixels
         del photograph
@@ -128,7 +130,7 @@ def photograph_of(
     data: bytes, network: Network, parameters: SaliencyParameters, settings: Settings
 ) -> dict[str, bytes]:
     """The pictures of a saliency job, as PNGs to be stored: what the network sees, and what is drawn on."""
-    with ExitStack() as turn:
+    with Turn(current().check) as turn:
         photograph, fitted = read_and_fit_one(network, data, parameters.intake(settings), Stopwatch(), turn)
         network.check_size(*fitted.pixels.shape[1:])
         drawn = images.cut(photograph, photograph.box, 2 * settings.max_side)

@@ -16,7 +16,6 @@ from service.errors import BrokenBody, InvalidParameter, TooLarge, UnsupportedMe
 P = TypeVar("P", bound=BaseModel)
 FIELD = "image"
 MAX_FIELDS = 32
-MAX_PARAMETERS = 100
 MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 
 
@@ -117,8 +116,6 @@ async def read_photographs(request: Request, parameters: type[P], max_images: in
     Raises `UnsupportedMedia`, `TooLarge` (too many images), `InvalidParameter` (no image) or `RequestValidationError`.
     """
     query = request.scope["query_string"]
-    if query.count(b"&") >= MAX_PARAMETERS:
-        raise InvalidParameter(f"the query has more than {MAX_PARAMETERS} parameters")
     found = _from_query(parameters, query) if len(query) > MAX_KEPT_QUERY else _kept(parameters, query)
     form = await _read_images(request, max_images)
     if form.fields:

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
 LEDGER_CONNECTIONS = 50  # of a process, however many requests look up jobs at the same time
-COUNTER_SECONDS = 0.2  # for which a request waits to be counted
+COUNTER_SECONDS = 0.1  # for which a request waits to be counted, twice: a busy process may read an answer too late
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
         waiting = await stack.enter_async_context(connect(url, decode=True, answer_seconds=2 * IDLE_SECONDS))
         events = Events(redis, waiting)
         stack.push_async_callback(events.close)
-        counters = connect(url, decode=True, patience=0, answer_seconds=COUNTER_SECONDS)
+        counters = connect(url, decode=True, patience=1, answer_seconds=COUNTER_SECONDS)
         await stack.enter_async_context(counters)
         compute = ComputeLimit(settings.compute_limit, counters)
         yield JobService(ledger, events, queue, store, counters, compute)

@@ -1,7 +1,6 @@
 """From the bytes of a file to an upright RGB picture in sRGB. Only the modules of this package import Pillow."""
 
 import io
-from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil
 
@@ -10,20 +9,18 @@ import numpy.typing as npt
 import pillow_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from service.errors import NotAnImage, TooLarge
+from service.errors import ConvlensError, NotAnImage, TooLarge
 from service.pictures import tiff
 from service.pictures.colours import to_srgb
 from service.pictures.greys import to_bytes
-from service.pictures.turns import PixelTurns
+from service.pictures.turns import Turn
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB
 
 pillow_heif.register_heif_opener()
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 MAX_SCANS = 100  # of a progressive JPEG, which has about ten; each is decoded over the whole picture
-LARGE_PIXELS = 8_000_000  # of pictures that take turns, since each takes several times its size while it is decoded
 STRIP_PIXELS = 2**20  # of a large picture that are laid on white at a time
-_TURNS = PixelTurns(64_000_000)
 _START_OF_SCAN = b"\xff\xda"
 NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
@@ -61,7 +58,7 @@ class Photograph:
         return round(left * x), round(upper * y), round(right * x), round(lower * y)
 
 
-def decode(data: bytes, max_pixels: int, enough: int | None = None, turn: ExitStack | None = None) -> Photograph:
+def decode(data: bytes, max_pixels: int, enough: int | None = None, turn: Turn | None = None) -> Photograph:
     """An upright RGB picture of the first frame, in sRGB.
 
     EXIF orientation and colour profiles are applied, transparent parts are laid on white; 16-bit, grey, palette and
@@ -81,9 +78,9 @@ def decode(data: bytes, max_pixels: int, enough: int | None = None, turn: ExitSt
     if not data:
         raise NotAnImage(f"the file is empty; send a {NAMES} image")
     try:
-        with ExitStack() as own:
+        with Turn() as own:
             return _decoded(data, max_pixels, enough, turn or own)
-    except (TooLarge, NotAnImage):
+    except ConvlensError:
         raise
     except UnidentifiedImageError as error:
         raise NotAnImage(f"not an image that can be decoded: its format is not known; send {NAMES}") from error
@@ -102,11 +99,11 @@ def decode_own(png: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
-def _decoded(data: bytes, max_pixels: int, enough: int | None, turn: ExitStack) -> Photograph:
+def _decoded(data: bytes, max_pixels: int, enough: int | None, turn: Turn) -> Photograph:
     if tiff.is_for_tifffile(data):
         width, height = tiff.size_of(data, max_pixels)
         check_pixels(width, height, max_pixels)
-        _take_turn(width * height, turn)
+        turn.begin(width * height)
         return Photograph.of(tiff.decode(data))
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
@@ -116,16 +113,11 @@ def _decoded(data: bytes, max_pixels: int, enough: int | None, turn: ExitStack) 
         if enough is not None and image.mode == "RGB":
             scale = enough / min(width, height)
             image.draft("RGB", (ceil(width * scale), ceil(height * scale)))
-        _take_turn(image.width * image.height, turn)
+        turn.begin(image.width * image.height)
         image.load()
         turned = _turn_upright(image)
         opaque = _on_white(to_srgb(to_bytes(image)))
         return Photograph(opaque, (height, width) if turned else (width, height))
-
-
-def _take_turn(pixels: int, turn: ExitStack) -> None:
-    if pixels > LARGE_PIXELS:
-        turn.enter_context(_TURNS.take(pixels))
 
 
 def _turn_upright(image: Image.Image) -> bool:

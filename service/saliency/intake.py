@@ -1,13 +1,14 @@
 """From the bytes of photographs to what a network sees of them, and what is drawn on."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.decode import Photograph, decode
 from service.pictures.images import Decode, Fitted, Resize
+from service.pictures.turns import Turn
+from service.runtime.demand import current
 from service.telemetry.timing import Stopwatch
 
 
@@ -44,7 +45,7 @@ def fit(network: Network, photograph: Photograph, resize: Resize) -> Fitted:
 
 
 def read_and_fit_one(
-    network: Network, data: bytes, how: Intake, watch: Stopwatch, turn: ExitStack
+    network: Network, data: bytes, how: Intake, watch: Stopwatch, turn: Turn
 ) -> tuple[Photograph, Fitted]:
     """A photograph, and what the network sees of it. turn: see `service.pictures.decode.decode`."""
     with watch.stage("decode"):
@@ -62,7 +63,7 @@ def read_and_fit(
     """
     made = []
     for data in files:
-        with ExitStack() as turn:
+        with Turn(current().check) as turn:
             photograph, fitted = read_and_fit_one(network, data, how, watch, turn)
             with watch.stage("resize"):
                 made.append(images.reduced(photograph, fitted, how.max_side))

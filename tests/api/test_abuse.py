@@ -13,8 +13,13 @@ import pytest
 from PIL import Image
 
 from service.api import connections, streams
+from service.errors import Abandoned, NotAnImage
+from service.networks.network import Network
+from service.runtime.demand import Demand, working_for
+from service.saliency.intake import Intake, read_and_fit
 from service.settings import Settings
 from service.telemetry import metrics
+from service.telemetry.timing import Stopwatch
 from tests.conftest import serving
 from tests.waiting import eventually
 
@@ -33,6 +38,12 @@ def wide() -> bytes:
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize((1200, 224)).convert("RGB").save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def decoded() -> float:
+    """How many photographs have been decoded."""
+    (stages,) = metrics.STAGE_SECONDS.collect()
+    return sum(s.value for s in stages.samples if s.name.endswith("_count") and s.labels["stage"] == "decode")
 
 
 def runs() -> float:
@@ -98,6 +109,42 @@ def test_waiting_for_a_worker_is_bounded(fresh: Settings, wide: bytes, cat: byte
         assert api.post("/classify", files={"image": cat}).status_code == 200
 
 
+def test_who_leaves_while_waiting_for_a_worker_costs_nothing(fresh: Settings, wide: bytes, cat: bytes) -> None:
+    with serving(fresh.model_copy(update={"workers": 1})) as api, ThreadPoolExecutor(1) as pool:
+        eventually(lambda: api.get("/readyz").status_code, lambda status: status == 200)
+        before = runs()
+        slow = pool.submit(api.post, "/saliency", params=RISE | {"masks": 100}, files={"image": wide})
+        eventually(lambda: runs() > before + 2)  # it has the worker
+        for _ in range(3):
+            with pytest.raises(httpx.ReadTimeout):
+                api.post("/saliency", files={"image": cat}, timeout=0.1)
+        assert not slow.done()
+        before = decoded()
+        assert api.post("/saliency", files={"image": cat}).status_code == 200
+        assert slow.result().status_code == 200
+        assert decoded() == before + 1  # only the one that stayed
+
+
+def test_pictures_of_who_has_left_are_not_decoded(network: Network, cat: bytes) -> None:
+    broken = cat[: len(cat) // 2]  # which decoding it would find out
+    gone, intake = Demand(), Intake("squash", "exact", 10**7, 1024)
+    with working_for(gone), pytest.raises(NotAnImage):
+        read_and_fit(network, [broken], intake, Stopwatch())
+    gone.unattended.set()
+    with working_for(gone), pytest.raises(Abandoned):
+        read_and_fit(network, [broken], intake, Stopwatch())
+
+
+def test_what_is_refused_for_now_is_no_error_in_the_log(
+    fresh: Settings, cat: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(fresh.model_copy(update={"run_seconds": 1e-9})) as api:
+        assert api.post("/saliency", files={"image": cat}).status_code == 503
+    assert not [
+        record for record in caplog.records if "/saliency" in record.getMessage() and record.levelname == "ERROR"
+    ]
+
+
 def raw(api: httpx.Client, sent: bytes, patience: float = 30) -> bytes:
     """What the server answers to bytes on a socket, up to the end of the connection."""
     with socket.create_connection((api.base_url.host, api.base_url.port or 80), timeout=patience) as connection:
@@ -148,9 +195,9 @@ def test_only_what_says_that_it_is_json_is_taken_for_json(api: httpx.Client) -> 
 
 def test_queries_have_a_bounded_number_of_parameters(api: httpx.Client, cat: bytes) -> None:
     query = "&".join(f"a{i}=1" for i in range(5000))
-    refused = api.post(f"/saliency?{query}", files={"image": cat})
-    assert refused.status_code == 422
-    assert "more than 100 parameters" in refused.json()["detail"]
+    for refused in (api.post(f"/saliency?{query}", files={"image": cat}), api.get(f"/visualize?{query}")):
+        assert refused.status_code == 422
+        assert "more than 100 parameters" in refused.json()["detail"]
 
 
 def test_progressive_jpegs_have_a_bounded_number_of_scans(api: httpx.Client, cat: bytes) -> None:

@@ -9,14 +9,14 @@ PNG = {"Accept": "image/png"}
 
 async def rise(scene: Scene) -> None:
     """The most masks that a request may ask for."""
-    query = "/saliency?method=rise&masks=1900&resize=native"
+    query = "/saliency?method=rise&masks=240&resize=native"
     sent = scene.request("POST", query, body=scene.picture(STRIP), kind="image/png", headers=PNG)
     await forever(20, lambda: scene.ask("rise", sent, LEAVE))
 
 
 async def evaluations(scene: Scene) -> None:
     """Curves of all points, and twelve stages of random weights."""
-    query = "/evaluate?points=224&stages=12&resize=native"
+    query = "/evaluate?points=224&stages=12"
     sent = scene.request("POST", query, body=scene.picture(STRIP), kind="image/png")
     await forever(4, lambda: scene.ask("evaluate", sent, LEAVE))
 
