@@ -36,13 +36,8 @@ networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks agai
 	$(BIN)/python -m pytest -s tests/models/test_exports.py
 	$(BIN)/python -m tests.benchmarks.networks
 
-<<<<<<< HEAD
 soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), or ARGS=--abuse, with a report
-	MALLOC_ARENA_MAX=2 $(BIN)/python -m tests.tools.soak $(ARGS)
-=======
-soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--seconds 60" for one), with a report
 	$(BIN)/python -m tests.tools.soak $(ARGS)
->>>>>>> main
 
 gallery: $(VENV)/installed-dev build ## Make docs/gallery.md: a picture of every method and every kind of job
 	$(BIN)/python -m tests.tools.gallery

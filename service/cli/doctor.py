@@ -1,5 +1,6 @@
 """`convlens doctor`: whether everything that the settings name is there and works."""
 
+import argparse
 import asyncio
 import shutil
 import time
@@ -17,6 +18,16 @@ from service.runtime.engine import Engine
 from service.settings import Settings
 
 FREE_BYTES = 2**30
+
+
+def tell(settings: Settings, _: argparse.Namespace) -> None:
+    """Print the findings. Raises `ConvlensError` if there is something wrong."""
+    wrong = 0
+    for well, told in examine(settings):
+        print(f"{'ok  ' if well else 'FAIL'} {told}")
+        wrong += not well
+    if wrong:
+        raise ConvlensError(f"{wrong} of these are not well")
 
 
 def examine(settings: Settings) -> Iterator[tuple[bool, str]]:

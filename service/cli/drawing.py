@@ -1,8 +1,11 @@
 """Drawing a class from the command line: in this process or on a server."""
 
+import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
@@ -26,6 +29,21 @@ class Drawn:
     class_name: str
     seed: int
     result: dict[str, JsonValue]
+
+
+def visualize(settings: Settings, options: argparse.Namespace) -> None:
+    """Draw a class and write the picture."""
+    names = ("preset", "iterations", "learning_rate", "size", "seed", "model")
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    parameters = FromNoise(kind="class", **given)
+    draw = partial(remote, options.server) if options.server else partial(local, settings)
+    drawn = draw(options.class_name, parameters)
+    output = options.output or Path(f"{drawn.class_name.partition(',')[0].replace(' ', '_')}.png")
+    output.write_bytes(drawn.png)
+    seen = drawn.result
+    probability = seen["predicted_probability"]
+    sure = "" if probability is None else f" ({probability:.1%})"
+    print(f"{output}: {drawn.class_name}, seed {drawn.seed}; the network sees {seen['predicted_name']}{sure}")
 
 
 def local(settings: Settings, class_name: str, parameters: FromNoise) -> Drawn:

@@ -10,9 +10,9 @@ import numpy as np
 from service.errors import ModelError
 from service.models.adapt import weight_count
 from service.models.drafting import Choices, Drafted, draft
-from service.models.evidence import usual
 from service.models.importing import operators, place
 from service.models.reading import read_onnx
+from service.models.usual import usual
 from service.networks import checking
 from service.networks.checking import gradient_error, smooth_image, uncovered
 from service.networks.network import Network

@@ -13,8 +13,9 @@ from service.models.weights import SQUEEZENET_SHA256
 from service.networks.network import Network
 from service.networks.questions import Term
 from service.synthesis.ascent import Recipe
+from service.synthesis.names import PresetName
 from service.synthesis.parametrization import Start
-from service.synthesis.presets import PRESETS, USUAL_SIDE, Hyperparameters, PresetName, defaults_of, summaries
+from service.synthesis.presets import PRESETS, USUAL_SIDE, Hyperparameters, defaults_of, summaries
 
 SMALLEST = 64  # short side of pictures of networks that were trained on larger ones
 

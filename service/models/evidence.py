@@ -7,29 +7,8 @@ import onnx_ir as ir
 from service.autodiff.shapes import constant_value
 from service.errors import ModelError
 from service.models.manifest import Preprocessing
+from service.models.usual import usual
 
-# The usual ones. The names are those of the flag --preprocessing.
-PREPROCESSINGS = {
-    "imagenet": Preprocessing(in_graph=False, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
-    "unit": Preprocessing(in_graph=False),
-    "symmetric": Preprocessing(in_graph=False, mean=(0.5,), std=(0.5,)),
-    "bytes": Preprocessing(in_graph=False, scale=255.0),
-    "caffe": Preprocessing(in_graph=False, channels="BGR", scale=255.0, mean=(103.939, 116.779, 123.68)),
-}
-_COLOURLESS = {
-    "unit": Preprocessing(in_graph=False, channels="L"),
-    "mnist": Preprocessing(in_graph=False, channels="L", mean=(0.1307,), std=(0.3081,)),
-    "symmetric": Preprocessing(in_graph=False, channels="L", mean=(0.5,), std=(0.5,)),
-    "bytes": Preprocessing(in_graph=False, channels="L", scale=255.0),
-}
-_WITH_ALPHA = {
-    name: Preprocessing(in_graph=False, channels="RGBA", scale=scale, mean=mean, std=std)
-    for name, scale, mean, std in (
-        ("unit", 1.0, (), ()),
-        ("symmetric", 1.0, (0.5,), (0.5,)),
-        ("bytes", 255.0, (), ()),
-    )
-}
 _ARITHMETIC = frozenset(["Sub", "Div", "Mul", "Add", "BatchNormalization"])
 _MOVING = frozenset("Transpose Cast Identity Unsqueeze Squeeze Gather Concat Reshape Resize Pad".split())
 _CAFFE = ("caffe", "mxnet-caffe")
@@ -41,11 +20,6 @@ class Guess:
 
     preprocessing: Preprocessing
     why: str
-
-
-def usual(channels: str) -> dict[str, Preprocessing]:
-    """The usual preprocessings for these channels, by name."""
-    return {"L": _COLOURLESS, "RGBA": _WITH_ALPHA}.get(channels, PREPROCESSINGS)
 
 
 def guess_preprocessing(

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from service.synthesis.ascent import Recipe
+from service.synthesis.names import PresetName
 from service.synthesis.optimizers import Adam, Ascent, CalibratedAscent, Optimizer
 from service.synthesis.parametrization import Fourier, Phases, Pixels, Start
 from service.synthesis.transforms import Jitter, Wobble
@@ -13,7 +13,6 @@ RATE = 0.05  # the learning rate of Adam
 FIRST_STEP = 0.08  # of `cs231n` with SqueezeNet, in normalized pixels: the root mean square
 USUAL_SIDE = 224  # of the networks that the recipes were published for, in pixels
 Size = tuple[int, int]
-PresetName = Literal["cs231n", "lucid", "maco"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from service.kinds import KINDS
 from service.kinds.feature import FromNoise
 from service.networks.network import Network
 from service.saliency.job import SaliencyJobParameters
-from service.synthesis.presets import PRESETS, Hyperparameters, PresetName
+from service.synthesis.names import PresetName
+from service.synthesis.presets import PRESETS, Hyperparameters
 
 NOISE: dict[str, Any] = {
     "model": "squeezenet1_1",

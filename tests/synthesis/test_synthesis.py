@@ -10,10 +10,11 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from service.kinds.plan import measure_class
 from service.networks.network import Network
 from service.synthesis.ascent import MAX_RESTARTS, Recipe, State, ascend, begin
+from service.synthesis.names import PresetName
 from service.synthesis.optimizers import Adam, Ascent, CalibratedAscent
 from service.synthesis.parametrization import MEAN, STD, Fourier, Phases, Pixels, Start
 from service.synthesis.photographs import NormalizedPhoto, Octaves
-from service.synthesis.presets import PRESETS, PresetName, defaults_of
+from service.synthesis.presets import PRESETS, defaults_of
 from service.synthesis.transforms import Jitter, Wobble, bilinear
 
 SIZE = 33
