@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -161,6 +164,8 @@ def open_networks(settings: Settings) -> Networks:
 async def _warm_up(services: Services) -> None:
     """Ready the default network; the service counts as ready after that."""
     try:
+        if not services.network(None).is_kept:
+            await asyncio.to_thread(_prepare, services.settings)
         await services.work(services.network(None).warm_up)
     except Exception as error:
         logger.exception("the default network cannot be used")
@@ -171,3 +176,19 @@ async def _warm_up(services: Services) -> None:
     await asyncio.to_thread(services.networks.check_all)
     for name, problem in services.networks.problems.items():
         logger.error("the model %s is not served: %s", name, problem)
+
+
+def _prepare(settings: Settings) -> None:
+    """Have the graphs of the default network made by a process of its own, so that what makes them goes with it.
+
+    Should that fail, this process makes them once it needs them.
+    """
+    given = {f"CONVLENS_{name.upper()}": str(value) for name, value in settings if value is not None}
+    with suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            [sys.executable, "-m", "service", "prepare"],
+            env={**os.environ, **given},
+            capture_output=True,
+            timeout=settings.check_seconds,
+            check=False,
+        )

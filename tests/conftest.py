@@ -1,11 +1,15 @@
 """The real parts: SqueezeNet as built, photographs that a package ships, the application, the server process."""
 
+import atexit
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import IO
@@ -60,15 +64,29 @@ def coffee() -> bytes:
 @pytest.fixture(scope="module")
 def settings(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Of an application without jobs of its own to run; each test module has its data folder."""
-    return Settings(
-        models_dir=models_dir, data_dir=tmp_path_factory.mktemp("data"), providers="cpu", threads=1, worker=False
-    )
+    data_dir = share_graphs(tmp_path_factory.mktemp("data"))
+    return Settings(models_dir=models_dir, data_dir=data_dir, providers="cpu", threads=1, worker=False)
 
 
 @pytest.fixture
 def fresh(settings: Settings, tmp_path: Path) -> Settings:
     """The same with a data folder for one test."""
-    return settings.model_copy(update={"data_dir": tmp_path})
+    return settings.model_copy(update={"data_dir": share_graphs(tmp_path)})
+
+
+def share_graphs(data_dir: Path) -> Path:
+    """Have the data folder keep graphs where all those of the tests keep them, so that they are made once."""
+    place = data_dir / "graphs"
+    if data_dir.is_dir() and not place.exists() and not place.is_symlink():
+        place.symlink_to(_graphs_of_all(), target_is_directory=True)
+    return data_dir
+
+
+@cache
+def _graphs_of_all() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="convlens-graphs-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @contextmanager
@@ -140,6 +158,8 @@ class Server:
 
 def start(command: str, *flags: str) -> subprocess.Popen[str]:
     """A real process of the command line."""
+    if "--data-dir" in flags:
+        share_graphs(Path(flags[flags.index("--data-dir") + 1]))
     arguments = [sys.executable, "-m", "service", command, "--providers", "cpu", "--threads", "1", *flags]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CONVLENS_")} | {"PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=environment)

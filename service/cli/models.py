@@ -19,7 +19,7 @@ from service.models.labels import read_labels
 from service.models.library import Library
 from service.models.reading import read_onnx
 from service.networks import checking
-from service.networks.trials import Tried
+from service.networks.trials import Tried, die_with_parent
 from service.settings import Settings
 
 CHOSEN_BY_FLAG = ("name", "output", "scores", "preprocessing", "mean", "std", "scale", "channels")
@@ -94,7 +94,7 @@ def _bounded(settings: Settings) -> Iterator[None]:
 
 def check(_: Settings, options: argparse.Namespace) -> None:
     """Try a model out; what the service runs in a process of its own."""
-    checking.die_with_parent()
+    die_with_parent()
     if options.memory_bytes:
         checking.limit_memory(options.memory_bytes)
     checking.check(options.manifest)

@@ -95,7 +95,10 @@ def _add_models(commands: Commands) -> None:
     _add_choices(look)
     look.set_defaults(command="models:inspect")
 
-    trial = commands.add_parser("check")  # what the service runs in a process of its own
+    # What the service runs in processes of their own.
+    preparation = commands.add_parser("prepare")
+    preparation.set_defaults(command="serving:prepare")
+    trial = commands.add_parser("check")
     trial.add_argument("manifest", type=Path)
     trial.add_argument("--memory-bytes", type=int)
     trial.set_defaults(command="models:check")

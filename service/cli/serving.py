@@ -14,6 +14,7 @@ from service.errors import InvalidParameter
 from service.jobs.service import open_job_service, worker
 from service.kinds.run import runner
 from service.main import create_app, open_networks
+from service.networks.trials import die_with_parent
 from service.runtime.memory import give_back_what_is_freed
 from service.settings import Settings
 from service.telemetry import logs, tracing
@@ -42,6 +43,12 @@ def serve(settings: Settings, _: argparse.Namespace) -> None:
         if app.failure is not None:
             raise app.failure from None
         raise
+
+
+def prepare(settings: Settings, _: argparse.Namespace) -> None:
+    """Make the graphs of the default network and keep them, so that the service finds them."""
+    die_with_parent()
+    open_networks(settings)[settings.default_model].warm_up()
 
 
 def work(settings: Settings, _: argparse.Namespace) -> None:

@@ -1,10 +1,8 @@
 """Trying out a model in a separate process, so that no file can crash the service or keep it busy."""
 
-import ctypes
 import resource
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +21,6 @@ from service.runtime.sessions import Sessions
 
 SESSION_BYTES = 2**34
 STEPS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # step lengths of central differences, in units of the pixel range [0, 1]
-
-
-def die_with_parent() -> None:
-    """Have the system kill this process when the one that started it ends; Linux only."""
-    parent_death_signal = 1
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").prctl(parent_death_signal, signal.SIGKILL)
 
 
 @contextmanager

@@ -65,6 +65,12 @@ class Network:
             return self.model.facts
 
     @property
+    def is_kept(self) -> bool:
+        """Whether the engine has kept what it made of the network."""
+        own = self.model.identity
+        return own is not None and self._engine.remembers(f"{own} facts")
+
+    @property
     def layers(self) -> dict[str, Layer]:
         """The layers that can be examined, by name, from the image to the scores."""
         return self.facts.layers

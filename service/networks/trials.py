@@ -1,7 +1,9 @@
 """Trying out models before they are served, in processes of their own."""
 
+import ctypes
 import hashlib
 import platform
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -105,3 +107,10 @@ def _digest(manifest_path: Path) -> str:
     model = Model(manifest, manifest_path.parent / manifest.file)
     surroundings = f"{__version__} {version('onnx')} {VERSION} {platform.machine()}"
     return hashlib.sha256(f"{surroundings} {model.identity}".encode()).hexdigest()
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when the one that started it ends; Linux only."""
+    parent_death_signal = 1
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").prctl(parent_death_signal, signal.SIGKILL)

@@ -98,6 +98,10 @@ class Engine:
         """What ``make`` tells, which the cache of graphs keeps under that name."""
         return self._cache.text(name, make)
 
+    def remembers(self, name: str) -> bool:
+        """Whether the cache of graphs has a text of that name, or could not keep one."""
+        return self._cache.has_text(name)
+
     def load(self, model: "files.Graph") -> Session:
         """A session for the model. Raises `EngineError` when the runtime refuses it."""
         with tempfile.TemporaryDirectory(prefix="convlens-graph-") as folder:  # what is mapped outlives its name

@@ -101,6 +101,10 @@ class GraphCache:
             self.keep(name, write)
         return made
 
+    def has_text(self, name: str) -> bool:
+        """Whether there is a text of that name, or could not be one."""
+        return self._folder is None or self._found(name, _TEXT) is not None
+
     def _found(self, name: str, file: str) -> Path | None:
         if self._folder is None or not os.path.exists(found := self._place(name) / file):
             return None

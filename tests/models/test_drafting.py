@@ -253,7 +253,7 @@ def test_adding_ends_when_it_takes_too_long_and_leaves_nothing(tmp_path: Path) -
 def test_a_trial_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys, time\n"
-        "trial = 'from service.networks import checking; checking.die_with_parent(); import time\\n'\n"
+        "trial = 'from service.networks import trials; trials.die_with_parent(); import time\\n'\n"
         "trial += 'print(1, flush=True); time.sleep(600)'\n"
         "child = subprocess.Popen([sys.executable, '-c', trial], stdout=subprocess.PIPE)\n"
         "child.stdout.readline(); print(child.pid, flush=True); time.sleep(600)\n"

@@ -86,3 +86,22 @@ def test_what_the_runtime_refuses_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="the runtime refuses the model"):
         Engine("cpu", 1, cache=GraphCache(tmp_path, 2**20)).load_named("wrong", lambda: wrong)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_is_made_once_for_all_processes_and_anew_where_it_cannot_be_kept(tmp_path: Path) -> None:
+    log: list[str] = []
+
+    def make() -> str:
+        log.append("made")
+        return "what is known"
+
+    for _ in range(2):
+        assert GraphCache(tmp_path, 2**20).text("facts", make) == "what is known"
+    assert log == ["made"]
+    GraphCache(tmp_path, 2**20).text("others", make)
+    assert len(log) == 2
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    for cache in (GraphCache(), GraphCache(in_the_way, 2**20)):
+        assert cache.text("facts", make) == "what is known"
+    assert len(log) == 4

@@ -1,0 +1,56 @@
+"""What a graph says is remembered, so that a start needs neither the graph nor what reads it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.main import _prepare, open_networks
+from service.models import library
+from service.networks.network import Network
+from service.settings import Settings
+
+FORGOING = """
+import sys
+from service.main import open_networks
+from service.settings import Settings
+network = open_networks(Settings(models_dir={models!r}, data_dir={data!r}, providers="cpu"))["squeezenet1_1"]
+network.warm_up()
+assert list(network.layers)[-1] == "relu_conv10"
+print([name for name in ("onnx_ir", "sympy", "onnxscript", "scipy.stats", "matplotlib") if name in sys.modules])
+"""
+
+
+def opened(settings: Settings) -> Network:
+    return open_networks(settings)["squeezenet1_1"]
+
+
+def test_a_start_with_kept_graphs_imports_nothing_that_makes_them(models_dir: Path, tmp_path: Path) -> None:
+    program = FORGOING.format(models=str(models_dir), data=str(tmp_path))
+    told = []
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        told.append(done.stdout.strip())
+    assert "onnx_ir" in told[0]
+    assert told[1] == "[]"
+
+
+def test_the_graphs_of_the_first_start_are_made_by_a_process_of_its_own(fresh: Settings, tmp_path: Path) -> None:
+    settings = fresh.model_copy(update={"data_dir": tmp_path / "own"})
+    assert not opened(settings).is_kept
+    _prepare(settings)
+    assert opened(settings).is_kept
+
+
+def test_facts_are_those_of_the_graph_however_they_are_come_by(
+    fresh: Settings, network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, fresh = network.model.facts, fresh.model_copy(update={"data_dir": tmp_path / "own"})
+    assert opened(fresh).facts == wanted
+    with monkeypatch.context() as patch:
+        patch.setattr(library.Model, "facts", property(lambda _: pytest.fail("they are kept")))
+        assert opened(fresh).facts == wanted
+    for kept in (fresh.data_dir / "graphs").glob("*/text"):
+        kept.write_text(kept.read_text()[:50])
+    assert opened(fresh).facts == wanted
