@@ -28,7 +28,7 @@ async def _photographs(scene: Scene) -> None:
     requests = [("/saliency?resize=native", ascending(width)) for width in ASCENDING[::10]]
     requests += [("/saliency", SMALL)] * 20 + [("/saliency?output=panel", LARGE), ("/classify", SCANS)]
     requests += [("/saliency?method=rise&masks=16&resize=native", STRIP)] * 8
-    requests += [("/evaluate?points=4&stages=12&resize=native", STRIP)]
+    requests += [("/evaluate?points=4&stages=12", STRIP)]
     requests += [("/activations?channels=256&tile=256&resize=native", STRIP)] * 2
     for at in range(0, len(requests), 4):
         sent = [
