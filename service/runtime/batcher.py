@@ -148,11 +148,9 @@ class Batcher:
                 outcomes = [(task, error) for task in tasks]
             with self._changed:  # before the callers go on, so that their next runs find this lane free
                 self._busy -= 1
-            for task, outcome in outcomes:
-                if isinstance(outcome, BaseException):
-                    task.result.set_exception(outcome)
-                else:
-                    task.result.set_result(outcome)
+            while outcomes:  # each is let go of, since a lane that waits would keep its memory
+                _tell(*outcomes.pop())
+            tasks = []
 
     def _take(self) -> list[_Task]:
         """The next task, and those that can share its run."""
@@ -170,6 +168,13 @@ class Batcher:
         metrics.WAITING.labels("interactive").set(len(self._interactive))
         metrics.WAITING.labels("background").set(len(self._background))
         return taken
+
+
+def _tell(task: _Task, outcome: _Outcome) -> None:
+    if isinstance(outcome, BaseException):
+        task.result.set_exception(outcome)
+    else:
+        task.result.set_result(outcome)
 
 
 def _refusal(task: _Task, now: float) -> Overloaded | Abandoned | None:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 Precision = Literal["float32", "float16"]
 
-LARGE_FEED_BYTES = 2 * 2**20  # of pictures larger than networks are usually trained on
+LARGE_BYTES = 2 * 2**20  # of an input or output, which usual pictures and their gradients do not reach
 VERSION: str = ort.__version__
 
 _PROVIDERS = {
@@ -56,14 +56,13 @@ class Session:
     def run(self, outputs: Sequence[str], feeds: Mapping[str, Array], all_cores: bool = True) -> list[Array]:
         """The named outputs for the named inputs. Raises `EngineError` when the runtime fails."""
         session = self._wide if all_cores else self._narrow
-        large = max(array.nbytes for array in feeds.values()) > LARGE_FEED_BYTES
         try:
-            if large and isinstance(session, ort.InferenceSession):
-                result: list[Array] = session.run(list(outputs), dict(feeds), _shrinking())
-            else:
-                result = session.run(list(outputs), dict(feeds))
+            result: list[Array] = session.run(list(outputs), dict(feeds))
         except Exception as error:  # the runtime raises a dozen types that share no base
             raise EngineError(f"the network could not be run: {error}") from error
+        if isinstance(session, ort.InferenceSession) and _is_large([*feeds.values(), *result]):
+            result = [np.array(array) for array in result]  # they were views of the memory that is given back
+            _give_memory_back()
         return result
 
 
@@ -160,12 +159,30 @@ class Engine:
             return None
 
 
-@cache
-def _shrinking() -> ort.RunOptions:
-    """Give the memory of a run back: pictures of ever other sizes would each leave a piece of the arena behind."""
+def _is_large(arrays: Sequence[Array]) -> bool:
+    """Whether a run with these inputs and outputs takes more memory than usual ones."""
+    return max(array.nbytes for array in arrays) > LARGE_BYTES
+
+
+def _give_memory_back() -> None:
+    """Have the arena free what no run uses: pictures of ever other sizes would each leave a piece of it behind.
+
+    That can be asked for with a run only.
+    """
     options = ort.RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options
+    _tiny(_PROVIDERS["cpu"]).run(None, {"x": np.ones(1, np.float32)}, options)
+
+
+@cache
+def _tiny(provider: str) -> ort.InferenceSession:
+    """A session that does next to nothing."""
+    import onnx
+
+    graph = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 18]> tiny (float[1] x) => (float[1] y) { y = Neg(x) }'
+    )
+    return ort.InferenceSession(graph.SerializeToString(), _options(1), providers=[provider])
 
 
 @cache
@@ -211,15 +228,8 @@ def _starts(provider: str) -> bool:
     """Whether a session really comes up on the provider: an installed one may lack its libraries or its device."""
     if provider == _PROVIDERS["cuda"] and hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
-    import onnx
-
-    tiny = onnx.parser.parse_model(
-        '<ir_version: 8, opset_import: ["": 18]> tiny (float[1] x) => (float[1] y) { y = Neg(x) }'
-    )
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
     try:
-        session = ort.InferenceSession(tiny.SerializeToString(), options, providers=[provider])
+        session = _tiny(provider)
         session.run(None, {"x": np.ones(1, np.float32)})
     except Exception:  # noqa: BLE001 - whatever it is, the provider is of no use
         return False

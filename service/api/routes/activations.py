@@ -13,12 +13,16 @@ from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.npy import encode_npy
+from service.runtime.demand import current
 from service.saliency.activations import Activation, activations, grid
+from service.saliency.effort import greatest_effort
 from service.saliency.intake import read_and_fit
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
+
+PIXELS_OF_A_RUN = 2_500_000  # that are drawn in the time of a run
 
 
 @router.post(
@@ -42,7 +46,11 @@ async def show_activations(request: Request, services: ServicesDep) -> Response:
         raise InvalidParameter(
             f"{media} holds one layer, {len(layers)} were asked for; ask for {JSON} or one layer at a time"
         )
-    return await services.work(lambda: _answer(network, files, layers, parameters, media, services.settings), request)
+    drawn = len(layers) * parameters.channels * parameters.tile**2 / PIXELS_OF_A_RUN
+    effort = greatest_effort(network, lambda _, __: 1, 1, parameters.resize) + drawn
+    return await services.work(
+        lambda: _answer(network, files, layers, parameters, media, services.settings), request, effort
+    )
 
 
 def _answer(
@@ -68,5 +76,8 @@ def _render(
         return encode_npy(found[0].values)
     if media == PNG:
         return images.encode_png(grid(found[0], parameters.channels, parameters.tile, parameters.colormap))
-    data = [layer_activation(each, parameters) for each in found]
+    data = []
+    for each in found:
+        current().check()
+        data.append(layer_activation(each, parameters))
     return ActivationAnswer(meta=meta(network, parameters, watch), data=data).model_dump_json().encode()
