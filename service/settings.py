@@ -155,6 +155,15 @@ class Settings(BaseSettings):
         bool, Field(description="Whether `convlens serve` runs jobs too; `--no-worker` turns it off.")
     ] = True
     job_concurrency: Annotated[int, Field(ge=1, le=64, description="Jobs that one worker runs at the same time.")] = 4
+    worker_nice: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=19,
+            description="By how much `convlens worker` steps back behind other processes of its machine, so that "
+            "requests go before jobs there too.",
+        ),
+    ] = 10
     max_jobs: Annotated[int, Field(ge=1, description="Most unfinished jobs; more are answered with 429.")] = 10_000
     max_jobs_per_key: Annotated[
         int,

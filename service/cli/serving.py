@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging.config
+import os
 import signal
 import sys
 
@@ -58,6 +59,7 @@ def work(settings: Settings, _: argparse.Namespace) -> None:
             "a worker needs CONVLENS_QUEUE_URL or --queue-url, the Valkey or Redis that it shares with the API"
         )
     give_back_what_is_freed()
+    os.nice(settings.worker_nice)
     logging.config.dictConfig(logs.configuration(settings.log_format))
     asyncio.run(_work(settings))
 

@@ -28,6 +28,7 @@ NEWS = f"{PREFIX}news"
 KEPT = 200  # newest events of a job in memory
 PAGE = 200  # events that are fetched at once
 IDLE_SECONDS = 5.0  # after which a listener is told that nothing has happened, and no news are not trusted any more
+PACE_SECONDS = 0.2  # between two pieces of news for a listener
 PAUSE_SECONDS = 0.5  # before the Valkey is tried again
 GREATEST = 2**64 - 1  # number in the id of an event
 
@@ -96,8 +97,10 @@ class Events:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
 
-    async def follow(self, id_: str, after: str = "0") -> AsyncGenerator[Event | None] | None:
-        """The events of a job after the one with the id ``after``, as they come, up to ``end``; None while idle.
+    async def follow(self, id_: str, after: str = "0") -> AsyncGenerator[list[Event]] | None:
+        """The events of a job after the one with the id ``after``, as they come, up to ``end``; none while idle.
+
+        Those that have happened since the last ones come together, a few times in a second.
 
         There is nothing to follow if all has been told, up to the end. An id of the future counts as the newest one.
         """
@@ -108,7 +111,7 @@ class Events:
             return None
         return self._told(id_, min(told, latest), latest)
 
-    async def _told(self, id_: str, told: Position, latest: Position) -> AsyncGenerator[Event | None]:
+    async def _told(self, id_: str, told: Position, latest: Position) -> AsyncGenerator[list[Event]]:
         with self._listening(id_, latest) as tail:
             with suppress(RedisError):  # the reader will look
                 await self._look(self._redis, [tail])  # what happened before its news were listened to
@@ -117,16 +120,15 @@ class Events:
                 events = tail.after(told)
                 if events is None:
                     events = await self._page(id_, told)
-                for event in events:
-                    yield event
-                    told = event.position
-                    if event.name == "end":
-                        return
                 if tail.is_gone and not events:
-                    yield Event(_id(told), "end", json.dumps({"state": "deleted"}))
+                    events = [Event(_id(told), "end", json.dumps({"state": "deleted"}))]
+                if events or not await _happens(changed):
+                    yield events
+                if events and events[-1].name == "end":
                     return
-                if not events and not await _happens(changed):
-                    yield None
+                if events:
+                    told = events[-1].position
+                    await asyncio.sleep(PACE_SECONDS)
 
     @contextmanager
     def _listening(self, id_: str, latest: Position) -> Iterator[_Tail]:

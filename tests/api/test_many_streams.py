@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import resource
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -141,7 +142,9 @@ async def test_one_who_does_not_read_holds_up_nobody_and_misses_nothing(url: str
             await prompt.until(lambda text: "event: end" in text[-200:])
             assert slow.text == ""
             await asyncio.gather(reading, slow.read())
-        assert slow.text.partition("\r\n\r\n")[2] == prompt.text.partition("\r\n\r\n")[2]
+        ids = re.findall(r"(?m)^id: \S+", prompt.text)
+        assert len(ids) == len(set(ids)) == len(prompt.names)
+        assert re.findall(r"(?m)^id: \S+", slow.text) == ids
         assert slow.names.count("preview") == 800
         await client.delete(job["links"]["self"])
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,17 @@ Stream = AsyncGenerator[Event | None]
 async def stream(events: Events, id_: str, after: str = "0") -> Stream:
     followed = await events.follow(id_, after)
     assert followed is not None
-    return followed
+    return one_by_one(followed)
+
+
+async def one_by_one(followed: AsyncGenerator[list[Event]]) -> Stream:
+    """The events, and None for each sign of life."""
+    async with aclosing(followed):
+        async for happened in followed:
+            if not happened:
+                yield None
+            for event in happened:
+                yield event
 
 
 async def rest(stream: Stream) -> list[Event]:

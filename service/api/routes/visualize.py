@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -34,6 +35,8 @@ from service.jobs.record import State
 from service.jobs.service import JobService
 from service.jobs.store import artifact_name, frame_name, image_name
 from service.pictures.images import animate
+
+PIECE_BYTES = 2**14  # of a stream that are sent at a time, as far as events are not larger
 
 router = APIRouter(prefix="/visualize", tags=["jobs"], responses=RESPONSES)
 
@@ -243,15 +246,24 @@ async def _frames(job_service: JobService, id_: str, owner: str | None) -> list[
 
 
 async def _stream(
-    events: AsyncGenerator[Event | None], place: AbstractContextManager[None], may_listen: Callable[[], bool]
+    events: AsyncGenerator[list[Event]], place: AbstractContextManager[None], may_listen: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
     """The events as server-sent ones, for as long as the caller may listen."""
     with place:
         async with aclosing(events):
-            async for event in events:
+            async for happened in events:
                 if not may_listen():
                     return
-                if event is None:
-                    yield b": still here\n\n"
-                else:
-                    yield format_sse_event(data_str=event.data, event=event.name, id=event.id)
+                told = b"" if happened else b": still here\n\n"
+                for event in happened:
+                    told += _encoded(event)
+                    if len(told) > PIECE_BYTES:
+                        yield told
+                        told = b""
+                if told:
+                    yield told
+
+
+@lru_cache(maxsize=4096)  # many may listen to the same job
+def _encoded(event: Event) -> bytes:
+    return format_sse_event(data_str=event.data, event=event.name, id=event.id)
