@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         Field(
             ge=1,
             description="Requests that are worked on at the same time; the others wait. A caller that has none gets a "
-            "place at once, up to twice as many, and dear requests have half at most.",
+            "place at once, up to twice as many, and dear requests have one for each core, half of them at most.",
         ),
     ] = 8
     session_bytes: Annotated[

@@ -20,7 +20,7 @@ import skimage
 import uvicorn
 
 from service.api.connections import BoundedHttp
-from service.jobs import service as job_service
+from service.jobs import counters
 from service.main import create_app
 from service.models.build import build
 from service.networks.catalog import Networks
@@ -119,7 +119,7 @@ def serving(settings: Settings) -> Iterator[httpx.Client]:
 def counting_all(settings: Settings) -> Iterator[httpx.Client]:
     """The same where requests wait to be counted as long as a busy machine takes; else some might go uncounted."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job_service, "COUNTER_SECONDS", 30.0)
+        patch.setattr(counters, "ANSWER_SECONDS", 30.0)
         with serving(settings) as client:
             yield client
 

@@ -9,13 +9,10 @@ import time
 from pathlib import Path
 
 from limits import RateLimitItem, parse_many
-from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from service.errors import InvalidParameter, TooManyRequests, Unauthorized
-from service.telemetry import metrics
+from service.jobs.counters import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -101,30 +98,24 @@ class Keys:
 
 
 class Limiter:
-    """Rate limits by caller, kept in the Valkey of the jobs, so that all API processes share them."""
+    """Rate limits by caller. limits: like ``120/minute;5000/day``; none if empty or None."""
 
-    def __init__(self, limits: str | None, redis: Redis) -> None:  # of its own, that does not wait for long
+    def __init__(self, limits: str | None, counters: Counters) -> None:
         try:
             self._limits: list[RateLimitItem] = parse_many(limits) if limits else []
         except ValueError as error:
             raise InvalidParameter(f"rate limits are written like '120/minute;5000/day', not {limits!r}") from error
-        pool = redis.connection_pool
-        storage = RedisStorage(
-            "async+redis://localhost:6379",
-            implementation="redispy",
-            key_prefix="convlens:rate",
-            connection_pool=pool,  # type: ignore[arg-type]
-        )
-        self._strategy = SlidingWindowCounterRateLimiter(storage)
+        self._counters = counters
+        self._strategy = SlidingWindowCounterRateLimiter(counters.storage("rate"))
 
     async def count(self, caller: str, cost: int = 1) -> None:
         """Count a request, or so many jobs. Raises `TooManyRequests`; while the Valkey is away nothing is counted."""
-        try:
-            for limit in self._limits:
-                if not await self._strategy.hit(limit, caller, cost=cost):
-                    reset = (await self._strategy.get_window_stats(limit, caller)).reset_time
-                    seconds = max(1, round(reset - time.time()))
-                    raise TooManyRequests(f"the limit is {limit}; try again in {seconds} seconds", retry_after=seconds)
-        except RedisError as error:
-            metrics.UNCOUNTED.inc()
-            logger.warning("requests are not counted, since the queue cannot be reached: %s", error)
+        if self._limits:
+            await self._counters.attempt(lambda: self._count(caller, cost))
+
+    async def _count(self, caller: str, cost: int) -> None:
+        for limit in self._limits:
+            if not await self._strategy.hit(limit, caller, cost=cost):
+                reset = (await self._strategy.get_window_stats(limit, caller)).reset_time
+                seconds = max(1, round(reset - time.time()))
+                raise TooManyRequests(f"the limit is {limit}; try again in {seconds} seconds", retry_after=seconds)

@@ -74,17 +74,18 @@ class Places:
 class Workers:
     """The places of requests that compute, and their threads.
 
-    Dear requests have half of the places at most, so that others find one.
+    Dear requests have a part of the places at most, so that others find one.
 
     Args:
         number: How many places there are.
+        dear: How many of them dear requests can have.
         seconds: For which a request may wait for a place.
     """
 
-    def __init__(self, number: int, seconds: float) -> None:
+    def __init__(self, number: int, dear: int, seconds: float) -> None:
         self.threads = CapacityLimiter(2 * number)
         self._all = Places(number, seconds)
-        self._dear = Places(max(1, number // 2), seconds)
+        self._dear = Places(dear, seconds)
 
     @asynccontextmanager
     async def take(self, caller: str, effort: float) -> AsyncIterator[None]:

@@ -7,9 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from redis.asyncio import Redis
-
 from service.errors import QueueError
+from service.jobs import counters
 from service.jobs.attempt import JobLimits
 from service.jobs.compute import ComputeLimit
 from service.jobs.events import IDLE_SECONDS, Events
@@ -26,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
 LEDGER_CONNECTIONS = 50  # of a process, however many requests look up jobs at the same time
-COUNTER_SECONDS = 0.1  # for which a request waits to be counted, twice: a busy process may read an answer too late
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class JobService:
     events: Events
     queue: JobQueue
     store: ArtifactStore
-    counters: Redis
+    counters: counters.Counters
     compute: ComputeLimit
 
     async def submit(
@@ -102,10 +100,11 @@ async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
         waiting = await stack.enter_async_context(connect(url, decode=True, answer_seconds=2 * IDLE_SECONDS))
         events = Events(redis, waiting)
         stack.push_async_callback(events.close)
-        counters = connect(url, decode=True, patience=1, answer_seconds=COUNTER_SECONDS)
-        await stack.enter_async_context(counters)
-        compute = ComputeLimit(settings.compute_limit, counters)
-        yield JobService(ledger, events, queue, store, counters, compute)
+        counting = connect(url, decode=True, patience=0, answer_seconds=counters.ANSWER_SECONDS)
+        await stack.enter_async_context(counting)
+        kept = counters.Counters(counting)
+        compute = ComputeLimit(settings.compute_limit, kept)
+        yield JobService(ledger, events, queue, store, kept, compute)
 
 
 @asynccontextmanager

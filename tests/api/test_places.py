@@ -103,7 +103,7 @@ def test_who_goes_while_waiting_leaves_the_place_to_others(in_the_same_moment: b
 
 def test_dear_requests_leave_places_for_others() -> None:
     async def scenario() -> None:
-        workers = Workers(4, seconds=30)
+        workers = Workers(4, 2, seconds=30)
         dear = [Holder(lambda: workers.take("a", DEAR + 1)) for _ in range(4)]
         cheap = [Holder(lambda: workers.take("a", DEAR)) for _ in range(3)]
         await settled()

@@ -13,6 +13,7 @@ from service.api.keys import digest
 from service.errors import InvalidParameter
 from service.jobs import worker
 from service.jobs.compute import ComputeLimit
+from service.jobs.counters import Counters
 from service.jobs.queue import connect
 from service.jobs.valkey import EmbeddedValkey
 from service.settings import Settings
@@ -138,4 +139,4 @@ def test_without_keys_requests_count_for_their_address(fresh: Settings, cat: byt
 async def test_limits_of_compute_are_read(tmp_path: Path) -> None:
     async with connect("redis://localhost:1", decode=True) as redis:
         with pytest.raises(InvalidParameter, match="limits of compute are seconds, written like '600/hour;3600/day'"):
-            ComputeLimit("much", redis)
+            ComputeLimit("much", Counters(redis))
