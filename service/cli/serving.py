@@ -16,7 +16,7 @@ from service.jobs.service import open_job_service, worker
 from service.kinds.run import runner
 from service.main import create_app, open_networks
 from service.networks.trials import die_with_parent
-from service.runtime.memory import give_back_what_is_freed
+from service.runtime.memory import give_back_what_is_freed, pass_over_what_stays
 from service.settings import Settings
 from service.telemetry import logs, tracing
 
@@ -29,6 +29,7 @@ def serve(settings: Settings, _: argparse.Namespace) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     raise_file_limit()
     app = Starting(create_app(settings))
+    pass_over_what_stays()
     try:
         uvicorn.run(
             app,

@@ -5,11 +5,13 @@ than one run on all cores; a run that is alone gets all cores. On a GPU waiting 
 others to come: a lane that is free takes what is there. Callers take turns, and so do the requests of each.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition, Thread
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -20,6 +22,8 @@ from service.runtime.turns import Turns
 from service.telemetry import metrics
 
 INTERACTIVE_SHARE = 3  # interactive runs in a row while a background run waits
+LONG_SECONDS = 0.2  # of a core: of runs that take longer there is one at a time, on all cores, while others ask too
+MIXED_SECONDS = 5.0  # for which it counts that somebody has asked for less
 
 
 @dataclass
@@ -79,6 +83,9 @@ class Batcher:
         self._background: Turns[_Task] = Turns()
         self._in_a_row = 0
         self._busy = 0
+        self._long = 0  # long runs under way
+        self._asked_for_less = -math.inf  # when somebody did last
+        self._seconds_of: WeakKeyDictionary[Session, float] = WeakKeyDictionary()  # of a core, for a unit of cost
         self._closed = False
         self._changed = Condition()
         self._lanes = [Thread(target=self._lane, name=f"lane-{i}", daemon=True) for i in range(lanes)]
@@ -106,6 +113,8 @@ class Batcher:
                 raise Overloaded(f"{len(queue)} runs are waiting; try again in a moment", retry_after=1)
             for task in tasks:
                 queue.append(task)
+            if not background and not self._is_long(tasks[0]):
+                self._asked_for_less = time.monotonic()
             self._changed.notify(len(tasks))
         parts = [task.result.result() for task in tasks]
         return parts[0] if len(parts) == 1 else [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
@@ -133,30 +142,49 @@ class Batcher:
     def _lane(self) -> None:
         while True:
             with self._changed:
-                while not (self._interactive or self._background or self._closed):
+                while not self._closed and not (tasks := self._take()):
                     self._changed.wait()
                 if self._closed:
                     return
-                tasks = self._take()
+                is_long = self._is_long(tasks[0]) and self._is_mixed()
                 self._busy += 1
+                self._long += is_long
                 alone = self._busy == 1 and not (self._interactive or self._background)
             tasks = [task for task in tasks if task.result.set_running_or_notify_cancel()]
             outcomes: list[tuple[_Task, _Outcome]]
             try:
-                outcomes = _run_merged(tasks, alone)
+                outcomes = self._run_merged(tasks, alone or is_long)
             except BaseException as error:  # noqa: BLE001 - a lane must live, and a caller must not wait for ever
                 outcomes = [(task, error) for task in tasks]
             with self._changed:  # before the callers go on, so that their next runs find this lane free
                 self._busy -= 1
+                self._long -= is_long
+                if is_long:
+                    self._changed.notify_all()  # other lanes may have been waiting for its end
             while outcomes:  # each is let go of, since a lane that waits would keep its memory
                 _tell(*outcomes.pop())
             tasks = []
 
+    def _is_long(self, task: _Task) -> bool:
+        """Whether its run will take long, as far as is known of its session."""
+        return self._seconds_of.get(task.session, 0.0) * task.cost > LONG_SECONDS
+
+    def _is_mixed(self) -> bool:
+        """Whether somebody has asked for less than long runs lately, and will not want to wait for them."""
+        return time.monotonic() - self._asked_for_less < MIXED_SECONDS
+
     def _take(self) -> list[_Task]:
-        """The next task, and those that can share its run."""
+        """The next task, and those that can share its run; none if nothing waits, or only long ones that must."""
+
+        def admits(task: _Task) -> bool:
+            return not self._long or not self._is_long(task) or not self._is_mixed()
+
         turn = self._background and (not self._interactive or self._in_a_row >= INTERACTIVE_SHARE)
-        self._in_a_row = 0 if turn or not self._background else self._in_a_row + 1
-        first = (self._background if turn else self._interactive).next()
+        queues = (self._background, self._interactive) if turn else (self._interactive, self._background)
+        first = queues[0].next(admits) or queues[1].next(admits)
+        if first is None:
+            return []
+        self._in_a_row = 0 if first.background or not self._background else self._in_a_row + 1
         taken, rows, key = [first], first.rows, first.key
         if rows < first.most:
             for queue in (self._interactive, self._background):
@@ -168,6 +196,46 @@ class Batcher:
         metrics.WAITING.labels("interactive").set(len(self._interactive))
         metrics.WAITING.labels("background").set(len(self._background))
         return taken
+
+    def _learn(self, session: Session, seconds: float) -> None:
+        """Remember how long the runs of a session take; the last ones count most."""
+        self._seconds_of[session] = (self._seconds_of.get(session, seconds) + seconds) / 2
+
+    def _run_merged(self, tasks: Sequence[_Task], alone: bool) -> list[tuple[_Task, _Outcome]]:
+        """The outputs of one run, divided among its tasks.
+
+        Should it fail, each is run by itself, so that only the guilty one fails.
+        """
+        now = time.monotonic()
+        judged = [(task, _refusal(task, now)) for task in tasks]
+        refused: list[tuple[_Task, _Outcome]] = [(task, reason) for task, reason in judged if reason is not None]
+        tasks = [task for task, reason in judged if reason is None]
+        if not tasks:
+            return refused
+        first = tasks[0]
+        metrics.BATCH_SIZE.observe(sum(task.rows for task in tasks))
+        for task in tasks:
+            metrics.RUNS.labels(task.kind).inc(task.rows)
+            metrics.WAIT_SECONDS.labels(task.kind).observe(now - task.since)
+        try:
+            feeds = (
+                {name: np.concatenate([t.feeds[name] for t in tasks]) for name in first.feeds}
+                if len(tasks) > 1
+                else first.feeds
+            )
+            started = time.monotonic()
+            results = first.session.run(first.outputs, feeds, all_cores=alone)
+            seconds = time.monotonic() - started
+            metrics.RUN_SECONDS.observe(seconds)
+            self._learn(first.session, seconds * (len(self._lanes) if alone else 1) / sum(task.cost for task in tasks))
+        except EngineError as error:
+            if len(tasks) == 1:
+                return [*refused, (first, error)]
+            return refused + [outcome for task in tasks for outcome in self._run_merged([task], alone)]
+        starts = np.cumsum([0, *(task.rows for task in tasks)])
+        return refused + [
+            (task, [a[start : start + task.rows] for a in results]) for task, start in zip(tasks, starts, strict=False)
+        ]
 
 
 def _tell(task: _Task, outcome: _Outcome) -> None:
@@ -186,37 +254,3 @@ def _refusal(task: _Task, now: float) -> Overloaded | Abandoned | None:
     if now > task.deadline:
         return Overloaded("the run waited too long for its turn; try again", retry_after=1)
     return None
-
-
-def _run_merged(tasks: Sequence[_Task], alone: bool) -> list[tuple[_Task, _Outcome]]:
-    """The outputs of one run, divided among its tasks.
-
-    Should it fail, each is run by itself, so that only the guilty one fails.
-    """
-    now = time.monotonic()
-    judged = [(task, _refusal(task, now)) for task in tasks]
-    refused: list[tuple[_Task, _Outcome]] = [(task, reason) for task, reason in judged if reason is not None]
-    tasks = [task for task, reason in judged if reason is None]
-    if not tasks:
-        return refused
-    first = tasks[0]
-    metrics.BATCH_SIZE.observe(sum(task.rows for task in tasks))
-    for task in tasks:
-        metrics.RUNS.labels(task.kind).inc(task.rows)
-        metrics.WAIT_SECONDS.labels(task.kind).observe(now - task.since)
-    try:
-        feeds = (
-            {name: np.concatenate([t.feeds[name] for t in tasks]) for name in first.feeds}
-            if len(tasks) > 1
-            else first.feeds
-        )
-        with metrics.RUN_SECONDS.time():
-            results = first.session.run(first.outputs, feeds, all_cores=alone)
-    except EngineError as error:
-        if len(tasks) == 1:
-            return [*refused, (first, error)]
-        return refused + [outcome for task in tasks for outcome in _run_merged([task], alone)]
-    starts = np.cumsum([0, *(task.rows for task in tasks)])
-    return refused + [
-        (task, [a[start : start + task.rows] for a in results]) for task, start in zip(tasks, starts, strict=False)
-    ]

@@ -4,8 +4,6 @@ A session from such a file starts at once and maps the weights into memory inste
 sessions share them. Files that are kept make the next start fast.
 """
 
-import ctypes
-import gc
 import hashlib
 import logging
 import os
@@ -175,10 +173,3 @@ def _surroundings() -> str:
         for path in sorted((package / room).rglob("*.py")):
             found.update(path.read_bytes())
     return found.hexdigest()
-
-
-def give_memory_back() -> None:
-    """Free graphs, whose nodes refer to each other, and have the allocator return what is free."""
-    gc.collect()
-    with suppress(OSError, AttributeError):  # another C library than glibc
-        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -1,6 +1,8 @@
-"""How the C library keeps memory: what large arrays and pictures took goes back to the system."""
+"""How Python and the C library keep memory: what was taken goes back to the system, and no search for it takes long."""
 
 import ctypes
+import gc
+from contextlib import suppress
 
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # mallopt(3)
 ARENAS, LARGE_BYTES = 2, 2**20
@@ -16,3 +18,18 @@ def give_back_what_is_freed() -> None:
     if mallopt is not None:
         mallopt(_ARENA_MAX, ARENAS)
         mallopt(_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+def pass_over_what_stays() -> None:
+    """Leave out what there is now, the modules above all, whenever Python searches for garbage.
+
+    To look through all of them stops every thread, the event loop too, for 60 ms and more.
+    """
+    gc.freeze()
+
+
+def give_memory_back() -> None:
+    """Free graphs, whose nodes refer to each other, and have the allocator return what is free."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from service.runtime.engine import Engine, Session
-from service.runtime.files import give_memory_back
+from service.runtime.memory import give_memory_back
 
 if TYPE_CHECKING:
     from service.runtime.files import Graph

@@ -6,7 +6,7 @@ little waits for at most one run of anybody else's.
 """
 
 from collections import deque
-from collections.abc import Container, Hashable, Iterable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from service.runtime.demand import Demand
@@ -54,10 +54,13 @@ class Turns(Generic[T]):
         self._waiting.setdefault(demand, deque()).append(task)
         self._size += 1
 
-    def next(self) -> T:
-        """Take the one whose turn it is. Raises `ValueError` if nothing waits."""
-        caller = self._callers.turn(demand.caller for demand in self._waiting)
-        demand = self._demands[caller].turn(demand for demand in self._waiting if demand.caller == caller)
+    def next(self, admits: Callable[[T], bool] = lambda _: True) -> T | None:
+        """Take the one whose turn it is, of those that are admitted; None if there is none."""
+        admitted = [demand for demand, tasks in self._waiting.items() if admits(tasks[0])]
+        if not admitted:
+            return None
+        caller = self._callers.turn(demand.caller for demand in admitted)
+        demand = self._demands[caller].turn(demand for demand in admitted if demand.caller == caller)
         task = self._waiting[demand][0]
         self.remove(task)
         return task

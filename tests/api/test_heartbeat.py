@@ -1,6 +1,7 @@
 """The event loop goes on beating whatever is sent to it."""
 
 import asyncio
+import gc
 import gzip
 import io
 import json
@@ -19,6 +20,7 @@ from PIL import Image
 
 from service.api.connections import BoundedHttp
 from service.main import create_app
+from service.runtime.memory import pass_over_what_stays
 from service.settings import Settings
 from tests.waiting import eventually
 
@@ -44,6 +46,7 @@ class Beating:
 @pytest.fixture(scope="module")
 def service(settings: Settings) -> Iterator[Beating]:
     app = create_app(settings)
+    pass_over_what_stays()  # as `convlens serve` does; here the other tests are among it
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, http=BoundedHttp))
 
     async def serve() -> None:
@@ -61,6 +64,7 @@ def service(settings: Settings) -> Iterator[Beating]:
         yield beating
         server.should_exit = True
         thread.join()
+    gc.unfreeze()
 
 
 def raw(client: httpx.Client, sent: bytes) -> None:

@@ -1,5 +1,6 @@
 """Sharing runs: who goes first, who shares, and that nobody is lost or harmed."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Semaphore
@@ -10,6 +11,7 @@ import onnx
 import pytest
 
 from service.errors import EngineError, Overloaded
+from service.runtime import batcher as batcher_module
 from service.runtime.batcher import Batcher
 from service.runtime.demand import Demand, working_for
 from service.runtime.engine import Engine
@@ -125,6 +127,40 @@ def test_callers_take_turns(pool: ThreadPoolExecutor) -> None:
         future.result()
     assert [run[0] for run in gate.runs] == [0, 1, 5, 4, 6, 2, 3]
     assert run(7, job, background=True)[0][0, 0] == 14
+    batcher.close()
+
+
+@pytest.mark.parametrize("others_ask", [True, False])
+def test_long_runs_leave_a_lane_to_others_who_ask(pool: ThreadPoolExecutor, others_ask: bool) -> None:
+    batcher, gate = Batcher(lanes=2, max_batch=1, max_queue=100, seconds=30), Gate()
+
+    def run(value: float, width: int) -> "Future[list[Any]]":
+        def run_for_somebody() -> list[Any]:
+            with working_for(Demand()):
+                return batcher.run(gate, ["y"], rows(value, width=width))  # type: ignore[arg-type]
+
+        return pool.submit(run_for_somebody)
+
+    gate.open.set()
+    run(0, 2).result(TIMEOUT)
+    assert gate.entered.acquire(timeout=TIMEOUT)
+    gate.open.clear()
+    batcher._seconds_of[gate] = batcher_module.LONG_SECONDS / 10  # type: ignore[index]
+    batcher._asked_for_less = math.inf if others_ask else -math.inf
+    futures = [run(1, 20)]
+    assert gate.entered.acquire(timeout=TIMEOUT)
+    futures.append(run(2, 20))
+    if others_ask:
+        await_change(batcher, lambda: len(batcher._interactive) == 1)
+        futures.append(run(3, 2))
+    assert gate.entered.acquire(timeout=TIMEOUT)  # the other lane is at work
+    assert len(batcher._interactive) == others_ask
+    gate.open.set()
+    for future in futures:
+        future.result(TIMEOUT)
+    if others_ask:
+        used = {run[0]: on_all for run, on_all in zip(gate.runs, gate.all_cores, strict=True)}
+        assert [used[1], used[2], used[3]] == [True, True, False]
     batcher.close()
 
 
