@@ -1,7 +1,6 @@
 """Arrays to pictures, and photographs to what networks take."""
 
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
@@ -206,16 +205,6 @@ def encode(picture: Pixels, media: Media) -> bytes:
 def encode_heatmap(heat: Floats, colormap: Colormap) -> bytes:
     """`heatmap` as PNG bytes with a palette: a third of the bytes to compress."""
     return png.encode_palette(_levels(heat), _palette(colormap))
-
-
-def animate(frames_png: Iterable[bytes], kind: Literal["gif", "webp"], milliseconds: int) -> bytes:
-    """PNG pictures as an endless animation, each shown for so long, the last one for two seconds."""
-    frames = [Image.open(io.BytesIO(data)).convert("RGB") for data in frames_png]
-    durations = [milliseconds] * (len(frames) - 1) + [2000]
-    buffer = io.BytesIO()
-    options = {"quality": 80, "method": 2} if kind == "webp" else {}
-    frames[0].save(buffer, kind.upper(), save_all=True, append_images=frames[1:], duration=durations, loop=0, **options)
-    return buffer.getvalue()
 
 
 @cache

@@ -47,18 +47,18 @@ class Turn:
     """The turn of one picture: from when its size is known until the ``with`` block ends.
 
     Args:
-        check: Called when the turn has come. What it raises ends the turn.
+        check: Called when the turn has come, and as the work goes on. What it raises ends the turn.
     """
 
     def __init__(self, check: Callable[[], None] = lambda: None) -> None:
-        self._check = check
+        self.check = check
         self._taken = ExitStack()
 
     def begin(self, pixels: int) -> None:
         """Wait for the turn of a picture of that size, if it is a large one."""
         if pixels > LARGE_PIXELS:
             self._taken.enter_context(_TURNS.take(pixels))
-        self._check()
+        self.check()
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractContextManager, aclosing
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -34,8 +34,11 @@ from service.jobs.events import Event
 from service.jobs.record import State
 from service.jobs.service import JobService
 from service.jobs.store import artifact_name, frame_name, image_name
-from service.pictures.images import animate
+from service.pictures.animation import AnimationFormat, animate, total_pixels
+from service.pictures.turns import Turn
+from service.runtime.demand import current
 
+ANIMATED_PIXELS_OF_A_RUN = 100_000  # that are made part of an animation in the time of a run
 PIECE_BYTES = 2**14  # of a stream that are sent at a time, as far as events are not larger
 
 router = APIRouter(prefix="/visualize", tags=["jobs"], responses=RESPONSES)
@@ -180,7 +183,7 @@ async def show_animation(
     services: ServicesDep,
     job_service: JobServiceDep,
     owner: CallerDep,
-    format: Annotated[Literal["gif", "webp"], Query(description="`webp` is smaller and has all colours.")] = "gif",  # noqa: A002
+    format: Annotated[AnimationFormat, Query(description="`webp` is smaller and has all colours.")] = "gif",  # noqa: A002
     milliseconds: Annotated[int, Query(ge=20, le=5000, description="Duration of a preview.")] = 200,
 ) -> Response:
     """The previews so far, one after the other."""
@@ -191,7 +194,12 @@ async def show_animation(
     frames = [frame for frame in found if frame is not None]  # one that was lost is left out
     if not frames:
         raise Conflict("the previews of the job have been lost")
-    moving = await services.work(lambda: animate(frames, format, milliseconds), request)
+
+    def draw() -> bytes:
+        with Turn(current().check) as turn:
+            return animate(frames, format, milliseconds, turn)
+
+    moving = await services.work(draw, request, effort=total_pixels(frames) / ANIMATED_PIXELS_OF_A_RUN)
     return Response(moving, media_type=f"image/{format}")
 
 
