@@ -10,7 +10,7 @@ import json
 import logging
 import math
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 NEWS = f"{PREFIX}news"
 KEPT = 200  # newest events of a job in memory
 PAGE = 200  # events that are fetched at once
-IDLE_SECONDS = 5.0  # after which a listener is told that nothing has happened, and no news are not trusted any more
+PAGES = 64  # of older events in memory
+IDLE_SECONDS = 5.0  # after which no news is not trusted any more; listeners get signs of life about as often
 PACE_SECONDS = 0.2  # between two pieces of news for a listener
 PAUSE_SECONDS = 0.5  # before the Valkey is tried again
 GREATEST = 2**64 - 1  # number in the id of an event
@@ -59,6 +60,8 @@ class _Tail:
         self.listeners = 0
         self.is_gone = False  # the job was deleted, and its events with it
         self.changed = asyncio.Event()
+        self._woken = -math.inf
+        self._to_wake: asyncio.TimerHandle | None = None
         self._events: deque[Event] = deque()
 
     def add(self, events: Sequence[Event]) -> None:
@@ -72,6 +75,13 @@ class _Tail:
         self.wake()
 
     def wake(self) -> None:
+        """Have the listeners look, a few times in a second at most."""
+        if self._to_wake is None:
+            loop = asyncio.get_running_loop()
+            self._to_wake = loop.call_at(max(loop.time(), self._woken + PACE_SECONDS), self._wake)
+
+    def _wake(self) -> None:
+        self._to_wake, self._woken = None, asyncio.get_running_loop().time()
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -89,13 +99,14 @@ class Events:
         self._redis = redis
         self._waiting = waiting
         self._tails: dict[str, _Tail] = {}
-        self._reader: asyncio.Task[None] | None = None
+        self._pages: OrderedDict[tuple[str, Position], list[Event]] = OrderedDict()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
         """Stop to wait for news."""
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def follow(self, id_: str, after: str = "0") -> AsyncGenerator[list[Event]] | None:
         """The events of a job after the one with the id ``after``, as they come, up to ``end``; none while idle.
@@ -117,25 +128,34 @@ class Events:
                 await self._look(self._redis, [tail])  # what happened before its news were listened to
             while True:
                 changed = tail.changed
-                events = tail.after(told)
-                if events is None:
-                    events = await self._page(id_, told)
-                if tail.is_gone and not events:
-                    events = [Event(_id(told), "end", json.dumps({"state": "deleted"}))]
-                if events or not await _happens(changed):
-                    yield events
-                if events and events[-1].name == "end":
-                    return
+                events = await self._after(tail, told)
+                if not events:
+                    await changed.wait()
+                    events = await self._after(tail, told)
+                yield events
                 if events:
                     told = events[-1].position
-                    await asyncio.sleep(PACE_SECONDS)
+                    if events[-1].name == "end":
+                        return
+                    if told < tail.since:  # there is more, which is no longer in memory
+                        await asyncio.sleep(PACE_SECONDS)
+
+    async def _after(self, tail: _Tail, told: Position) -> list[Event]:
+        """What there is to tell of a job after a position."""
+        events = tail.after(told)
+        if events is None:
+            events = await self._page(tail.id, told)
+        if tail.is_gone and not events:
+            return [Event(_id(told), "end", json.dumps({"state": "deleted"}))]
+        return events
 
     @contextmanager
     def _listening(self, id_: str, latest: Position) -> Iterator[_Tail]:
         tail = self._tails.setdefault(id_, _Tail(id_, latest))
         tail.listeners += 1
-        if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._read())
+        for work in (self._read, self._give_signs_of_life):
+            if (task := self._tasks.get(work.__name__)) is None or task.done():
+                self._tasks[work.__name__] = asyncio.create_task(work())
         try:
             yield tail
         finally:
@@ -144,10 +164,25 @@ class Events:
                 del self._tails[id_]
 
     async def _page(self, id_: str, told: Position) -> list[Event]:
-        """Events that are no longer in memory; none while the Valkey is away."""
+        """Events that are no longer in memory; none while the Valkey is away. Full pages are kept: all begin alike."""
+        if (kept := self._pages.get((id_, told))) is not None:
+            return kept
         with suppress(RedisError):
-            return _events(await self._redis.xrange(_key(id_), min=f"({_id(told)}", count=PAGE))
+            events = _events(await self._redis.xrange(_key(id_), min=f"({_id(told)}", count=PAGE))
+            if len(events) == PAGE:
+                self._pages[id_, told] = events
+                if len(self._pages) > PAGES:
+                    self._pages.popitem(last=False)
+            return events
         return []
+
+    async def _give_signs_of_life(self) -> None:
+        """Have all listeners look now and then, one job after the other, whether there is news or not."""
+        while self._tails:
+            tails = list(self._tails.values())
+            for tail in tails:
+                await asyncio.sleep(IDLE_SECONDS / len(tails))
+                tail.wake()
 
     async def _read(self) -> None:
         """Wait for news as long as somebody listens, whatever happens to the Valkey."""
@@ -189,14 +224,6 @@ class Events:
             if not await self._waiting.exists(key):
                 tail.is_gone = True
                 tail.wake()
-
-
-async def _happens(changed: asyncio.Event) -> bool:
-    """Wait for it; returns whether it happens before a listener should be told that nothing has."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(IDLE_SECONDS):
-            return await changed.wait()
-    return False
 
 
 def _key(id_: str) -> str:
