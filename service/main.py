@@ -27,6 +27,7 @@ from service.api.observation import Observation
 from service.api.places import Workers
 from service.api.prefix import Prefixed
 from service.api.problems import REFUSALS
+from service.api.query_limit import QueryLimit
 from service.api.routes import (
     activations,
     classify,
@@ -106,6 +107,7 @@ def _application(
         compresslevel=1,
         exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, NPY, "application/octet-stream"),
     )
+    app.add_middleware(QueryLimit)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Prefixed, root_path=settings.root_path, trusted=settings.trust_forwarded_prefix)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]

@@ -173,7 +173,11 @@ class Settings(BaseSettings):
         ),
     ] = 0
     max_attempts: Annotated[
-        int, Field(ge=1, description="How often a job is begun whose worker dies; then it has failed.")
+        int,
+        Field(
+            ge=1,
+            description="How often in a row a worker may die before a job gets further; then the job has failed.",
+        ),
     ] = 3
     job_seconds: Annotated[
         float, Field(gt=0, description="Time in which a job must be done once it has begun, in seconds.")

@@ -8,11 +8,10 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 
 from service.api.addresses import counted
 from service.api.deps import Services, ServicesDep
-from service.errors import Forbidden, InvalidParameter, TooManyFailedKeys, TooManyRequests, Unauthorized
+from service.errors import Forbidden, TooManyFailedKeys, TooManyRequests, Unauthorized
 from service.jobs.compute import caller_of
 
 COOKIE = "convlens_key"
-MAX_PARAMETERS = 100  # of a query
 
 _bearer = HTTPBearer(auto_error=False, description="An API key, where the service asks for one.")
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The same for the page, set by `POST /session`.")
@@ -24,12 +23,7 @@ async def caller(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     cookie: Annotated[str | None, Depends(_cookie)],
 ) -> str | None:
-    """Who asks: the name of the key, None if keys are off.
-
-    Raises `Unauthorized` or `TooManyRequests`, and `InvalidParameter` for a query with very many parameters.
-    """
-    if request.scope["query_string"].count(b"&") >= MAX_PARAMETERS:
-        raise InvalidParameter(f"the query has more than {MAX_PARAMETERS} parameters")
+    """Who asks: the name of the key, None if keys are off. Raises `Unauthorized` or `TooManyRequests`."""
     key = bearer.credentials if bearer else cookie
     owner = await identify(request, services, key)
     request.state.caller = caller_of(owner) or f"address:{_address(request)}"

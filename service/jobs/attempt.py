@@ -146,11 +146,17 @@ class Attempt:
             if last.preview:
                 await self._store.put(frame_name(self._job.id, last.index), await self._threaded(last.image))
                 self._preview = last.index
-            if last.preview or time.monotonic() - self._saved > self._limits.checkpoint_seconds:
+            is_due = last.preview or time.monotonic() - self._saved > self._limits.checkpoint_seconds
+            if is_due:
                 await self._save(last)
-            preview = last.index if last.preview else None
             outcome = await self._ledger.progress(
-                self._job.id, self._lease, written, run.scores[written:], last.fields, preview
+                self._job.id,
+                self._lease,
+                written,
+                run.scores[written:],
+                last.fields,
+                preview=last.index if last.preview else None,
+                saved=last.index if is_due else None,
             )
             written = len(run.scores)
             if outcome != State.RUNNING:

@@ -123,9 +123,11 @@ class Events:
         return self._told(id_, min(told, latest), latest)
 
     async def _told(self, id_: str, told: Position, latest: Position) -> AsyncGenerator[list[Event]]:
+        is_first = id_ not in self._tails
         with self._listening(id_, latest) as tail:
-            with suppress(RedisError):  # the reader will look
-                await self._look(self._redis, [tail])  # what happened before its news were listened to
+            if is_first:
+                with suppress(RedisError):  # the reader will look
+                    await self._look(self._redis, [tail])  # what happened before its news were listened to
             while True:
                 changed = tail.changed
                 events = await self._after(tail, told)

@@ -53,8 +53,8 @@ class Ledger(Records):
     """Records of jobs.
 
     redis: a client that decodes responses. max_unfinished: most unfinished jobs. retention: seconds for which a
-    finished job is kept. max_attempts: how often a job is begun before it is given up. max_of_owner: most unfinished
-    jobs of one owner; by default as many as of all.
+    finished job is kept. max_attempts: how often in a row a job is begun that gets no further, before it is given up.
+    max_of_owner: most unfinished jobs of one owner; by default as many as of all.
     """
 
     def __init__(
@@ -123,7 +123,8 @@ class Ledger(Records):
         problem = {
             "title": "Worker died",
             "status": 500,
-            "detail": f"the worker died {self._max_attempts} times while it ran this job; it is not tried again",
+            "detail": f"the worker died {self._max_attempts} times in a row before it got further with this job; "
+            "it is not tried again",
         }
         claimed: str | None = await self._run(
             scripts.CLAIM,
@@ -162,8 +163,12 @@ class Ledger(Records):
         scores: Sequence[float],
         fields: Mapping[str, float],
         preview: int | None,
+        saved: int | None = None,
     ) -> State | Stop:
-        """Write the scores of the steps from ``start`` on; returns the state of the job, or why it was lost."""
+        """Write the scores of the steps from ``start`` on; returns the state of the job, or why it was lost.
+
+        preview, saved: the step of which there is a new preview, or a new checkpoint.
+        """
         outcome = await self._run(
             scripts.PROGRESS,
             id_,
@@ -172,6 +177,7 @@ class Ledger(Records):
             json.dumps(list(scores)),
             json.dumps(fields),
             "" if preview is None else preview,
+            "" if saved is None else saved,
         )
         return _state_or_stop(outcome)
 

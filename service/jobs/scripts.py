@@ -92,20 +92,22 @@ return {'ok', answer}
 """
 )
 
-# now, lease, most attempts, retention, problem if there have been too many, silence of a dead holder in seconds
-# -> id of the job that the lease now holds, nil if there is none: one whose holder has died, or else the next in turn
+# now, lease, most attempts in a row that get a job no further, retention, problem if there have been too many, silence
+# of a dead holder in seconds -> id of the job that the lease now holds, nil if there is none: one whose holder has
+# died, or else the next in turn
 CLAIM = (
     _SHARED
     + """
 local now, lease, most, retention, problem = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local function begin(id)
-  if tonumber(redis.call('HGET', job(id), 'attempts') or 0) >= most then
+  if tonumber(redis.call('HGET', job(id), 'vain') or 0) >= most then
     redis.call('HSET', job(id), 'problem', problem)
     finish(id, 'failed', now, retention)
     return false
   end
   redis.call('HSET', job(id), 'lease', lease)
   redis.call('HINCRBY', job(id), 'attempts', 1)
+  redis.call('HINCRBY', job(id), 'vain', 1)
   move(id, 'running', now)
   redis.call('ZADD', p .. 'beats', clock(), id)
   charge(redis.call('HGET', job(id), 'owner') or '', 1)
@@ -122,8 +124,8 @@ end
 """
 )
 
-# id, lease, step from which the trace is written, scores as JSON, fields as JSON, preview step or '' -> state | 'lost'
-# | 'gone'
+# id, lease, step from which the trace is written, scores as JSON, fields as JSON, preview step or '', step of a new
+# checkpoint or '' -> state | 'lost' | 'gone'
 PROGRESS = (
     _SHARED
     + """
@@ -139,6 +141,9 @@ else
 end
 for _, score in ipairs(scores) do redis.call('RPUSH', p .. 'trace:' .. id, score) end
 for name, value in pairs(fields) do redis.call('HSET', job(id), name, value) end
+if ARGV[8] ~= '' and tonumber(ARGV[8]) > tonumber(redis.call('HGET', job(id), 'saved') or -1) then
+  redis.call('HSET', job(id), 'saved', ARGV[8], 'vain', 0)
+end
 if preview ~= '' then
   redis.call('ZADD', p .. 'frames:' .. id, preview, preview)
   redis.call('HSET', job(id), 'preview', preview)
@@ -186,6 +191,7 @@ local id, now, lease = ARGV[2], ARGV[3], ARGV[4]
 local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
 if not state then return 0 end
 redis.call('HINCRBY', job(id), 'attempts', -1)
+if tonumber(redis.call('HGET', job(id), 'vain') or 0) > 0 then redis.call('HINCRBY', job(id), 'vain', -1) end
 if holder ~= lease then return 0 end
 redis.call('HDEL', job(id), 'lease')
 if state == 'running' then move(id, 'queued', now) else redis.call('ZADD', p .. 'beats', 0, id) end

@@ -86,6 +86,19 @@ async def test_one_lease_at_a_time(ledger: Ledger, monkeypatch: pytest.MonkeyPat
     assert "died 2 times" in job.problem["detail"]
 
 
+async def test_a_job_that_gets_further_is_not_given_up(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    (id_,) = await submitted(ledger)
+    monkeypatch.setattr(ledgers, "HEARTBEAT_TIMEOUT_SECONDS", 0)
+    for step, lease in enumerate("abcde"):
+        assert await ledger.claim(lease) == id_
+        assert await ledger.progress(id_, lease, step, [1.0], {"step": step + 1}, None, saved=step) == "running"
+    for lease in "fg":  # they come as far, and no further
+        assert await ledger.claim(lease) == id_
+        assert await ledger.progress(id_, lease, 4, [1.0], {"step": 5}, None, saved=4) == "running"
+    assert await ledger.claim("h") is None
+    assert (await ledger.get(id_)).state is State.FAILED
+
+
 async def test_a_holder_that_was_taken_for_dead_and_lives_does_not_count(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
