@@ -18,6 +18,7 @@ from service import __version__
 from service.api import documents, page, problems
 from service.api.access import caller
 from service.api.addresses import Forwarded
+from service.api.admission import Admission
 from service.api.body_limit import BodyLimit
 from service.api.deps import Services
 from service.api.head import HeadAsGet
@@ -82,19 +83,33 @@ def create_app(settings: Settings) -> FastAPI:
             await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(networks.close)
 
-    return _application(settings, lifespan)
+    return _application(settings, lifespan, keys)
 
 
 def document() -> dict[str, Any]:
     """The OpenAPI document, without a service behind it."""
-    return _application(Settings(), None).openapi()
+    return _application(Settings(), None, Keys(None)).openapi()
 
 
 def _application(
-    settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None
+    settings: Settings, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None, keys: Keys
 ) -> FastAPI:
     """Routes, middleware and problems."""
     app = FastAPIOffline(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    _add_middleware(app, settings, keys)
+    problems.install(app)
+    for module in (saliency, classify, activations, evaluate, methods, visualize, models, metrics):
+        app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)
+    for module in (health, session):
+        app.include_router(module.router)
+    if not settings.public_docs:
+        documents.ask_for_key(app)
+    page.install(app)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings, keys: Keys) -> None:
+    """What every request goes through, the innermost first."""
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.max_body_bytes,
@@ -116,20 +131,12 @@ def _application(
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"]
         )
+    app.add_middleware(Admission, keys=keys, seconds=settings.worker_seconds)
     app.add_middleware(Observation, log=settings.access_log)
     if settings.tracing:
         tracing.install(app)
     if settings.trusted_proxies:
         app.add_middleware(Forwarded, proxies=settings.trusted_proxies)  # before all that looks at the client
-    problems.install(app)
-    for module in (saliency, classify, activations, evaluate, methods, visualize, models, metrics):
-        app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)
-    for module in (health, session):
-        app.include_router(module.router)
-    if not settings.public_docs:
-        documents.ask_for_key(app)
-    page.install(app)
-    return app
 
 
 def _hosts(settings: Settings) -> Collection[str] | None:
