@@ -147,6 +147,7 @@ class Attempt:
                 await self._store.put(frame_name(self._job.id, last.index), await self._threaded(last.image))
                 self._preview = last.index
             is_due = last.preview or time.monotonic() - self._saved > self._limits.checkpoint_seconds
+            is_due |= not written and self._job.attempts > 1  # so that whoever dies soon has got further
             if is_due:
                 await self._save(last)
             outcome = await self._ledger.progress(
