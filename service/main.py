@@ -70,8 +70,9 @@ def create_app(settings: Settings) -> FastAPI:
         async with open_job_service(settings) as job_service:
             limiter = Limiter(settings.rate_limit, job_service.counters)
             failures = Limiter(settings.failed_keys_limit, job_service.counters)
-            dear = max(1, min(settings.workers // 2, cores()))  # so many keep all cores busy
-            workers = Workers(settings.workers, dear, settings.worker_seconds)
+            places = settings.workers or max(4, 2 * cores())
+            dear = max(1, min(places // 2, cores()))  # so many keep all cores busy
+            workers = Workers(places, dear, settings.worker_seconds)
             services = Services(settings, networks, job_service, keys, limiter, failures, workers)
             app.state.services = services
             tasks = [asyncio.create_task(_warm_up(services))]

@@ -97,11 +97,12 @@ class Settings(BaseSettings):
     workers: Annotated[
         int,
         Field(
-            ge=1,
-            description="Requests that are worked on at the same time; the others wait. A caller that has none gets a "
-            "place at once, up to twice as many, and dear requests have one for each core, half of them at most.",
+            ge=0,
+            description="Requests that are worked on at the same time, 0 for two per core and four at least; the "
+            "others wait. A caller that has none gets a place at once, up to twice as many, and dear requests have one "
+            "for each core, half of them at most.",
         ),
-    ] = 8
+    ] = 0
     session_bytes: Annotated[
         int,
         Field(ge=0, description="Memory of loaded networks, roughly, in bytes; the longest unused ones are unloaded."),
