@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help serve test browser bench soak networks gallery lint format build clean
+.PHONY: help serve test browser bench gpu soak networks gallery lint format build clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (
 	$(BIN)/python -m tests.benchmarks.jobs
 	$(BIN)/python -m tests.benchmarks.claims
 	$(BIN)/python -m tests.benchmarks.footprint
+
+gpu: $(VENV)/installed-dev build ## On a machine with a GPU: CUDA against the CPU, and against PyTorch if it is installed; fails if anything is wrong
+	$(BIN)/python -m tests.benchmarks.gpu
 
 networks: $(VENV)/installed-dev ## Make docs/networks.md: exported networks against autograd (installs torch, torchvision and transformers)
 	$(BIN)/python -m pip install --quiet --group networks

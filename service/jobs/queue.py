@@ -58,6 +58,7 @@ def connect(
             retry_on_error=[RedisConnectionError, RedisTimeoutError],
             socket_connect_timeout=min(5, answer_seconds or 5),
             socket_timeout=answer_seconds,
+            driver_info=None,  # each connection would read the version of the client from disk
         )
     except (ValueError, RedisError) as error:
         raise QueueError(f"CONVLENS_QUEUE_URL {url!r} is no address of a Valkey or Redis: {error}") from error

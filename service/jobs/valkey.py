@@ -112,7 +112,7 @@ class EmbeddedValkey:
             self._lock = None
 
     def _client(self) -> Redis:
-        return Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
+        return Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0), driver_info=None)
 
     def _take_lock(self) -> IO[str]:
         file = self._folder / "lock"

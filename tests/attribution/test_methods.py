@@ -156,6 +156,16 @@ def test_occlusion(toy: Toy, image: Any, window: int, stride: int, fill: str) ->
     assert toy.images_seen == METHODS["occlusion"].parameters(window=window, stride=stride).runs_needed(12, 14)
 
 
+@pytest.mark.parametrize(("size", "cells"), [((224, 224), 7), ((40, 53), 5), ((9, 300), 32)])
+def test_masks_are_cells_that_are_scaled_up_and_shifted(size: tuple[int, int], cells: int) -> None:
+    found = random_mask(np.random.default_rng(3), size, Masks(cells=cells))
+    rng, cell = np.random.default_rng(3), [-(-side // cells) for side in size]
+    grid = (rng.random((cells + 1, cells + 1)) < 0.5).astype(np.float64)
+    y, x = (int(rng.integers(side)) for side in cell)
+    large = bilinear(grid, cell[0] * (cells + 1), cell[1] * (cells + 1))
+    close(found, large[y : y + size[0], x : x + size[1]])
+
+
 def test_rise(toy: Toy, image: Any) -> None:
     parameters = Masks(masks=50, cells=4, keep=0.4, seed=3, fill="black")
     rng = np.random.default_rng(3)

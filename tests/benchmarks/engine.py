@@ -104,7 +104,7 @@ def throughput(network: Network, channels_last: Weights) -> None:
 def visualization(network: Network, channels_last: Weights) -> None:
     """(c) Visualization: 200 steps of cs231n."""
     preset = PRESETS["cs231n"]
-    made = preset.recipe(preset.defaults, 224, "uniform")
+    made = preset.recipe(preset.defaults, (224, 224), "uniform")
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     low, high = -mean / std, (1 - mean) / std
 

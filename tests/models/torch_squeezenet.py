@@ -23,7 +23,7 @@ def forward(torch: Any, weights: dict[str, Any], image: Any) -> Any:
     def pool(x: Any) -> Any:
         return f.max_pool2d(x, 3, 2, ceil_mode=True)
 
-    mean = torch.tensor(MEAN, dtype=image.dtype).view(1, 3, 1, 1)
+    mean = torch.tensor(MEAN, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
     x = pool(conv(image.flip(1) * 255 - mean, "conv1", stride=2))
     x = pool(fire(fire(x, "fire2"), "fire3"))
     x = pool(fire(fire(x, "fire4"), "fire5"))
