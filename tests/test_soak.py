@@ -12,10 +12,11 @@ from tests.tools.soak.judgement import Latency, Seen, bound, faults_of, growth, 
 from tests.tools.soak.wire import form, request
 
 IDLE = Latency(1000, 0.02, 0.05, 0.06)
+REST = 0.02
 GOOD = Seen(
     innocent=Latency(500, 0.05, 0.4, 2.0),
     health=Latency(500, 0.01, 0.1, 0.2),
-    busy={"API": 0.04, "worker 0": 0.0},
+    busy={"API": 0.06, "worker 0": 0.0},
     calm_after=2.0,
     begin=None,
     memory={"API": 400.0},
@@ -41,7 +42,7 @@ def test_every_answer_but_200_is_an_error() -> None:
 
 def test_what_is_well_passes() -> None:
     assert bound(IDLE) == pytest.approx(0.4)
-    assert faults_of(GOOD, IDLE) == []
+    assert faults_of(GOOD, IDLE, REST) == []
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_what_is_well_passes() -> None:
         ({"innocent": Latency(500, 0.05, 0.41, 2.0)}, "p99 is 410 ms of 400"),
         ({"innocent": Latency(500, 0.05, 0.3, 2.0, {"503": 2})}, "the innocent got 503 2 times"),
         ({"health": Latency(500, 0.01, 0.1, 0.2, {"ReadTimeout": 1})}, "/healthz got ReadTimeout 1 times"),
-        ({"busy": {"API": 0.04, "worker 0": 0.02}, "calm_after": 9.0}, "API 4%, worker 0 2% of a core; calm after 9 s"),
+        ({"busy": {"API": 0.04, "worker 0": 0.04}, "calm_after": 9.0}, "API 4%, worker 0 4% of a core; calm after 9 s"),
         ({"busy": {"API": 1.0}, "calm_after": None}, "not calm within the time"),
         ({"states": Counter(succeeded=3, lost=1)}, "1 accepted jobs: lost"),
         ({"states": Counter({"failed: worker died": 2})}, "2 accepted jobs: failed: worker died"),
@@ -58,7 +59,7 @@ def test_what_is_well_passes() -> None:
     ],
 )
 def test_what_is_not_well_is_told(change: dict[str, object], told: str) -> None:
-    (fault,) = faults_of(replace(GOOD, **change), IDLE)  # type: ignore[arg-type]
+    (fault,) = faults_of(replace(GOOD, **change), IDLE, REST)  # type: ignore[arg-type]
     assert told in fault
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event
 
 from service.models.build import build
+from service.runtime.memory import TRIM_SECONDS
 from tests.tools.soak import judgement, pictures, warming
 from tests.tools.soak.abusers import Abuse
 from tests.tools.soak.clock import Clock, find_library
@@ -26,7 +27,7 @@ from tests.tools.soak.target import NEIGHBOUR
 
 IDLE_SECONDS = 15.0
 CALM_AFTER, CALM_WITHIN = 2.0, 30.0  # seconds
-WINDOW = 2.0  # seconds over which the use of the cores is measured, in hundredths of a second
+WINDOW, REST_WINDOW = 2.0, 5.0  # seconds over which the use of the cores is measured, in hundredths of a second
 
 
 def run(abuses: Sequence[Abuse], seconds: float, file: Path | None) -> int:
@@ -76,15 +77,19 @@ def _soak(installation: Installation, folder: Path, abuses: Sequence[Abuse], sec
     innocent, others = Innocent(target, neighbour=True), seconds_of_others()
     time.sleep(IDLE_SECONDS)
     experience = innocent.end()
-    report.idle(experience, before, (seconds_of_others() - others) / IDLE_SECONDS)
+    others = (seconds_of_others() - others) / IDLE_SECONDS
+    time.sleep(CALM_AFTER)
+    rest = sum(_use(installation, REST_WINDOW).values())
+    report.idle(experience, rest, before, others)
     for abuse in abuses:
         _tell(f"{abuse.name}: {abuse.what}")
-        report.add(abuse, beside(installation, folder, abuse, seconds, experience.gradients))
+        report.add(abuse, beside(installation, folder, abuse, seconds, experience.gradients, rest))
+    time.sleep(TRIM_SECONDS + 1)  # what is free goes back every few seconds
     report.memory(before, installation.memory())
 
 
-def beside(installation: Installation, folder: Path, abuse: Abuse, seconds: float, idle: Latency) -> Seen:
-    """The innocent beside one kind of abuse, and the service after it."""
+def beside(installation: Installation, folder: Path, abuse: Abuse, seconds: float, idle: Latency, rest: float) -> Seen:
+    """The innocent beside one kind of abuse, and the service after it. rest: cores in use before any abuse."""
     target, stop = installation.target(folder / "pictures"), Event()
     installation.forget_peak()
     abusers = Abusers(target, abuse.actions, seconds)
@@ -105,9 +110,9 @@ def beside(installation: Installation, folder: Path, abuse: Abuse, seconds: floa
     installation.await_workers()
     states = asyncio.run(settle(target, accepted, abuse.cancels))
     time.sleep(CALM_AFTER)
-    busy, calm = _calm(installation)
+    busy, calm = _calm(installation, rest)
     seen = _seen(experience, busy, calm, installation, peak, states, answers, done, others)
-    _tell("; ".join(judgement.faults_of(seen, idle)) or "passed")
+    _tell("; ".join(judgement.faults_of(seen, idle, rest)) or "passed")
     return seen
 
 
@@ -138,21 +143,22 @@ def _seen(
     )
 
 
-def _calm(installation: Installation) -> tuple[dict[str, float], float | None]:
+def _calm(installation: Installation, rest: float) -> tuple[dict[str, float], float | None]:
     """The cores that each process uses now, and seconds until all used next to none, None if they still do."""
     started, first = time.monotonic(), _use(installation)
     use = first
-    while judgement.is_busy(use):
+    while judgement.is_busy(use, rest):
         if time.monotonic() - started > CALM_WITHIN:
             return first, None
         use = _use(installation)
     return first, CALM_AFTER + time.monotonic() - started - WINDOW
 
 
-def _use(installation: Installation) -> dict[str, float]:
+def _use(installation: Installation, window: float = WINDOW) -> dict[str, float]:
+    """The cores that each process uses."""
     before = installation.cpu_seconds()
-    time.sleep(WINDOW)
-    return {name: (seconds - before[name]) / WINDOW for name, seconds in installation.cpu_seconds().items()}
+    time.sleep(window)
+    return {name: (seconds - before[name]) / window for name, seconds in installation.cpu_seconds().items()}
 
 
 def _tell(what: str) -> None:

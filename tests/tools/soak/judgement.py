@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 TIMES, PLUS_SECONDS = 6, 0.1  # by which the innocent's p99 may grow
-IDLE_SHARE = 0.05  # of a core, of all processes of the service together
+IDLE_SHARE = 0.05  # of a core, by which all processes of the service together may use more than at rest
 MEMORY_SHARE = 0.1  # by which resident memory may grow
 KEPT = ("succeeded", "cancelled", "deleted")  # ends of jobs that lose nothing
 ENDED = ("succeeded", "failed", "cancelled", "deleted")
@@ -65,14 +65,14 @@ class Seen:
     logged: Sequence[str] = ()
 
 
-def faults_of(seen: Seen, idle: Latency) -> list[str]:
-    """All that is not well, in words."""
+def faults_of(seen: Seen, idle: Latency, rest: float) -> list[str]:
+    """All that is not well, in words. rest: cores in use before any abuse."""
     wrong = []
     if seen.innocent.p99 > bound(idle):
         wrong.append(f"the innocent's p99 is {seen.innocent.p99 * 1e3:.0f} ms of {bound(idle) * 1e3:.0f}")
     wrong += [f"the innocent got {status} {number} times" for status, number in seen.innocent.errors.items()]
     wrong += [f"/healthz got {status} {number} times" for status, number in seen.health.errors.items()]
-    if is_busy(seen.busy):
+    if is_busy(seen.busy, rest):
         calm = "not calm within the time" if seen.calm_after is None else f"calm after {seen.calm_after:.0f} s"
         who = ", ".join(f"{name} {share:.0%}" for name, share in seen.busy.items() if share)
         wrong.append(f"2 s after the abuse {who} of a core; {calm}")
@@ -80,9 +80,9 @@ def faults_of(seen: Seen, idle: Latency) -> list[str]:
     return wrong + [f"{what} ({number} times)" for what, number in seen.answers.items() if is_server_error(what)]
 
 
-def is_busy(use: Mapping[str, float]) -> bool:
-    """Whether the service is not idle. use: cores by process."""
-    return sum(use.values()) >= IDLE_SHARE
+def is_busy(use: Mapping[str, float], rest: float) -> bool:
+    """Whether the service is not idle. use: cores by process. rest: those in use before any abuse."""
+    return sum(use.values()) >= rest + IDLE_SHARE
 
 
 def is_server_error(what: str) -> bool:
