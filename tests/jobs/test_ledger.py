@@ -1,9 +1,9 @@
 """The ledger on a real Valkey: what is accepted, in which state it is, and who may change it."""
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from service.errors import Gone, InvalidParameter, NotFound, QueueError, QueueFull
 from service.jobs import ledger as ledgers
@@ -16,19 +16,9 @@ from service.jobs.valkey import EmbeddedValkey
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
-    valkey = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
-    valkey.start()
-    yield valkey
-    valkey.stop()
-
-
 @pytest.fixture
-async def ledger(valkey: EmbeddedValkey) -> AsyncIterator[Ledger]:
-    async with connect(valkey.url, decode=True) as redis:
-        await redis.flushall()
-        yield Ledger(redis, max_unfinished=10, retention=1000, max_attempts=2)
+async def ledger(redis: Redis) -> Ledger:
+    return Ledger(redis, max_unfinished=10, retention=1000, max_attempts=2)
 
 
 def draft(class_id: int = 76) -> Draft:

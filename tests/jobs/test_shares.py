@@ -2,35 +2,23 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from service.errors import InvalidParameter, NotFound, QueueFull
 from service.jobs import ledger as ledgers
 from service.jobs.ledger import Draft, Ledger
-from service.jobs.queue import connect
 from service.jobs.record import ACTIVE, State
 from service.jobs.turns import DEBT
-from service.jobs.valkey import EmbeddedValkey
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
-    valkey = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
-    valkey.start()
-    yield valkey
-    valkey.stop()
-
-
 @pytest.fixture
-async def ledger(valkey: EmbeddedValkey) -> AsyncIterator[Ledger]:
-    async with connect(valkey.url, decode=True) as redis:
-        await redis.flushall()
-        yield Ledger(redis, max_unfinished=700, retention=1000, max_attempts=2, max_of_owner=600)
+async def ledger(redis: Redis) -> Ledger:
+    return Ledger(redis, max_unfinished=700, retention=1000, max_attempts=2, max_of_owner=600)
 
 
 async def submitted(ledger: Ledger, owner: str | None, number: int = 1) -> list[str]:
