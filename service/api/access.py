@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from service.api.addresses import counted
+from service.api.addresses import client_of
 from service.api.deps import Services, ServicesDep
 from service.errors import Forbidden, TooManyFailedKeys, TooManyRequests, Unauthorized
 from service.jobs.compute import caller_of
@@ -26,7 +26,7 @@ async def caller(
     """Who asks: the name of the key, None if keys are off. Raises `Unauthorized` or `TooManyRequests`."""
     key = bearer.credentials if bearer else cookie
     owner = await identify(request, services, key)
-    request.state.caller = caller_of(owner) or f"address:{_address(request)}"
+    request.state.caller = caller_of(owner) or f"address:{client_of(request.scope)}"
     request.state.is_admin = services.keys.is_admin(key)
     await services.limiter.count(request.state.caller)
     return owner
@@ -41,15 +41,11 @@ async def identify(request: Request, services: Services, key: str | None) -> str
         return services.keys.owner(key)
     except Unauthorized:
         try:
-            await services.failures.count(f"failed:{_address(request)}")
+            await services.failures.count(f"failed:{client_of(request.scope)}")
         except TooManyRequests as error:
             reason = f"too many requests without a known key came from this address: {error}"
             raise TooManyFailedKeys(reason, error.retry_after) from None
         raise
-
-
-def _address(request: Request) -> str:
-    return counted(request.client.host) if request.client else "unknown"
 
 
 async def count_jobs(request: Request, services: Services, jobs: int) -> None:

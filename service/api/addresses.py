@@ -56,6 +56,11 @@ class Forwarded:
         return address is not None and any(address in network for network in self._networks)
 
 
+def client_of(scope: Scope) -> str:
+    """What limits count of the client of a request."""
+    return counted(scope["client"][0]) if scope.get("client") else "unknown"
+
+
 def counted(host: str) -> str:
     """What a rate limit counts of an address: of IPv6 its network, since a client has as many addresses as it likes."""
     address = _parsed(host)

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.access import COOKIE
-from service.api.addresses import counted
+from service.api.addresses import client_of
 from service.api.keys import Keys
 from service.api.places import Places
 from service.api.problems import problem
@@ -37,12 +37,13 @@ class Admission:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        caller, begins = self._caller(Request(scope)), True
+        request = Request(scope)
+        caller, begins = self._caller(request), True
         try:
             await self._places.turn(caller)
         except Overloaded as error:
             detail = "too many of your requests begin at the same time; try again in a moment"
-            response = problem(Request(scope), HTTPStatus.SERVICE_UNAVAILABLE, detail)
+            response = problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail)
             response.headers["Retry-After"] = str(error.retry_after)
             await response(scope, receive, send)
             return
@@ -72,4 +73,4 @@ class Admission:
             owner = self._keys.owner(key if scheme.lower() == "bearer" else request.cookies.get(COOKIE))
         except Unauthorized:
             owner = None
-        return f"address:{counted(request.client.host) if request.client else ''}" if owner is None else f"key:{owner}"
+        return f"address:{client_of(request.scope)}" if owner is None else f"key:{owner}"

@@ -6,7 +6,7 @@ from collections import Counter
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.addresses import counted
+from service.api.addresses import client_of
 from service.errors import BrokenBody, Overloaded, TooManyBytes, TooSlow, UnsupportedMedia
 
 
@@ -37,7 +37,7 @@ class BodyLimit:
         counting = _Counting(receive, self._max_bytes, self._seconds, int(headers.get(b"content-length", b"0")))
         coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
         decoded = _decoded(counting, coding, self._max_bytes)
-        address, own = counted((scope.get("client") or ("unknown",))[0]), 0
+        address, own = client_of(scope), 0
 
         async def held() -> Message:
             nonlocal own

@@ -127,11 +127,18 @@ def growth(bench: Bench, findings: Findings, runs: int) -> None:
 
 def memory_mib() -> float:
     """What the device holds for this process, or, without a device, the resident memory."""
-    asked = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    if (used := told_by_card("memory.used")) is not None:
+        return float(used.split()[0])
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def told_by_card(fields: str) -> str | None:
+    """What ``nvidia-smi`` tells, without units; None where there is no card."""
+    asked = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
     try:
-        return float(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()[0])
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return None
 
 
 def speed(bench: Bench, batches: tuple[int, ...], rounds: int) -> None:
@@ -199,7 +206,8 @@ def measured(provider: str, runs: int, batches: tuple[int, ...], rounds: int) ->
         if provider == "cuda":
             networks["cuda graphs"] = opened(Path(folder), provider, cuda_graphs=True)
         bench = Bench(networks, photograph(networks["cpu"].size))
-        print(f"onnxruntime {ort.__version__} on {bench.plain.provider}; {device()}")
+        card = told_by_card("name,driver_version") or "no GPU"
+        print(f"onnxruntime {ort.__version__} on {bench.plain.provider}; {card}")
         if bench.plain.provider != provider:
             findings.failed.append(f"runs on {bench.plain.provider} instead of {provider}")
         agreement(bench, findings)
@@ -207,15 +215,6 @@ def measured(provider: str, runs: int, batches: tuple[int, ...], rounds: int) ->
         table("Checks", ["what", "found", "allowed", ""], findings.rows)
         speed(bench, batches, rounds)
     return findings.failed
-
-
-def device() -> str:
-    """The name of the card."""
-    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    try:
-        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "no GPU"
 
 
 def main() -> int:
