@@ -3,7 +3,6 @@
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from service.attribution.method import Floats
 
@@ -27,5 +26,9 @@ def baseline(image: Floats, fill: Fill) -> Floats:
 
 def blurred(image: Floats, sigma: float) -> Floats:
     """The image (3, H, W) smoothed by a Gaussian; sigma is in pixels."""
-    smooth: Floats = gaussian_filter(image, (0, sigma, sigma), mode="nearest") if sigma > 0 else image
+    if sigma <= 0:
+        return image
+    from scipy.ndimage import gaussian_filter  # takes time and memory to be imported
+
+    smooth: Floats = gaussian_filter(image, (0, sigma, sigma), mode="nearest")
     return smooth

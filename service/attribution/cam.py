@@ -4,7 +4,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy.ndimage import zoom
 
 from service.attribution.method import Attribution, Floats, Parameters, Subject, ValueAndGrad, largest, method
 
@@ -69,6 +68,8 @@ def _at_layer(subject: Subject, image: Floats, class_id: int, parameters: Layere
 
 def _spread(small: Floats, image: Floats) -> Floats:
     """The positive part of a map (h, w), scaled linearly to the size of the picture (3, H, W)."""
+    from scipy.ndimage import zoom  # takes time and memory to be imported
+
     factors = [large / side for large, side in zip(image.shape[1:], small.shape, strict=True)]
     values: Floats = zoom(small.clip(min=0), factors, order=1, mode="nearest", grid_mode=True).astype(np.float32)
     return values

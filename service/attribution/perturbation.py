@@ -6,7 +6,6 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.ndimage import zoom
 
 from service.attribution.baselines import Fill, baseline
 from service.attribution.method import CHUNK, Attribution, Floats, Parameters, Steps, Subject, method
@@ -115,5 +114,7 @@ def random_mask(rng: np.random.Generator, size: tuple[int, ...], parameters: Mas
 @lru_cache(maxsize=64)
 def _stretch(number: int, times: int) -> npt.NDArray[np.float64]:
     """What scales up so many values linearly, (number * times, number): to multiply by it is faster than to scale."""
+    from scipy.ndimage import zoom  # takes time and memory to be imported
+
     stretched: npt.NDArray[np.float64] = zoom(np.eye(number), (times, 1), order=1, mode="nearest", grid_mode=True)
     return stretched

@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import onnx
-
 from service.errors import ModelError, NotFound
 from service.models import manifest as manifests
 from service.models.facts import Facts
@@ -16,6 +14,8 @@ from service.models.files import external_files
 from service.models.manifest import Manifest
 
 if TYPE_CHECKING:
+    import onnx
+
     from service.models.adapt import Adapted
 
 
@@ -77,7 +77,7 @@ class Model:
             raise ModelError(f"{error}; 'convlens build' writes it anew") from error
 
     @property
-    def proto(self) -> onnx.ModelProto:
+    def proto(self) -> "onnx.ModelProto":
         """The adapted graph. It is shared and must not be modified."""
         return self.adapted.proto
 

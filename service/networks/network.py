@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import ValidationError
-from scipy.special import expit, softmax
 
 from service.attribution import Floats, Ints, ValueAndGrad
 from service.attribution.method import Rules
@@ -114,7 +113,12 @@ class Network:
         kind = self.model.manifest.scores
         if kind == "none":
             return logits
-        activated: Floats = softmax(logits, axis=1) if kind == "softmax" else expit(logits)
+        activated: Floats
+        if kind == "sigmoid":
+            activated = np.exp(-np.logaddexp(0, -logits))
+        else:
+            activated = np.exp(logits - logits.max(axis=1, keepdims=True))
+            activated /= activated.sum(axis=1, keepdims=True)
         return activated
 
     def layer(self, name: str) -> Layer:

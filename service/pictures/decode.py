@@ -2,11 +2,11 @@
 
 import io
 from dataclasses import dataclass
+from importlib import import_module
 from math import ceil
 
 import numpy as np
 import numpy.typing as npt
-import pillow_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from service.errors import ConvlensError, NotAnImage, TooLarge
@@ -17,14 +17,15 @@ from service.pictures.turns import Turn
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3), RGB
 
-pillow_heif.register_heif_opener()
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_SCANS = 100  # of a progressive JPEG, which has about ten; each is decoded over the whole picture
 STRIP_PIXELS = 2**20  # of a large picture that are laid on white at a time
 _START_OF_SCAN = b"\xff\xda"
+_BOX = b"ftyp"  # the first of a HEIC or AVIF file, after its size
 NAMES = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
-Image.init()  # load all decoders now, not in the first request
+for _reader in ("Avif", "Bmp", "Gif", "Jpeg", "Mpo", "Png", "Tiff", "WebP"):
+    import_module(f"PIL.{_reader}ImagePlugin")  # now, not in the first request
 Image.MAX_IMAGE_PIXELS = None  # `decode` judges the size itself, before any pixel is read
 
 
@@ -105,7 +106,7 @@ def _decoded(data: bytes, max_pixels: int, enough: int | None, turn: Turn) -> Ph
         check_pixels(width, height, max_pixels)
         turn.begin(width * height)
         return Photograph.of(tiff.decode(data))
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    with Image.open(io.BytesIO(data), formats=_formats_of(data)) as image:
         width, height = image.size
         check_pixels(width, height, max_pixels)
         if image.format in ("JPEG", "MPO") and data.count(_START_OF_SCAN) > MAX_SCANS:
@@ -118,6 +119,16 @@ def _decoded(data: bytes, max_pixels: int, enough: int | None, turn: Turn) -> Ph
         turned = _turn_upright(image)
         opaque = _on_white(to_srgb(to_bytes(image)))
         return Photograph(opaque, (height, width) if turned else (width, height))
+
+
+def _formats_of(data: bytes) -> tuple[str, ...]:
+    """The formats that the file may have. What reads HEIC is imported with the first file that could be one."""
+    if data[4:8] != _BOX:
+        return FORMATS
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
 
 
 def _turn_upright(image: Image.Image) -> bool:

@@ -9,7 +9,6 @@ import cmap
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
 from service.errors import InvalidParameter
 from service.pictures import png
@@ -120,6 +119,8 @@ def normalize(saliency: Floats, smoothing: float = 0.0) -> Floats:
     Zeros stay zeros.
     """
     if smoothing:
+        from scipy.ndimage import gaussian_filter  # takes time and memory to be imported
+
         saliency = gaussian_filter(saliency, smoothing)
     top = _percentile(saliency, CLIP_PERCENTILE) or float(saliency.max(initial=0))
     if top <= 0:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 
 from service.errors import NotAnImage, TooLarge
 from service.pictures.greys import from_16_bits, in_range
@@ -22,6 +21,8 @@ def is_for_tifffile(data: bytes) -> bool:
     """Whether the file is a TIFF of wide or signed samples, greys or RGB, that is read here."""
     if data[:4] not in _MAGIC:
         return False
+    import tifffile  # takes time and memory to be imported
+
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages.first
@@ -36,6 +37,8 @@ def is_for_tifffile(data: bytes) -> bool:
 
 def size_of(data: bytes, max_pixels: int) -> tuple[int, int]:
     """Width and height of the first page. Raises `TooLarge` for more samples than such a picture has."""
+    import tifffile
+
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages.first
         width, height = int(page.imagewidth), int(page.imagelength)
@@ -47,6 +50,8 @@ def size_of(data: bytes, max_pixels: int) -> tuple[int, int]:
 
 def decode(data: bytes) -> npt.NDArray[np.uint8]:
     """The first page as RGB (H, W, 3). Raises `NotAnImage`."""
+    import tifffile
+
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages.first
         height, width = page.imagelength, page.imagewidth

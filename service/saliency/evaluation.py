@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import sobel
 
 from service.attribution import METHODS, Attribution, Floats
 from service.attribution.baselines import baseline
@@ -115,6 +114,8 @@ def runs_needed(question: Question, height: int, width: int, points: int, stages
 
 def edges(image: Floats) -> Floats:
     """The strength of the edges (H, W): a baseline that does not depend on the network."""
+    from scipy.ndimage import sobel  # takes time and memory to be imported
+
     grey = image.mean(axis=0)
     strength: Floats = np.hypot(sobel(grey, 0), sobel(grey, 1))
     return strength
@@ -154,7 +155,7 @@ def randomization(
     Adebayo et al. 2018, "Sanity Checks for Saliency Maps", section 3: cascading randomization, Spearman's rank
     correlation of absolute values. A map that does not change does not depend on what the network has learned.
     """
-    from scipy.stats import spearmanr  # these take time and memory to be imported
+    from scipy.stats import spearmanr  # takes time and memory to be imported
 
     from service.graphs.randomization import randomized, weighted_nodes
 

@@ -4,9 +4,6 @@ from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import irfft2, rfft2
-from scipy.ndimage import gaussian_filter1d
-from scipy.special import expit
 
 Array = npt.NDArray[np.float64]
 Spectrum = npt.NDArray[np.complex128]
@@ -69,6 +66,8 @@ class Pixels:
         """Clip to valid pixels, and blur at every ``blur_every``-th step, beginning with the first."""
         z = np.clip(z, -MEAN / STD, (1 - MEAN) / STD)
         if self._blur_every and self._blur_sigma and step % self._blur_every == 0:
+            from scipy.ndimage import gaussian_filter1d  # takes time and memory to be imported
+
             for axis in (1, 2):
                 z = gaussian_filter1d(z, self._blur_sigma, axis=axis)
         return z
@@ -103,11 +102,16 @@ class _Spectrum:
             self._multiplicity[-1] = 1
 
     def _from_spectrum(self, spectrum: Spectrum) -> Array:
+        from scipy.fft import irfft2  # takes time and memory to be imported
+        from scipy.special import expit
+
         planes = irfft2(spectrum * self._weights, s=self._size)
         return expit(np.tensordot(COLOR_MAP, planes, axes=1))
 
     def _spectrum_gradient(self, image: Array, d_image: Array) -> Spectrum:
         """The gradient with respect to the real and imaginary parts of the spectrum of the image."""
+        from scipy.fft import rfft2  # takes time and memory to be imported
+
         d_planes = np.tensordot(COLOR_MAP.T, d_image * image * (1 - image), axes=1)
         gradient: Spectrum = rfft2(d_planes) * (self._multiplicity / self._pixels) * self._weights
         return gradient

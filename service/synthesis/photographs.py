@@ -1,7 +1,6 @@
 """Parametrizations that begin with a photograph. An image is float64 (3, H, W), RGB, in [0, 1]."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, zoom
 
 from service.synthesis.parametrization import MEAN, STD, Array
 
@@ -103,6 +102,8 @@ def resized(image: Array, size: tuple[int, int]) -> Array:
     factors = [new / old for new, old in zip(size, image.shape[1:], strict=True)]
     if factors == [1.0, 1.0]:
         return image
+    from scipy.ndimage import gaussian_filter, zoom  # takes time and memory to be imported
+
     if min(factors) < 1:
         image = gaussian_filter(image, (0, *[max(0.0, (1 / f - 1) / 2) for f in factors]), mode="nearest")
     scaled: Array = zoom(image, (1, *factors), order=3, mode="nearest", grid_mode=True)

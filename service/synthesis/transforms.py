@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Array = npt.NDArray[np.float64]
 
@@ -68,7 +70,7 @@ class Wobble:
 
         return Drawn(apply, adjoint)
 
-    def _sampling(self, rng: np.random.Generator) -> csr_array:
+    def _sampling(self, rng: np.random.Generator) -> "csr_array":
         shift = rng.integers(-self.shift, self.shift + 1, 2) + rng.integers(-self.shift // 2, self.shift // 2 + 1, 2)
         factor, angle = rng.uniform(*self.scale), np.deg2rad(rng.uniform(-self.degrees, self.degrees))
         middle, centre = ((side - 1) / 2 for side in self.size)
@@ -77,11 +79,13 @@ class Wobble:
         return bilinear(cos * y - sin * x + middle + shift[0], sin * y + cos * x + centre + shift[1], self.size)
 
 
-def bilinear(y: Array, x: Array, size: tuple[int, int]) -> csr_array:
+def bilinear(y: Array, x: Array, size: tuple[int, int]) -> "csr_array":
     """The weights, one row for each position, with which an image of ``size`` is sampled at the positions (y, x).
 
     Each row holds the four neighbours of its position; those beyond the edge have the weight 0 at some valid index.
     """
+    from scipy.sparse import csr_array  # takes time and memory to be imported
+
     height, width = size
     (rows, by_row), (columns, by_column) = _neighbours(y.ravel(), height), _neighbours(x.ravel(), width)
     indices = np.stack([rows[i] * width + columns[j] for i in (0, 1) for j in (0, 1)], axis=1)

@@ -13,12 +13,14 @@ from service.settings import Settings
 
 FORGOING = """
 import sys
+import service.cli.serving
 from service.main import open_networks
 from service.settings import Settings
 network = open_networks(Settings(models_dir={models!r}, data_dir={data!r}, providers="cpu"))["squeezenet1_1"]
 network.warm_up()
 assert list(network.layers)[-1] == "relu_conv10"
-print([name for name in ("onnx_ir", "sympy", "onnxscript", "scipy.stats", "matplotlib") if name in sys.modules])
+heavy = "onnx", "onnx_ir", "sympy", "onnxscript", "scipy", "matplotlib", "tifffile", "pillow_heif"
+print([name for name in heavy if name in sys.modules])
 """
 
 
