@@ -19,7 +19,9 @@ from service.attribution.method import (
     largest,
     method,
 )
+from service.attribution.sampling import Array, Sums, Tolerance, averaged
 
+FEWEST_POINTS = 4  # with which an integral is first tried
 INSENSITIVE = (
     "The map hardly depends on the class or on the weights of the higher layers: "
     "it fails the sanity checks of Adebayo et al. 2018. "
@@ -51,6 +53,7 @@ class Noisy(Parameters):
     seed: Annotated[
         int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")
     ] = 0
+    tolerance: Tolerance = None
 
     def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
         """One run for the picture itself and one for each copy."""
@@ -61,24 +64,29 @@ class Noisy(Parameters):
 def smoothgrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy) -> Steps:
     """The mean of the gradients at noisy copies of the picture: less grainy than one gradient."""
     at = _at(subject, image, class_id)
-    total = np.zeros_like(image, np.float64)
-    for done, gradients in _at_noisy_copies(subject, image, at, parameters):
-        total += gradients.sum(axis=0, dtype=np.float64)
-        yield done
-    return Attribution(largest((total / parameters.samples).astype(np.float32)), at)
+
+    def mean(number: int, sums: Sums) -> Array:
+        return sums[0] / number
+
+    copies = _at_noisy_copies(subject, image, at, parameters)
+    chunks = ((len(gradients), (gradients.sum(axis=0, dtype=np.float64),)) for gradients in copies)
+    found, notes = yield from averaged(chunks, mean, parameters.samples, parameters.tolerance)
+    return Attribution(largest(found.astype(np.float32)), at, notes)
 
 
 @method("vargrad", "Adebayo et al. 2018, Local Explanation Methods ... Lack Sensitivity, section 3", Noisy)
 def vargrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy) -> Steps:
     """The variance of the gradients at noisy copies of the picture."""
     at = _at(subject, image, class_id)
-    total, squares = np.zeros_like(image, np.float64), np.zeros_like(image, np.float64)
-    for done, gradients in _at_noisy_copies(subject, image, at, parameters):
-        total += gradients.sum(axis=0, dtype=np.float64)
-        squares += np.square(gradients, dtype=np.float64).sum(axis=0)
-        yield done
-    variance = squares / parameters.samples - (total / parameters.samples) ** 2
-    return Attribution(largest(variance.astype(np.float32)), at)
+
+    def variance(number: int, sums: Sums) -> Array:
+        total, squares = sums
+        return squares / number - (total / number) ** 2
+
+    copies = (gradients.astype(np.float64) for gradients in _at_noisy_copies(subject, image, at, parameters))
+    chunks = ((len(gradients), (gradients.sum(axis=0), np.square(gradients).sum(axis=0))) for gradients in copies)
+    found, notes = yield from averaged(chunks, variance, parameters.samples, parameters.tolerance)
+    return Attribution(largest(found.astype(np.float32)), at, notes)
 
 
 class Path(Parameters):
@@ -97,6 +105,19 @@ class StraightPath(Path):
     baseline: Annotated[
         Fill, Field(description="Where the path begins: a colour, the mean colour, or the picture blurred.")
     ] = "black"
+    tolerance: Tolerance = None
+
+    def refinements(self) -> list[int]:
+        """Numbers of points, the last of them at most ``steps``: all that are asked for, or each time thrice as many.
+
+        The middles of a third of the parts are those of the parts before, so that none is computed twice.
+        """
+        if self.tolerance is None:
+            return [self.steps]
+        times = 0
+        while self.steps // 3 ** (times + 1) >= FEWEST_POINTS:
+            times += 1
+        return [self.steps // 3**times * 3**i for i in range(times + 1)]
 
 
 @method(
@@ -108,14 +129,21 @@ def integrated_gradients(subject: Subject, image: Floats, class_id: int, paramet
     """  # noqa: D200 - too long for one line
     at = _at(subject, image, class_id)
     start = baseline(image, parameters.baseline)
-    total = np.zeros_like(image, np.float64)
-    middles = (np.arange(parameters.steps) + 0.5) / parameters.steps
-    for i in range(0, parameters.steps, CHUNK):
-        points = np.asarray(start + middles[i : i + CHUNK, None, None, None] * (image - start), np.float32)
-        total += _true_gradients(subject, points, at).sum(axis=0, dtype=np.float64)
-        yield min(1.0, (i + CHUNK) / parameters.steps)
-    values = (total / parameters.steps * (image - start)).sum(axis=0)
-    return _complete(subject, values, at, start)
+    gained = _gained(subject, at, start)
+    total, values, done = np.zeros_like(image, np.float64), np.zeros(image.shape[1:]), 0
+    for steps in parameters.refinements():
+        middles = (np.arange(steps) + 0.5) / steps
+        if done:
+            middles = np.delete(middles, slice(1, None, 3))  # they were computed for a third as many
+        for i in range(0, len(middles), CHUNK):
+            points = np.asarray(start + middles[i : i + CHUNK, None, None, None] * (image - start), np.float32)
+            total += _true_gradients(subject, points, at).sum(axis=0, dtype=np.float64)
+            done += len(points)
+            yield done / parameters.steps
+        values = (total / steps * (image - start)).sum(axis=0)
+        if parameters.tolerance is not None and abs(values.sum() - gained) <= parameters.tolerance * abs(gained):
+            break
+    return _complete(values, at, gained, done)
 
 
 class BlurPath(Path):
@@ -141,7 +169,7 @@ def blur_integrated_gradients(subject: Subject, image: Floats, class_id: int, pa
         middles, ways = (ends[1:] + ends[:-1]) / 2, ends[1:] - ends[:-1]
         total += (_true_gradients(subject, middles.astype(np.float32), at) * ways).sum(axis=0, dtype=np.float64)
         yield min(1.0, (i + CHUNK) / parameters.steps)
-    return _complete(subject, total.sum(axis=0), at, path[0])
+    return _complete(total.sum(axis=0), at, _gained(subject, at, path[0]), parameters.steps)
 
 
 @method("guided_backprop", "Springenberg et al. 2014, Striving for Simplicity, section 3.4", warning=INSENSITIVE)
@@ -169,15 +197,13 @@ def _at(subject: Subject, image: Floats, class_id: int) -> ValueAndGrad:
     return subject.value_and_grad(image[None], np.array([class_id]))
 
 
-def _at_noisy_copies(
-    subject: Subject, image: Floats, at: ValueAndGrad, parameters: Noisy
-) -> Iterator[tuple[float, Floats]]:
-    """For each chunk of noisy copies, the fraction that is done and the gradients (n, 3, H, W)."""
+def _at_noisy_copies(subject: Subject, image: Floats, at: ValueAndGrad, parameters: Noisy) -> Iterator[Floats]:
+    """The gradients (n, 3, H, W) of each chunk of noisy copies."""
     rng = np.random.default_rng(parameters.seed)
     for i in range(0, parameters.samples, CHUNK):
         n = min(CHUNK, parameters.samples - i)
         copies = image + rng.normal(scale=parameters.noise, size=(n, *image.shape)).astype(np.float32)
-        yield (i + n) / parameters.samples, subject.value_and_grad(copies, np.repeat(at.class_ids, n)).gradients
+        yield subject.value_and_grad(copies, np.repeat(at.class_ids, n)).gradients
 
 
 def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:
@@ -192,13 +218,18 @@ def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Float
     return np.where(found.before_relu[:, None, None, None], np.float32(0), found.gradients)
 
 
-def _complete(subject: Subject, values: Floats, at: ValueAndGrad, start: Floats) -> Attribution:
-    """The attribution with its completeness error in the notes.
+def _gained(subject: Subject, at: ValueAndGrad, start: Floats) -> float:
+    """The score at the image less that at the start of a path, which is what a complete map sums up to."""
+    other = subject.value_and_grad(start[None], at.class_ids)
+    first = 0.0 if other.before_relu[0] and not at.before_relu[0] else float(other.scores[0])
+    return float(at.scores[0]) - first
+
+
+def _complete(values: Array, at: ValueAndGrad, gained: float, points: int) -> Attribution:
+    """The attribution (H, W) from so many points, with the error of its completeness in the notes.
 
     The error is the sum of the map minus the difference between the scores at the two ends of the path.
     """
-    other = subject.value_and_grad(start[None], at.class_ids)
-    first = 0.0 if other.before_relu[0] and not at.before_relu[0] else float(other.scores[0])
-    gained = float(at.scores[0]) - first
-    notes = {"score_difference": gained, "completeness_error": float(values.sum()) - gained}
+    error = float(values.sum()) - gained
+    notes = {"score_difference": gained, "completeness_error": error, "samples": float(points)}
     return Attribution(values.astype(np.float32), at, notes)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from service.attribution.baselines import Fill, baseline
 from service.attribution.method import CHUNK, Attribution, Floats, Parameters, Steps, Subject, method
+from service.attribution.sampling import Array, Sums, Tolerance, averaged, relative
 
 FillIn = Annotated[Fill, Field(description="What is put in the place of what is taken away.")]
 
@@ -22,14 +23,35 @@ class Windows(Parameters):
     ] = 32
     stride: Annotated[int, Field(ge=1, le=512, description="Pixels between two squares; at most the side.")] = 16
     fill: FillIn = "mean"
+    tolerance: Tolerance = None
 
     def runs_needed(self, height: int, width: int) -> int:
         """One run for the picture itself and one for each position of the window."""
-        return 1 + len(self.starts(height)) * len(self.starts(width))
+        return 1 + len(self.places(height, width))
 
-    def starts(self, side: int) -> range:
-        """Where the windows begin along a side. They cover the whole side; the edge may cut off the last one."""
-        return range(0, max(side - self.window, 0) + self.stride, self.stride)
+    def places(self, height: int, width: int, every: int = 1) -> list[tuple[int, int]]:
+        """The upper left corners of the windows, or of those at each so manieth place along both sides and the last.
+
+        They cover the whole picture if such places are no further apart than a window is wide; the edge may cut off
+        the last windows.
+        """
+        rows, columns = (
+            sorted({*starts[::every], starts[-1]})
+            for starts in (range(0, max(side - self.window, 0) + self.stride, self.stride) for side in (height, width))
+        )
+        return [(y, x) for y in rows for x in columns]
+
+    def square(self, place: tuple[int, int]) -> tuple[slice, slice, slice]:
+        """What a window covers of a picture (3, H, W)."""
+        y, x = place
+        return slice(None), slice(y, y + self.window), slice(x, x + self.window)
+
+    def refinements(self) -> list[int]:
+        """How far apart places are, in strides: one, or first as far as the window is wide and then half of it."""
+        if self.tolerance is None:
+            return [1]
+        widest = max(1, self.window // self.stride).bit_length() - 1
+        return [2**i for i in range(widest, -1, -1)]
 
 
 @method(
@@ -44,21 +66,28 @@ def occlusion(subject: Subject, image: Floats, class_id: int, parameters: Window
     class_id = int(at.class_ids[0])
     whole = subject.of(at.logits, class_id)[0]
     cover = baseline(image, parameters.fill)
-    height, width = image.shape[1:]
-    places = [(y, x) for y in parameters.starts(height) for x in parameters.starts(width)]
-    total, count = np.zeros((height, width)), np.zeros((height, width))
-    for i in range(0, len(places), CHUNK):
-        squares = [
-            (..., slice(y, y + parameters.window), slice(x, x + parameters.window)) for y, x in places[i : i + CHUNK]
-        ]
-        covered = np.repeat(image[None], len(squares), axis=0)
-        for picture, square in zip(covered, squares, strict=True):
-            picture[square] = cover[square]
-        for square, score in zip(squares, subject.of(subject.logits(covered), class_id), strict=True):
-            total[square] += whole - score
-            count[square] += 1
-        yield min(1.0, (i + CHUNK) / len(places))
-    return Attribution((total / np.maximum(count, 1)).astype(np.float32), at)
+    height, width = size = image.shape[1:]
+    falls, times, heat = np.zeros(size), np.zeros(size), np.zeros(size)
+    done: set[tuple[int, int]] = set()
+    notes = {}
+    for every in parameters.refinements():
+        places = [place for place in parameters.places(height, width, every) if place not in done]
+        for i in range(0, len(places), CHUNK):
+            squares = [parameters.square(place) for place in places[i : i + CHUNK]]
+            covered = np.repeat(image[None], len(squares), axis=0)
+            for picture, square in zip(covered, squares, strict=True):
+                picture[square] = cover[square]
+            for square, score in zip(squares, subject.of(subject.logits(covered), class_id), strict=True):
+                falls[square[1:]] += whole - score
+                times[square[1:]] += 1
+            done.update(places[i : i + CHUNK])
+            yield len(done) / (parameters.runs_needed(height, width) - 1)
+        before, heat = heat, falls / np.maximum(times, 1)
+        if parameters.tolerance is not None:
+            notes["relative_error"] = relative(heat - before, heat)  # 1 at first
+            if notes["relative_error"] <= parameters.tolerance:
+                break
+    return Attribution(heat.astype(np.float32), at, {"samples": float(len(done)), **notes})
 
 
 class Masks(Parameters):
@@ -71,6 +100,7 @@ class Masks(Parameters):
     seed: Annotated[
         int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")
     ] = 0
+    tolerance: Tolerance = None
 
     def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
         """One run for the picture itself and one for each mask."""
@@ -84,19 +114,21 @@ def rise(subject: Subject, image: Floats, class_id: int, parameters: Masks) -> S
     class_id = int(at.class_ids[0])
     cover = baseline(image, parameters.fill)
     rng = np.random.default_rng(parameters.seed)
-    weighted, shown, seen = np.zeros(image.shape[1:]), np.zeros(image.shape[1:]), 0.0
-    for i in range(0, parameters.masks, CHUNK):
-        masks = np.stack(
-            [random_mask(rng, image.shape[1:], parameters) for _ in range(min(CHUNK, parameters.masks - i))]
-        )
+
+    def chunk(number: int) -> tuple[int, Sums]:
+        masks = np.stack([random_mask(rng, image.shape[1:], parameters) for _ in range(number)])
         pictures = cover + masks[:, None] * (image - cover)
-        probabilities = subject.of(subject.probabilities(pictures), class_id)
-        weighted += np.tensordot(probabilities.astype(np.float64), masks, axes=1)
-        shown += masks.sum(axis=0)
-        seen += float(probabilities.sum())
-        yield (i + len(masks)) / parameters.masks
-    # Dividing by how often each pixel was actually visible, and subtracting the mean, reduces the noise of few masks.
-    return Attribution((weighted / np.maximum(shown, 1e-9) - seen / parameters.masks).astype(np.float32), at)
+        probabilities = subject.of(subject.probabilities(pictures), class_id).astype(np.float64)
+        return number, (np.tensordot(probabilities, masks, axes=1), masks.sum(axis=0), probabilities.sum())
+
+    def conditional(number: int, sums: Sums) -> Array:
+        weighted, shown, seen = sums
+        # Dividing by how often each pixel was actually visible, and subtracting the mean, reduces the noise of few.
+        return weighted / np.maximum(shown, 1e-9) - seen / number
+
+    chunks = (chunk(min(CHUNK, parameters.masks - i)) for i in range(0, parameters.masks, CHUNK))
+    found, notes = yield from averaged(chunks, conditional, parameters.masks, parameters.tolerance)
+    return Attribution(found.astype(np.float32), at, notes)
 
 
 def random_mask(rng: np.random.Generator, size: tuple[int, ...], parameters: Masks) -> Floats:

@@ -1,6 +1,10 @@
 """Sessions and the choice of the execution provider."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -98,3 +102,11 @@ def test_a_gradient_in_float16_is_nearly_the_same(network: Network, cat: bytes) 
     assert not np.array_equal(rough.gradients, exact.gradients)
     maps = [np.abs(at.gradients[0]).max(axis=0).ravel() for at in (exact, rough)]
     assert np.corrcoef(maps)[0, 1] > 0.98
+
+
+def test_the_runtime_keeps_to_itself(models_dir: Path, tmp_path: Path) -> None:
+    program = f"import service.main as m; m.open_networks(m.Settings(models_dir={str(models_dir)!r})).close()"
+    program += "; from service.runtime import engine; engine._tiny('CPUExecutionProvider')"
+    alone = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CONVLENS_DATA_DIR": str(tmp_path / "data")}
+    subprocess.run([sys.executable, "-c", program], env=alone, check=True)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "data"] == []
