@@ -76,11 +76,7 @@ class Explained(BaseModel):
     ]
     zero_gradient: Annotated[bool, Field(description="Whether the map is zero everywhere, so that it says nothing.")]
     notes: Annotated[
-        dict[str, float],
-        Field(
-            description="What the method has to say beside its map: the `samples` that it took, their estimated "
-            "`relative_error`, the error of completeness."
-        ),
+        dict[str, float], Field(description="What the method says beside its map: its `samples` and `relative_error`.")
     ]
     warning: Annotated[str | None, Field(description="What to beware of when reading a map of this method.")]
 
