@@ -26,6 +26,8 @@ browser: ## Install Chromium for the tests of the page, if it is not there and t
 bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (installs torch)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m tests.benchmarks.engine
+	$(BIN)/python -m tests.benchmarks.methods
+	$(BIN)/python -m tests.benchmarks.kinds
 	$(BIN)/python -m tests.benchmarks.http
 	$(BIN)/python -m tests.benchmarks.jobs
 	$(BIN)/python -m tests.benchmarks.claims

@@ -45,6 +45,7 @@ from service.api.same_site import LOOPBACK, SameSite
 from service.jobs.service import open_job_service, worker
 from service.kinds.run import runner
 from service.networks.catalog import Networks
+from service.networks.network import Network
 from service.networks.trials import Limits, Tried
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine, cores
@@ -67,6 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        network = networks[settings.default_model]
+        warm = asyncio.create_task(_warm_up(network)) if network.is_kept else None  # while the queue starts
         async with open_job_service(settings) as job_service:
             limiter = Limiter(settings.rate_limit, job_service.counters)
             failures = Limiter(settings.failed_keys_limit, job_service.counters)
@@ -75,7 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
             workers = Workers(places, dear, settings.worker_seconds)
             services = Services(settings, networks, job_service, keys, limiter, failures, workers)
             app.state.services = services
-            tasks = [asyncio.create_task(_warm_up(services))]
+            warm = warm or asyncio.create_task(_warm_up(network, settings))
+            tasks = [asyncio.create_task(_tell_when_ready(services, warm))]
             if settings.worker:
                 tasks.append(asyncio.create_task(worker(job_service, settings, runner(networks)).run()))
             yield
@@ -172,12 +176,17 @@ def open_networks(settings: Settings) -> Networks:
     return networks
 
 
-async def _warm_up(services: Services) -> None:
-    """Ready the default network; the service counts as ready after that."""
+async def _warm_up(network: Network, to_prepare: Settings | None = None) -> None:
+    """Ready the default network, whose graphs are made first if there are settings ``to_prepare`` it with."""
+    if to_prepare is not None:
+        await asyncio.to_thread(_prepare, to_prepare)
+    await asyncio.to_thread(network.warm_up)
+
+
+async def _tell_when_ready(services: Services, warm: asyncio.Task[None]) -> None:
+    """The service counts as ready once its default network is warm; then the other networks are looked at."""
     try:
-        if not services.network(None).is_kept:
-            await asyncio.to_thread(_prepare, services.settings)
-        await services.work(services.network(None).warm_up)
+        await warm
     except Exception as error:
         logger.exception("the default network cannot be used")
         services.readiness.reason = str(error)

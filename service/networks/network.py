@@ -252,7 +252,8 @@ class Network:
     def warm_up(self) -> None:
         """Create the sessions and run them, so that the first request is not slow and every lane has its memory."""
         blank = np.zeros((1, 3, *self.size), np.float32)
-        for images in (blank, blank.repeat(16, axis=0)):  # a single run, and runs in parallel
+        many = max(2 * self._batcher.lanes, self._batcher.max_batch)
+        for images in (blank, blank.repeat(many, axis=0)):  # a single run, and runs in parallel
             self.classify(images)
             self.value_and_grad(images)
 

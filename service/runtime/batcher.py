@@ -119,6 +119,11 @@ class Batcher:
         parts = [task.result.result() for task in tasks]
         return parts[0] if len(parts) == 1 else [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
+    @property
+    def lanes(self) -> int:
+        """The number of runs side by side."""
+        return len(self._lanes)
+
     def close(self) -> None:
         """Finish the current runs and refuse whatever waits."""
         with self._changed:

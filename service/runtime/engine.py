@@ -206,8 +206,10 @@ def _options(threads: int) -> ort.SessionOptions:
     options.enable_mem_pattern = False  # one block per run and session takes a third more memory, and no less time
     options.log_severity_level = 3
     options.add_session_config_entry("session.use_env_allocators", "1")
-    # Threads that spin start sooner, but take the cores from runs side by side.
+    # Threads that spin start sooner, but take the cores from runs side by side, and between runs from whatever else
+    # computes: another session, or the request.
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads != 1 else "0")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 

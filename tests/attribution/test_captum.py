@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from service.attribution import METHODS
-from service.models.weights import squeezenet_weights
 from service.networks.network import Network
 from service.pictures.decode import decode
 from service.pictures.images import fit
@@ -15,57 +14,14 @@ from service.saliency.explain import View
 torch = pytest.importorskip("torch", reason="optional: pip install --group bench")
 captum = pytest.importorskip("captum.attr", reason="optional: pip install --group bench")
 
+from tests.models.torch_modules import squeezenet  # noqa: E402 - needs torch
+
 CLASS = 285
 
 
 @pytest.fixture(scope="module")
 def theirs() -> Any:
-    """SqueezeNet 1.1 made of modules, since Captum hooks into modules."""
-    from torch import nn
-
-    weights = squeezenet_weights()
-
-    def conv(name: str, stride: int = 1, padding: int = 0) -> Any:
-        kernel, bias = (np.asarray(a, np.float32) for a in weights[name])
-        layer = nn.Conv2d(kernel.shape[2], kernel.shape[3], kernel.shape[0], stride, padding)
-        layer.weight.data = torch.tensor(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)))
-        layer.bias.data = torch.tensor(bias)
-        return nn.Sequential(layer, nn.ReLU())
-
-    class Fire(nn.Module):
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.squeeze = conv(f"{name}/squeeze1x1")
-            self.narrow, self.wide = conv(f"{name}/expand1x1"), conv(f"{name}/expand3x3", padding=1)
-
-        def forward(self, x: Any) -> Any:
-            s = self.squeeze(x)
-            return torch.cat([self.narrow(s), self.wide(s)], dim=1)
-
-    class Caffe(nn.Module):
-        def forward(self, x: Any) -> Any:
-            return x.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
-
-    def pool() -> Any:
-        return nn.MaxPool2d(3, 2, ceil_mode=True)
-
-    fires = {i: Fire(f"fire{i}") for i in range(2, 10)}
-    features = nn.Sequential(
-        Caffe(),
-        conv("conv1", 2),
-        pool(),
-        fires[2],
-        fires[3],
-        pool(),
-        fires[4],
-        fires[5],
-        pool(),
-        fires[6],
-        fires[7],
-        fires[8],
-        fires[9],
-    )
-    return nn.Sequential(features, conv("conv10"), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    return squeezenet()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from threading import Thread
@@ -30,6 +32,8 @@ CORES = os.cpu_count() or 1
 REQUESTS = 160
 ROUNDS = 5
 ANSWERS = [(NPY, "heatmap"), (PNG, "heatmap"), (PNG, "overlay"), (JSON, "heatmap")]
+CALLERS = (1, 16)
+COLUMNS = ["callers", "requests/s", "p50 ms", "p99 ms", "engine alone/s", "of the engine", "p50 / engine"]
 STAGES = ["decode", "resize", "run", "colour", "encode"]
 
 
@@ -132,6 +136,70 @@ def photographs(folder: Path) -> dict[str, Path]:
     return files
 
 
+def compared(found: list[tuple[float, float, float, float]], callers: int) -> list[object]:
+    """`COLUMNS` from some rounds of requests per second, p50 and p99 in ms, and runs per second of the engine."""
+    requests, p50, p99, alone = (median(column) for column in zip(*found, strict=True))
+    times = median(p50 * alone / 1e3 / callers for _, p50, _, alone in found)
+    return [callers, requests, p50, p99, alone, median(one[0] / one[3] for one in found), times]
+
+
+@contextmanager
+def on_cores(cores: set[int]) -> Iterator[None]:
+    """Have the processes that are started run on these cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+ENGINE = """
+import sys
+from pathlib import Path
+import numpy as np
+from service.networks.catalog import Networks
+from service.runtime.batcher import Batcher
+from service.runtime.engine import Engine, cores
+from tests.benchmarks.measure import rate
+batcher = Batcher(lanes=cores(), max_batch=1, max_queue=1000, seconds=600)
+network = Networks(Path(sys.argv[1]), Engine("cpu"), batcher, 2**32, "squeezenet1_1")["squeezenet1_1"]
+network.warm_up()
+image = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
+for line in sys.stdin:
+    callers, calls = map(int, line.split())
+    print(rate(lambda: network.value_and_grad(image), callers, calls), flush=True)
+"""
+
+
+def apart(folder: Path, files: dict[str, Path]) -> list[list[object]]:
+    """Rows for raw maps, with the client on a core of its own."""
+    last = max(os.sched_getaffinity(0))
+    others = os.sched_getaffinity(0) - {last}
+    with on_cores(others):
+        server = Server(
+            "--models-dir", str(folder / "models"), "--data-dir", str(folder), "--threads", "0", "--no-worker"
+        )
+        command = [sys.executable, "-c", ENGINE, str(folder / "models")]
+        engine = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server.wait_until_ready()
+    assert engine.stdin is not None
+    assert engine.stdout is not None
+    rows: list[list[object]] = []
+    for size, photograph in files.items():
+        for callers in CALLERS:
+            found = []
+            for _ in range(ROUNDS):
+                with on_cores({last}):
+                    measured = load(server, photograph, NPY, "heatmap", callers)
+                print(callers, REQUESTS, file=engine.stdin, flush=True)
+                found.append((*measured, float(engine.stdout.readline())))
+            rows.append([size, NPY, *compared(found, callers)])
+    server.stop()
+    engine.communicate()
+    return rows
+
+
 def main() -> None:
     """Print the tables."""
     image = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
@@ -150,30 +218,18 @@ def main() -> None:
         for size, photograph in files.items():
             for accept, output in ANSWERS:
                 load(server, photograph, accept, output, 16)
-                found = []
-                for _ in range(ROUNDS):
-                    alone = rate(lambda: network.value_and_grad(image), 16, REQUESTS)
-                    found.append([(*load(server, photograph, accept, output, callers), alone) for callers in (1, 16)])
-                for i, callers in enumerate((1, 16)):
-                    each = [measured[i] for measured in found]
-                    requests, p50, p99, alone = (median(column) for column in zip(*each, strict=True))
-                    share = median(one[0] / one[3] for one in each)
-                    rows.append([size, accept, output, callers, requests, p50, p99, p99 / p50, alone, share])
+                for callers in CALLERS:
+                    found = [
+                        (
+                            *load(server, photograph, accept, output, callers),
+                            rate(lambda: network.value_and_grad(image), callers, REQUESTS),
+                        )
+                        for _ in range(ROUNDS)
+                    ]
+                    rows.append([size, accept, output, *compared(found, callers)])
                 spent = stages(server, photograph, accept, output)
                 costs.append([size, accept, output, *(spent.get(stage, 0.0) for stage in STAGES)])
-        columns = [
-            "JPEG",
-            "answer",
-            "output",
-            "callers",
-            "requests/s",
-            "p50 ms",
-            "p99 ms",
-            "p99 / p50",
-            "engine alone/s",
-            "of the engine",
-        ]
-        table("POST /saliency, the client on the same cores", columns, rows)
+        table("POST /saliency, the client on the same cores", ["JPEG", "answer", "output", *COLUMNS], rows)
         table("Stages of one request, ms", ["JPEG", "answer", "output", *STAGES], costs)
         p50, p99, most = responsiveness(server, files["451 x 300"])
         print(
@@ -182,6 +238,12 @@ def main() -> None:
         )
         server.stop()
         networks.close()
+        if CORES > 1:
+            table(
+                f"POST /saliency, the client on the last core, server and engine on the other {CORES - 1}",
+                ["JPEG", "answer", *COLUMNS],
+                apart(folder, files),
+            )
 
 
 if __name__ == "__main__":
