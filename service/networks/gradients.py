@@ -50,7 +50,11 @@ def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> ir.Model:
     """The network, the weighted terms, and the gradient of their sum with respect to the image."""
     image = model.manifest.input
     proto = _prepared(model, form, [term.layer for term in terms if term.layer != image], rewrite=True)
-    return _differentiated(weighted_terms(proto, terms), form, image, "exact")
+    scored = weighted_terms(proto, terms)
+    asked_for = [output for output in scored.graph.output if output.name in ("terms", "score")]
+    del scored.graph.output[:]  # the runtime would compute what only others need too
+    scored.graph.output.extend(asked_for)
+    return _differentiated(scored, form, image, "exact")
 
 
 def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:
