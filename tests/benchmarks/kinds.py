@@ -28,7 +28,6 @@ from tests.models.torch_modules import squeezenet
 CORES = torch.get_num_threads()
 STEPS = 60
 MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-Loop = Callable[[nn.Sequential, Tensor, Tensor], object]
 
 # Where the network of modules ends in a layer: conv1, fire2, fire3, fire4, fire5, fire7.
 AT = {"relu_conv1": 2, "fire2": 4, "fire3": 5, "fire4": 7, "fire5": 8, "fire7": 11}
@@ -38,24 +37,13 @@ def channels_last(x: Tensor) -> Tensor:
     return x.detach().contiguous(memory_format=torch.channels_last).requires_grad_(True)
 
 
-def ascend(network: nn.Sequential, target: int) -> None:
-    """CS231n's class visualization."""
+def ascend(score: Callable[[Tensor], Tensor]) -> None:
+    """CS231n's visualization of whatever gives one score for an image."""
     z = (torch.rand(1, 3, 224, 224) - MEAN) / STD
     for _ in range(STEPS):
         shift = torch.randint(-16, 17, (2,)).tolist()
         z = channels_last(z.roll(shift, (2, 3)))
-        (network(z * STD + MEAN)[0, target] - 1e-3 * (z * z).sum()).backward()
-        assert z.grad is not None
-        z = (z.detach() + 25 * z.grad).roll([-s for s in shift], (2, 3)).clamp(-MEAN / STD, (1 - MEAN) / STD)
-
-
-def excite(network: nn.Sequential, layer: str, channel: int) -> None:
-    """The same for a channel."""
-    z = (torch.rand(1, 3, 224, 224) - MEAN) / STD
-    for _ in range(STEPS):
-        shift = torch.randint(-16, 17, (2,)).tolist()
-        z = channels_last(z.roll(shift, (2, 3)))
-        (network[0][: AT[layer]](z * STD + MEAN)[0, channel].mean() - 1e-3 * (z * z).sum()).backward()  # type: ignore[index]
+        (score(z * STD + MEAN) - 1e-3 * (z * z).sum()).backward()
         assert z.grad is not None
         z = (z.detach() + 25 * z.grad).roll([-s for s in shift], (2, 3)).clamp(-MEAN / STD, (1 - MEAN) / STD)
 
@@ -162,10 +150,13 @@ def main() -> None:
     x, y = (torch.tensor(picture[None]) for picture in (photo, style))
     pictures = {"image": photo, "style_image": style}
     jobs: dict[str, tuple[dict[str, Any], Callable[[], object]]] = {
-        "class": ({"class_id": 76, "preset": "cs231n", "iterations": STEPS}, partial(ascend, module, 76)),
+        "class": (
+            {"class_id": 76, "preset": "cs231n", "iterations": STEPS},
+            partial(ascend, lambda image: module(image)[0, 76]),
+        ),
         "neuron": (
             {"layer": "fire7", "channel": 5, "preset": "cs231n", "iterations": STEPS},
-            partial(excite, module, "fire7", 5),
+            partial(ascend, lambda image: features(module, image, ["fire7"])[0][0, 5].mean()),
         ),
         "fooling": (
             {"class_id": 76, "iterations": STEPS, "learning_rate": 1e-4},  # too short ones to arrive
