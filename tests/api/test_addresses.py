@@ -166,5 +166,7 @@ def test_a_prefix_is_told_by_trusted_proxies_where_there_are_some(fresh: Setting
 def test_the_log_names_the_client(proxied: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "convlens.access"):
         proxied.get("/healthz", headers={FOR: "6.6.6.6, 2001:db8::7"})
-    records: list[Any] = [record for record in caplog.records if record.name == "convlens.access"]
+        records: list[Any] = eventually(  # a request is logged once it has been answered
+            lambda: [record for record in caplog.records if record.name == "convlens.access"]
+        )
     assert [record.client for record in records] == ["2001:db8::7"]

@@ -31,6 +31,20 @@ def jobs(api: httpx.Client) -> Iterator[Client]:
         yield client
 
 
+@pytest.fixture(autouse=True)
+def no_job_is_left(api: httpx.Client) -> Iterator[None]:
+    """Jobs that a test has not waited for count in the next one."""
+    yield
+    for job in unfinished(api):
+        api.delete(job["links"]["self"])
+    eventually(lambda: unfinished(api), lambda left: not left)
+
+
+def unfinished(api: httpx.Client) -> list[dict[str, Any]]:
+    states = ("queued", "running", "cancelling")
+    return [job for state in states for job in api.get("/visualize", params={"state": state}).json()["data"]]
+
+
 def submit(api: httpx.Client, **body: Any) -> dict[str, Any]:
     response = api.post("/visualize", json={"class_id": 76, **body})
     assert response.status_code == 202, response.text
