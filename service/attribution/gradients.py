@@ -69,7 +69,7 @@ def smoothgrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy
         return sums[0] / number
 
     copies = _at_noisy_copies(subject, image, at, parameters)
-    chunks = ((len(gradients), (gradients.sum(axis=0, dtype=np.float64),)) for gradients in copies)
+    chunks = ((len(gradients), (_summed(gradients),)) for gradients in copies)
     found, notes = yield from averaged(chunks, mean, parameters.samples, parameters.tolerance)
     return Attribution(largest(found.astype(np.float32)), at, notes)
 
@@ -83,8 +83,8 @@ def vargrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy) -
         total, squares = sums
         return squares / number - (total / number) ** 2
 
-    copies = (gradients.astype(np.float64) for gradients in _at_noisy_copies(subject, image, at, parameters))
-    chunks = ((len(gradients), (gradients.sum(axis=0), np.square(gradients).sum(axis=0))) for gradients in copies)
+    copies = _at_noisy_copies(subject, image, at, parameters)
+    chunks = ((len(gradients), (_summed(gradients), _summed(np.square(gradients)))) for gradients in copies)
     found, notes = yield from averaged(chunks, variance, parameters.samples, parameters.tolerance)
     return Attribution(largest(found.astype(np.float32)), at, notes)
 
@@ -202,8 +202,15 @@ def _at_noisy_copies(subject: Subject, image: Floats, at: ValueAndGrad, paramete
     rng = np.random.default_rng(parameters.seed)
     for i in range(0, parameters.samples, CHUNK):
         n = min(CHUNK, parameters.samples - i)
-        copies = image + rng.normal(scale=parameters.noise, size=(n, *image.shape)).astype(np.float32)
+        copies = rng.standard_normal((n, *image.shape), np.float32)
+        copies *= np.float32(parameters.noise)
+        copies += image
         yield subject.value_and_grad(copies, np.repeat(at.class_ids, n)).gradients
+
+
+def _summed(gradients: Floats) -> Array:
+    """The sum (3, H, W) of the gradients (n, 3, H, W) of a chunk: in float32, as the few of a chunk lose nothing."""
+    return gradients.sum(axis=0).astype(np.float64)
 
 
 def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:

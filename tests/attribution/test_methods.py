@@ -52,7 +52,7 @@ def noisy_gradients(toy: Toy, image: Any, samples: int, noise: float, seed: int)
     rng = np.random.default_rng(seed)
     return np.stack(
         [
-            toy.gradient(image + rng.normal(scale=noise, size=image.shape).astype(np.float32), CLASS)
+            toy.gradient(image + np.float32(noise) * rng.standard_normal(image.shape, np.float32), CLASS)
             for _ in range(samples)
         ]
     )

@@ -39,7 +39,7 @@ def test_the_estimated_error_is_the_error(image: Any, name: str) -> None:
 
 def test_the_estimated_error_of_a_mean_gradient_is_its_standard_error(toy: Toy, image: Any) -> None:
     rng = np.random.default_rng(0)
-    copies = image + rng.normal(scale=0.15, size=(64, *image.shape)).astype(np.float32)
+    copies = image + np.float32(0.15) * rng.standard_normal((64, *image.shape), np.float32)
     gradients = np.stack([toy.gradient(copy, CLASS) for copy in copies])
     standard = np.sqrt(gradients.var(axis=0, ddof=1).sum() / 64) / np.linalg.norm(gradients.mean(axis=0))
     assert run(toy, image, "smoothgrad", samples=64).notes["relative_error"] == pytest.approx(standard, rel=0.2)

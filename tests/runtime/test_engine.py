@@ -110,3 +110,12 @@ def test_the_runtime_keeps_to_itself(models_dir: Path, tmp_path: Path) -> None:
     alone = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CONVLENS_DATA_DIR": str(tmp_path / "data")}
     subprocess.run([sys.executable, "-c", program], env=alone, check=True)
     assert [path.name for path in tmp_path.iterdir() if path.name != "data"] == []
+
+
+def test_linear_algebra_has_no_threads_of_its_own() -> None:
+    """They would wait for more work on the cores that the runtime needs."""
+    program = "import os, service, numpy as np; np.ones((500, 500)) @ np.ones((500, 500))"
+    program += "; print(len(os.listdir('/proc/self/task')))"
+    alone = {"PATH": os.environ["PATH"]}
+    done = subprocess.run([sys.executable, "-c", program], env=alone, check=True, capture_output=True)
+    assert int(done.stdout) == 1
