@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from service.attribution.method import Attribution, Floats, Parameters, Subject, ValueAndGrad, largest, method
+from service.attribution.method import GUIDED, Attribution, Floats, Parameters, Subject, ValueAndGrad, largest, method
 
 
 class Layered(Parameters):
@@ -58,7 +58,7 @@ def layer_cam(subject: Subject, image: Floats, class_id: int, parameters: Layere
 def guided_grad_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
     """Guided backpropagation where Grad-CAM is hot."""
     cam = grad_cam(subject, image, class_id, parameters)
-    guided = subject.value_and_grad(image[None], cam.at.class_ids, "guided")
+    guided = subject.value_and_grad(image[None], cam.at.class_ids, GUIDED)
     return Attribution(largest(guided.gradients[0] * cam.map), cam.at)
 
 

@@ -9,6 +9,8 @@ from pydantic import Field
 from service.attribution.baselines import Fill, baseline, blurred
 from service.attribution.method import (
     CHUNK,
+    DECONVNET,
+    GUIDED,
     Attribution,
     Floats,
     Parameters,
@@ -175,7 +177,7 @@ def blur_integrated_gradients(subject: Subject, image: Floats, class_id: int, pa
 @method("guided_backprop", "Springenberg et al. 2014, Striving for Simplicity, section 3.4", warning=INSENSITIVE)
 def guided_backprop(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
     """The gradient with all that is negative stopped at each Relu: sharp edges of what excites the network."""
-    return _with_rules(subject, image, class_id, "guided")
+    return _with_rules(subject, image, class_id, GUIDED)
 
 
 @method(
@@ -185,7 +187,7 @@ def guided_backprop(subject: Subject, image: Floats, class_id: int, _: Parameter
 )
 def deconvnet(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
     """The signal of the class sent back through the network, passed by each Relu where it is positive itself."""
-    return _with_rules(subject, image, class_id, "deconvnet")
+    return _with_rules(subject, image, class_id, DECONVNET)
 
 
 def _with_rules(subject: Subject, image: Floats, class_id: int, rules: Rules) -> Attribution:
@@ -210,7 +212,8 @@ def _at_noisy_copies(subject: Subject, image: Floats, at: ValueAndGrad, paramete
 
 def _summed(gradients: Floats) -> Array:
     """The sum (3, H, W) of the gradients (n, 3, H, W) of a chunk: in float32, as the few of a chunk lose nothing."""
-    return gradients.sum(axis=0).astype(np.float64)
+    total: Array = gradients.sum(axis=0).astype(np.float64)
+    return total
 
 
 def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:

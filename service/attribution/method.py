@@ -17,10 +17,31 @@ from pydantic import BaseModel, ConfigDict
 T = TypeVar("T")
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-Rules = Literal["exact", "guided", "deconvnet"]
+RuleSet = Literal[
+    "exact", "guided", "deconvnet", "rectgrad",
+    "epsilon", "gamma", "alpha_beta", "excitation", "composite",
+]  # fmt: skip
 Sign = Literal["absolute", "positive", "negative"]
 
 CHUNK = 16  # images per evaluation: enough to keep all cores busy at little memory
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A way backwards through the network: the derivative, or what a method has instead of it.
+
+    Attributes:
+        name: The rule set.
+        values: Its parameters, in the order of the function that makes it.
+        is_usual: Whether these are the values that most ask for, so that the graph is worth keeping on disk.
+    """
+
+    name: RuleSet
+    values: tuple[float, ...] = ()
+    is_usual: bool = field(default=True, compare=False, repr=False)
+
+
+EXACT, GUIDED, DECONVNET = Rules("exact"), Rules("guided"), Rules("deconvnet")
 
 
 @dataclass(frozen=True)
@@ -52,15 +73,19 @@ class Subject(Protocol):
     def cam_layer(self) -> str:
         """The layer that class activation maps use by default."""
 
+    @property
+    def pixel_layer(self) -> str | None:
+        """The layer that holds the pixels as the network was trained on them, None for the images themselves."""
+
     def value_and_grad(
-        self, images: Floats, class_ids: Ints, rules: Rules = "exact", layer: str | None = None
+        self, images: Floats, class_ids: Ints, rules: Rules = EXACT, layer: str | None = None
     ) -> ValueAndGrad:
         """Scores and gradients at images (N, 3, H, W) in [0, 1].
 
         Args:
             images: The images.
             class_ids: The class of each image, (N,); a negative one stands for the predicted class.
-            rules: How the gradient passes a Relu.
+            rules: The way backwards.
             layer: The layer with respect to which the gradient is taken; the images if None.
         """
 

@@ -29,7 +29,7 @@ def batch_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     return [dx, total(op.Mul(dy, z)), total(dy), op.Neg(total(dx)), d_variance]
 
 
-def _standardized(op: Ops, x: ir.Value, axes: ir.Value, epsilon: float) -> tuple[ir.Value, ir.Value]:
+def standardized(op: Ops, x: ir.Value, axes: ir.Value, epsilon: float) -> tuple[ir.Value, ir.Value]:
     """Z = (x − mean) / σ over the axes, and 1/σ."""
     centred = op.Sub(x, op.ReduceMean(x, axes, keepdims=1))
     variance = op.ReduceMean(op.Mul(centred, centred), axes, keepdims=1)
@@ -49,7 +49,7 @@ def layer_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     x, scale = operand(node, 0), operand(node, 1)
     axis = node.attributes.get_int("axis", -1) % rank(x)
     axes = op.constant(list(range(axis, rank(x))))
-    z, inverse = _standardized(op, x, axes, node.attributes.get_float("epsilon", 1e-5))
+    z, inverse = standardized(op, x, axes, node.attributes.get_float("epsilon", 1e-5))
     return [_pull_back(op, op.Mul(dy, scale), z, inverse, axes), op.Mul(dy, z), dy]
 
 
@@ -75,7 +75,7 @@ def instance_normalization(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     x, scale = operand(node, 0), operand(node, 1)
     places = list(range(2, rank(x)))
     axes, by_channel = op.constant(places), op.constant([0, *places])
-    z, inverse = _standardized(op, x, axes, node.attributes.get_float("epsilon", 1e-5))
+    z, inverse = standardized(op, x, axes, node.attributes.get_float("epsilon", 1e-5))
     dx = _pull_back(op, op.Mul(dy, op.Unsqueeze(scale, by_channel)), z, inverse, axes)
     return [dx, op.ReduceSum(op.Mul(dy, z), by_channel, keepdims=0), op.ReduceSum(dy, by_channel, keepdims=0)]
 

@@ -110,11 +110,11 @@ def merge_pointwise(graph: ir.Graph) -> None:
             continue
         outer, inner = kernels[0], kernels[1][:, :, 0, 0]
         merged = np.einsum("oc...,ci->oi...", outer.astype(np.float64), inner)
-        bias = _bias(second, len(outer)) + outer.astype(np.float64).sum(axis=(2, 3)) @ _bias(first, len(inner))
+        bias = bias_of(second, len(outer)) + outer.astype(np.float64).sum(axis=(2, 3)) @ bias_of(first, len(inner))
         second.replace_input_with(0, first.inputs[0])
-        second.replace_input_with(1, _initializer(graph, f"{second.name}/merged_kernel", merged.astype(outer.dtype)))
+        second.replace_input_with(1, initializer(graph, f"{second.name}/merged_kernel", merged.astype(outer.dtype)))
         second.resize_inputs(3)
-        second.replace_input_with(2, _initializer(graph, f"{second.name}/merged_bias", bias.astype(outer.dtype)))
+        second.replace_input_with(2, initializer(graph, f"{second.name}/merged_bias", bias.astype(outer.dtype)))
         graph.remove(first)
 
 
@@ -148,7 +148,7 @@ def _slice_taken(node: ir.Node, x: ir.Value) -> tuple[int, int] | None:
 def _split(graph: ir.Graph, x: ir.Value, axis: int, size: int, gathers: Mapping[int, ir.Node]) -> None:
     """Take the slices of ``x`` from one Split."""
     split = ir.node("Split", [x], {"axis": axis, "num_outputs": size}, num_outputs=size, name=f"{x.name}/split_{axis}")
-    axes = _initializer(graph, f"{x.name}/axis_{axis}", np.array([axis]))
+    axes = initializer(graph, f"{x.name}/axis_{axis}", np.array([axis]))
     for i, part in enumerate(split.outputs):
         part.name, part.type = f"{split.name}:{i}", x.type
         part.shape = ir.Shape([*x.shape.dims[:axis], 1, *x.shape.dims[axis + 1 :]]) if x.shape is not None else None
@@ -195,12 +195,14 @@ def _is_plain(node: ir.Node) -> bool:
     return not padded and node.attributes.get_int("group", 1) == 1
 
 
-def _bias(node: ir.Node, channels: int) -> Array:
+def bias_of(node: ir.Node, channels: int) -> Array:
+    """The bias of a layer in float64, zeros if it has none."""
     bias = constant_value(node.inputs[2]) if len(node.inputs) > 2 else None
     return np.zeros(channels) if bias is None else bias.astype(np.float64)
 
 
-def _initializer(graph: ir.Graph, name: str, array: Array) -> ir.Value:
+def initializer(graph: ir.Graph, name: str, array: Array) -> ir.Value:
+    """The array as a new initializer of the graph."""
     value = ir.val(name, const_value=ir.tensor(array, name=name))
     graph.register_initializer(value)
     return value

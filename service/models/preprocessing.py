@@ -3,6 +3,7 @@
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
 from service.autodiff import Ops
@@ -11,6 +12,8 @@ from service.models.manifest import LUMA, PREPROCESSED, Layout, Preprocessing
 # How much of red, green and blue each channel of a network holds. Photographs are opaque: alpha is 1 everywhere.
 _WEIGHTS = {"R": (1.0, 0.0, 0.0), "G": (0.0, 1.0, 0.0), "B": (0.0, 0.0, 1.0), "L": LUMA, "A": (0, 0, 0)}
 _OFFSETS = {"A": 1.0}
+
+Array = npt.NDArray[np.floating]
 
 
 def preprocess(op: Ops, image: ir.Value, preprocessing: Preprocessing) -> ir.Value:
@@ -25,6 +28,13 @@ def preprocess(op: Ops, image: ir.Value, preprocessing: Preprocessing) -> ir.Val
         op.constant(bias, image),
         _name=op.free_name(PREPROCESSED),
     )
+
+
+def pixel_bounds(preprocessing: Preprocessing) -> tuple[Array, Array]:
+    """The least and the greatest value of each channel of what `preprocess` makes, (C,) each."""
+    mean, std = np.array(preprocessing.mean), np.array(preprocessing.std)
+    ends = np.stack([-mean / std, (preprocessing.scale - mean) / std])
+    return ends.min(axis=0), ends.max(axis=0)
 
 
 def arrange(op: Ops, x: ir.Value, layout: Layout) -> ir.Value:

@@ -6,23 +6,36 @@ from contextlib import contextmanager
 import onnx
 import onnx_ir as ir
 
-from service.attribution.method import Rules
+from service.attribution.method import EXACT, Rules, RuleSet
 from service.autodiff import RULES, NotDifferentiable, Rule, gradient_model
 from service.autodiff.nchwc import NCHWC_RULES
-from service.autodiff.relu_variants import deconvnet, guided
+from service.autodiff.relevance import Box, LayerRule, alpha_beta_rule, epsilon_rule, gamma_rule, relevance
+from service.autodiff.relu_variants import deconvnet, guided, rectgrad
 from service.errors import ModelError
+from service.graphs.batch_norms import without_batch_norms
 from service.graphs.constants import without_shape_arithmetic
 from service.graphs.nchwc import for_nchwc
 from service.graphs.rewrites import simplify, with_image_shape, with_outputs
 from service.models.library import Model
+from service.models.manifest import PREPROCESSED
+from service.models.preprocessing import pixel_bounds
 from service.networks.objectives import class_score, weighted_terms
 from service.networks.questions import Form, Term
 from service.runtime.float16 import in_float16
 
-_VARIANTS: dict[Rules, Callable[[Mapping[str, Rule]], Mapping[str, Rule]]] = {
+# Made from the rules of derivatives and the values that a question has; those of relevance also from the box of pixels.
+_VARIANTS: dict[RuleSet, Callable[..., Mapping[str, Rule]]] = {
     "exact": dict,
     "guided": guided,
     "deconvnet": deconvnet,
+    "rectgrad": rectgrad,
+}
+_RELEVANCE: dict[RuleSet, Callable[..., tuple[LayerRule, LayerRule]]] = {  # of convolutions, and of other products
+    "epsilon": lambda epsilon: (epsilon_rule(epsilon), epsilon_rule(epsilon)),
+    "gamma": lambda convolutions, dense: (gamma_rule(convolutions), gamma_rule(dense)),
+    "alpha_beta": lambda alpha: (alpha_beta_rule(alpha), alpha_beta_rule(alpha)),
+    "excitation": lambda: (alpha_beta_rule(1, biased=False), alpha_beta_rule(1, biased=False)),
+    "composite": lambda gamma, epsilon: (gamma_rule(gamma), epsilon_rule(epsilon)),
 }
 
 
@@ -35,15 +48,31 @@ def refused_as_model_error() -> Iterator[None]:
         raise ModelError(str(error)) from error
 
 
-def class_gradient(model: Model, form: Form, rules: Rules = "exact", wrt: str | None = None) -> ir.Model:
-    """The network, the score of one class, and its gradient with respect to the image, or to the layer ``wrt``."""
+def class_gradient(model: Model, form: Form, rules: Rules = EXACT, wrt: str | None = None) -> ir.Model:
+    """The network, the score of one class, and its gradient with respect to the image, or to the layer ``wrt``.
+
+    With rules of relevance the gradient is the relevance divided by the value that it belongs to.
+    """
     manifest = model.manifest
     # Moving a Relu behind a pool does not change the exact derivative, but it does change its variants.
     layers = [] if wrt in (None, manifest.input) else [str(wrt)]
-    scored = class_score(_prepared(model, form, layers, rules == "exact"), manifest, one_channel=not layers)
+    prepared = _prepared(model, form, layers, rules == EXACT)
+    if rules.name in _RELEVANCE:
+        scored = class_score(without_batch_norms(prepared), manifest, one_channel=False)
+        with refused_as_model_error():
+            return gradient_model(scored, "score", wrt or manifest.input, _of_relevance(model, rules))
+    scored = class_score(prepared, manifest, one_channel=not layers)
     if form.in_float16 and not layers:  # objectives may have squares that exceed float16
         scored = in_float16(scored)
     return _differentiated(scored, form, wrt or manifest.input, rules)
+
+
+def _of_relevance(model: Model, rules: Rules) -> Mapping[str, Rule]:
+    convolutions, dense = _RELEVANCE[rules.name](*rules.values)
+    if rules.name != "composite":
+        return relevance(RULES, convolutions, dense)
+    low, high = pixel_bounds(model.manifest.preprocessing)
+    return relevance(RULES, convolutions, dense, Box(PREPROCESSED, low, high))
 
 
 def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> ir.Model:
@@ -54,7 +83,7 @@ def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> ir.Model:
     asked_for = [output for output in scored.graph.output if output.name in ("terms", "score")]
     del scored.graph.output[:]  # the runtime would compute what only others need too
     scored.graph.output.extend(asked_for)
-    return _differentiated(scored, form, image, "exact")
+    return _differentiated(scored, form, image, EXACT)
 
 
 def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:
@@ -64,9 +93,9 @@ def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> o
     return simplify(proto) if rewrite else proto
 
 
-def _differentiated(proto: onnx.ModelProto, form: Form, wrt: str, variant: Rules) -> ir.Model:
+def _differentiated(proto: onnx.ModelProto, form: Form, wrt: str, asked: Rules) -> ir.Model:
     rules: Mapping[str, Rule] = RULES
     with refused_as_model_error():
         if form.on_cpu:
             proto, rules = for_nchwc(proto), RULES | NCHWC_RULES
-        return gradient_model(proto, of="score", wrt=wrt, rules=_VARIANTS[variant](rules))
+        return gradient_model(proto, of="score", wrt=wrt, rules=_VARIANTS[asked.name](rules, *asked.values))

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from service.attribution import Floats, Ints, ValueAndGrad
-from service.attribution.method import Rules
+from service.attribution.method import EXACT, Rules
 from service.errors import InvalidParameter
 from service.models.facts import Facts, Layer
 from service.models.library import Model
@@ -90,6 +90,11 @@ class Network:
         return self.model.manifest.cam_layer or (computed[-1] if computed else None)
 
     @property
+    def pixel_layer(self) -> str | None:
+        """The layer that holds the pixels as the network was trained on them, None for the images themselves."""
+        return PREPROCESSED if PREPROCESSED in self.layers else None
+
+    @property
     def usual_layer(self) -> str:
         """The `cam_layer`. Raises `InvalidParameter` if there is none."""
         if (layer := self.cam_layer) is None:
@@ -153,7 +158,7 @@ class Network:
         self,
         images: Floats,
         class_ids: Ints | None = None,
-        rules: Rules = "exact",
+        rules: Rules = EXACT,
         layer: str | None = None,
     ) -> ValueAndGrad:
         """Scores and gradients of one class per image.
@@ -161,7 +166,7 @@ class Network:
         Args:
             images: The images (N, 3, H, W) in [0, 1].
             class_ids: The classes (N,), `PREDICTED` for the predicted one; all are predicted ones if None.
-            rules: How the gradient passes a Relu.
+            rules: The way backwards.
             layer: The layer with respect to which the gradient is taken; the images if None.
 
         Raises:
@@ -173,7 +178,8 @@ class Network:
         if layer is not None:
             self.layer(layer)
         wrt, size = layer or manifest.input, self._usual(images)
-        session = self._session(("class", rules, wrt, size), lambda: self.gradient_model(size, rules, wrt))
+        question = ("class", rules, wrt, size)
+        session = self._session(question, lambda: self.gradient_model(size, rules, wrt), rules.is_usual)
         outputs = [manifest.logits, "chosen", "score", f"d_{wrt}", *([layer] if layer else [])]
         feeds: dict[str, Array] = {
             manifest.input: images,
@@ -213,7 +219,7 @@ class Network:
         return score, values, gradients
 
     def gradient_model(
-        self, size: tuple[int, int] | None = None, rules: Rules = "exact", wrt: str | None = None
+        self, size: tuple[int, int] | None = None, rules: Rules = EXACT, wrt: str | None = None
     ) -> "ir.Model":
         """The graph of `value_and_grad`; see `gradients.class_gradient`."""
         from service.networks import gradients
@@ -273,11 +279,11 @@ class Network:
         """The number of images in each run, if it is fixed."""
         return self.facts.batch or (1 if self._batcher.max_batch == 1 else None)
 
-    def _session(self, question: tuple[Hashable, ...], build: "Callable[[], Graph]") -> Session:
-        """The session of a graph of this network."""
+    def _session(self, question: tuple[Hashable, ...], build: "Callable[[], Graph]", is_usual: bool = True) -> Session:
+        """The session of a graph of this network. is_usual: whether the graph is worth keeping on disk."""
         own = self.model.identity
         form = self._form(None)
-        name = None if own is None else f"{own} {question} {form}"
+        name = None if own is None or not is_usual else f"{own} {question} {form}"
         return self._sessions.get((self._key, *question), build, name)
 
     def _run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:

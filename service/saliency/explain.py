@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from service.attribution import METHODS, Attribution, Ints, Parameters, ValueAndGrad
-from service.attribution.method import Rules, Sign, Stepwise
+from service.attribution.method import EXACT, Rules, Sign, Stepwise
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.networks.questions import PREDICTED
@@ -86,8 +86,13 @@ class View:
         """The layer that class activation maps use by default. Raises `InvalidParameter` if there is none."""
         return self._network.usual_layer
 
+    @property
+    def pixel_layer(self) -> str | None:
+        """The layer that holds the pixels as the network was trained on them, None for the images themselves."""
+        return self._network.pixel_layer
+
     def value_and_grad(
-        self, images: Floats, class_ids: Ints, rules: Rules = "exact", layer: str | None = None
+        self, images: Floats, class_ids: Ints, rules: Rules = EXACT, layer: str | None = None
     ) -> ValueAndGrad:
         """Scores and gradients, minus those of the other class if there is one."""
         at = self._network.value_and_grad(images, class_ids, rules, layer)

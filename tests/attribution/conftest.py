@@ -8,6 +8,7 @@ from scipy.signal import correlate
 from scipy.special import softmax
 
 from service.attribution import ValueAndGrad
+from service.attribution.method import EXACT, Rules
 
 
 class Toy:
@@ -46,10 +47,10 @@ class Toy:
     def of(self, values: Any, class_id: int) -> Any:
         return values[:, class_id]
 
-    def gradient(self, image: Any, class_id: int, rules: str = "exact") -> Any:
+    def gradient(self, image: Any, class_id: int, rules: Rules = EXACT) -> Any:
         z, d = self.before(image), self.heads[class_id]
         slope = 1 / (1 + np.exp(-z)) if self.smooth else (z > 0)
-        d = {"exact": d * slope, "guided": d.clip(0) * slope, "deconvnet": d.clip(0)}[rules]
+        d = {"exact": d * slope, "guided": d.clip(0) * slope, "deconvnet": d.clip(0)}[rules.name]
         out = np.zeros(image.shape)
         for kernel, dz in zip(self.kernels, d, strict=True):
             for i, j in np.ndindex(3, 3):
@@ -57,7 +58,7 @@ class Toy:
         return out
 
     def value_and_grad(
-        self, images: Any, class_ids: Any, rules: str = "exact", layer: str | None = None
+        self, images: Any, class_ids: Any, rules: Rules = EXACT, layer: str | None = None
     ) -> ValueAndGrad:
         logits = self.logits(images)
         chosen = np.where(class_ids < 0, logits.argmax(axis=1), class_ids)

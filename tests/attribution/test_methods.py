@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 from service.attribution import METHODS, Attribution
 from service.attribution.baselines import baseline
+from service.attribution.method import GUIDED, Rules
 from service.attribution.perturbation import Masks, random_mask
 from tests.attribution.conftest import Toy
 
@@ -45,7 +46,9 @@ def test_gradient_x_input(toy: Toy, image: Any) -> None:
 
 @pytest.mark.parametrize("name", ["guided_backprop", "deconvnet"])
 def test_relu_variants(toy: Toy, image: Any, name: str) -> None:
-    close(run(toy, image, name).map, np.abs(toy.gradient(image, CLASS, name.removesuffix("_backprop"))).max(axis=0))
+    close(
+        run(toy, image, name).map, np.abs(toy.gradient(image, CLASS, Rules(name.removesuffix("_backprop")))).max(axis=0)
+    )
 
 
 def noisy_gradients(toy: Toy, image: Any, samples: int, noise: float, seed: int) -> Any:
@@ -128,7 +131,7 @@ def test_layer_cam(toy: Toy, image: Any) -> None:
 
 def test_guided_grad_cam(toy: Toy, image: Any) -> None:
     cam = run(toy, image, "grad_cam").map
-    close(run(toy, image, "guided_grad_cam").map, np.abs(toy.gradient(image, CLASS, "guided") * cam).max(axis=0))
+    close(run(toy, image, "guided_grad_cam").map, np.abs(toy.gradient(image, CLASS, GUIDED) * cam).max(axis=0))
 
 
 @pytest.mark.parametrize(("window", "stride"), [(4, 2), (5, 3), (3, 5), (20, 7)])
