@@ -26,8 +26,8 @@ _CONVOLUTIONS = ("Conv", "ConvTranspose")
 _PRODUCTS = ("Gemm", "MatMul")
 _SUMS = ("Add", "Sum", "Sub", "AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum", "BatchNormalization")
 _ACTIVATIONS = (
-    "Relu LeakyRelu PRelu ThresholdedRelu Clip Elu Celu Selu Gelu Mish HardSwish Softplus Softsign Tanh Sigmoid "
-    "HardSigmoid Erf Exp Log Sqrt Abs LRN"
+    "ThresholdedRelu Clip Elu Celu Selu Gelu Mish HardSwish Softplus Softsign Tanh Sigmoid "
+    "HardSigmoid Erf Exp Log Sqrt LRN"
 ).split()
 _NON_NEGATIVE = frozenset("Relu Sigmoid HardSigmoid Softmax Softplus Exp Abs Sqrt".split())
 _SIGN_KEPT = frozenset(
@@ -40,7 +40,7 @@ LayerRule = Callable[[Ops, ir.Node, Rule, ir.Value], Cotangents]
 
 @dataclass(frozen=True)
 class Box:
-    """The layer that reads the value ``at`` (N, C, H, W), whose channels lie between ``low`` and ``high``, (C,) each."""
+    """The layer that reads the value ``at`` (N, C, H, W), each channel of which lies from ``low`` to ``high``, (C,)."""
 
     at: str
     low: npt.NDArray[np.floating[Any]]
@@ -99,7 +99,8 @@ def gamma_rule(gamma: float) -> LayerRule:
 def alpha_beta_rule(alpha: float, biased: bool = True) -> LayerRule:
     """LRP-αβ with β = α − 1 (Bach et al. 2015, section 2.6, equation 60).
 
-    With α = 1 it is z⁺ (Montavon et al. 2017, section 5). Without biases α = 1 is excitation backpropagation (Zhang et al. 2016, "Top-down Neural Attention", section 3.2).
+    With α = 1 it is z⁺ (Montavon et al. 2017, section 5), and without biases also excitation backpropagation (Zhang et
+    al. 2016, "Top-down Neural Attention", section 3.2).
     """
 
     def parts(op: Ops, w: ir.Value) -> tuple[ir.Value, ir.Value]:
@@ -214,7 +215,7 @@ def _product(layer: LayerRule) -> LayerRule:
 
 
 def _activation(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
-    """All relevance is handed on: c · y / x."""
+    """All relevance is handed on: c · y / x. Where that is the derivative, as for Relu, no rule is needed."""
     return [op.Mul(dy, op.Div(node.outputs[0], stable(op, operand(node, 0))))]
 
 

@@ -39,7 +39,7 @@ def _merge(graph: ir.Graph, norm: ir.Node, layer: ir.Node) -> None:
     layer.resize_inputs(3)
     _replace(graph, layer, 2, bias, w.dtype)
     y, normed = layer.outputs[0], norm.outputs[0]
-    name = normed.name
+    name, y.type, y.shape = normed.name, normed.type, normed.shape
     normed.replace_all_uses_with(y, replace_graph_outputs=True)
     graph.remove(norm, safe=True)
     y.name = name

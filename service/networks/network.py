@@ -16,6 +16,7 @@ from service.models.facts import Facts, Layer
 from service.models.library import Model
 from service.models.manifest import PREPROCESSED
 from service.networks.questions import PREDICTED, Form, Term
+from service.networks.scores import activated
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Array, Engine, Session
 from service.runtime.sessions import Sessions
@@ -115,16 +116,7 @@ class Network:
 
     def probabilities(self, logits: Floats) -> Floats:
         """What logits (N, classes) say of the classes, (N, classes): probabilities, or the scores if they are none."""
-        kind = self.model.manifest.scores
-        if kind == "none":
-            return logits
-        activated: Floats
-        if kind == "sigmoid":
-            activated = np.exp(-np.logaddexp(0, -logits))
-        else:
-            activated = np.exp(logits - logits.max(axis=1, keepdims=True))
-            activated /= activated.sum(axis=1, keepdims=True)
-        return activated
+        return activated(logits, self.model.manifest.scores)
 
     def layer(self, name: str) -> Layer:
         """The layer of that name. If there is none, raises `InvalidParameter` with the names of all layers."""

@@ -14,10 +14,11 @@ from service.attribution.method import EXACT, Rules
 class Toy:
     """relu(conv3x3) gives a layer of 4 maps; the scores of 3 classes are weighted sums of the maps.
 
-    Gradients are computed by the chain rule.
+    Gradients are computed by the chain rule; rules of relevance, which are tested elsewhere, give the derivative.
     """
 
     cam_layer = "maps"
+    pixel_layer = None
 
     def __init__(self, seed: int = 0, smooth: bool = False) -> None:
         rng = np.random.default_rng(seed)
@@ -50,7 +51,7 @@ class Toy:
     def gradient(self, image: Any, class_id: int, rules: Rules = EXACT) -> Any:
         z, d = self.before(image), self.heads[class_id]
         slope = 1 / (1 + np.exp(-z)) if self.smooth else (z > 0)
-        d = {"exact": d * slope, "guided": d.clip(0) * slope, "deconvnet": d.clip(0)}[rules.name]
+        d = {"exact": d * slope, "guided": d.clip(0) * slope, "deconvnet": d.clip(0)}.get(rules.name, d * slope)
         out = np.zeros(image.shape)
         for kernel, dz in zip(self.kernels, d, strict=True):
             for i, j in np.ndindex(3, 3):

@@ -30,7 +30,7 @@ from tests.conftest import PHOTOGRAPHS, Server
 
 CORES = os.cpu_count() or 1
 REQUESTS = 160
-ROUNDS = 2
+ROUNDS = 5
 ANSWERS = [(NPY, "heatmap"), (PNG, "heatmap"), (PNG, "overlay"), (JSON, "heatmap")]
 CALLERS = (1, 16)
 COLUMNS = ["callers", "requests/s", "p50 ms", "p99 ms", "engine alone/s", "of the engine", "p50 / engine"]

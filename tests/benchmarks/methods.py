@@ -56,7 +56,7 @@ def main() -> None:
         network = networks["squeezenet1_1"]
         photograph = decode((PHOTOGRAPHS / "chelsea.png").read_bytes(), 10**7)
         image = fit(photograph, (224, 224), 256 / 224, "squash").pixels
-        rows = [measured(View(network, None), image, name) for name in METHODS]
+        rows = [measured(View(network, None), image, name) for name in PEERS]
         table("Methods, ms", ["method", "runs", "ours", "peer", "peer's", "ratio"], rows)
         networks.close()
 

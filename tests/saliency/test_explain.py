@@ -55,6 +55,17 @@ SEEN_ON_THE_FACE |= {
     "gradient_x_input": {},
     "occlusion": {"stride": 32},
 }
+SEEN_ON_THE_FACE |= {
+    "lrp": {},
+    "lrp_zero": {},
+    "lrp_epsilon": {},
+    "lrp_gamma": {},
+    "lrp_alpha_beta": {},
+    "lrp_z_plus": {},
+    "excitation_backprop": {},
+    "attn_lrp": {},
+    "rectgrad": {},
+}
 
 
 def test_all_methods_are_covered() -> None:
