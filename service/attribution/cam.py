@@ -5,7 +5,18 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from service.attribution.method import GUIDED, Attribution, Floats, Parameters, Subject, ValueAndGrad, largest, method
+from service.attribution.method import (
+    CHUNK,
+    GUIDED,
+    Attribution,
+    Floats,
+    Parameters,
+    Steps,
+    Subject,
+    ValueAndGrad,
+    largest,
+    method,
+)
 
 
 class Layered(Parameters):
@@ -62,14 +73,126 @@ def guided_grad_cam(subject: Subject, image: Floats, class_id: int, parameters: 
     return Attribution(largest(guided.gradients[0] * cam.map), cam.at)
 
 
+@method("hires_cam", "Draelos & Carin 2020, Use HiResCAM instead of Grad-CAM, section 3", Layered, sign="positive")
+def hires_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
+    """Each place of the feature maps times its own gradient: what the layer really adds to the score at that place."""
+    at = _at_layer(subject, image, class_id, parameters)
+    return Attribution(_spread((at.gradients[0] * at.at[0]).sum(axis=0), image), at)
+
+
+@method("grad_cam_elementwise", "Gildenblat 2021, pytorch-grad-cam, GradCAMElementWise", Layered, sign="positive")
+def grad_cam_elementwise(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
+    """HiResCAM of what speaks for the class alone: nothing cancels out between feature maps."""
+    at = _at_layer(subject, image, class_id, parameters)
+    return Attribution(_spread((at.gradients[0] * at.at[0]).clip(min=0).sum(axis=0), image), at)
+
+
+@method("xgrad_cam", "Fu et al. 2020, Axiom-based Grad-CAM, section 3.3", Layered, sign="positive")
+def xgrad_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
+    """Grad-CAM whose weights are gradients averaged where the feature maps are active."""
+    at = _at_layer(subject, image, class_id, parameters)
+    contributions, size = ((values[0].sum(axis=(1, 2))) for values in (at.gradients * at.at, at.at))
+    weights = np.divide(contributions, size, out=np.zeros_like(contributions), where=size != 0)
+    return Attribution(_spread(np.tensordot(weights, at.at[0], axes=1), image), at)
+
+
+UNDIRECTED = "The map does not depend on the class: it shows what dominates the layer."
+
+
+@method("eigen_cam", "Muhammad & Yeasin 2020, Eigen-CAM, section III", Layered, "positive", UNDIRECTED)
+def eigen_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
+    """The feature maps along their first principal direction: what stands out, whatever the class."""
+    at = _at_layer(subject, image, class_id, parameters)
+    return Attribution(_spread(_first_component(at.at[0]), image), at)
+
+
+@method("eigen_grad_cam", "Gildenblat 2021, pytorch-grad-cam, EigenGradCAM", Layered, sign="positive")
+def eigen_grad_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
+    """Eigen-CAM of the feature maps times their gradients: cleaner than Grad-CAM, and of one class."""
+    at = _at_layer(subject, image, class_id, parameters)
+    return Attribution(_spread(_first_component(at.gradients[0] * at.at[0]), image), at)
+
+
+class Compared(Layered):
+    """Parameters of Finer-CAM."""
+
+    similar: Annotated[int, Field(ge=1, le=20, description="Classes of the nearest scores to compare with.")] = 3
+    alpha: Annotated[float, Field(ge=0, le=2, description="How much of what they share is taken away.")] = 1.0
+
+    def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
+        """One run for the class and one for each that it is compared with."""
+        return 1 + self.similar
+
+
+@method("finer_cam", "Zhang et al. 2025, Finer-CAM, section 3.2", Compared, sign="positive")
+def finer_cam(subject: Subject, image: Floats, class_id: int, parameters: Compared) -> Attribution:
+    """Grad-CAM of the score less those of similar classes: what sets a breed apart instead of what makes a dog."""
+    at = _at_layer(subject, image, class_id, parameters)
+    own, logits = int(at.class_ids[0]), at.logits[0]
+    distances = np.abs(logits - logits[own])
+    distances[own] = np.inf
+    others = np.argsort(distances, kind="stable")[: parameters.similar]
+    copies = np.repeat(image[None], len(others), axis=0)
+    found = subject.value_and_grad(copies, others, layer=parameters.layer or subject.cam_layer)
+    gradients = at.gradients[0] - parameters.alpha * found.gradients.mean(axis=0)
+    weights = gradients.mean(axis=(1, 2), keepdims=True)
+    return Attribution(_spread((weights * at.at[0]).sum(axis=0), image), at)
+
+
+class Masking(Layered):
+    """Parameters of Score-CAM."""
+
+    channels: Annotated[
+        int, Field(ge=1, le=4096, description="Feature maps that are tried, those with the largest range first.")
+    ] = 64
+
+    def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
+        """One run for the picture, one for a black one and one for each map."""
+        return 2 + self.channels
+
+
+@method("score_cam", "Wang et al. 2020, Score-CAM, section 3.2", Masking, sign="positive")
+def score_cam(subject: Subject, image: Floats, class_id: int, parameters: Masking) -> Steps:
+    """The feature maps of a layer, weighted by the score of the picture where each is active. No gradients."""
+    at = _at_layer(subject, image, class_id, parameters)
+    class_id, maps = int(at.class_ids[0]), at.at[0]
+    ranges = maps.max(axis=(1, 2)) - maps.min(axis=(1, 2))
+    tried = np.argsort(-ranges, kind="stable")[: min(parameters.channels, int((ranges > 0).sum()))]
+    scores: list[float] = []
+    for i in range(0, len(tried), CHUNK):
+        masks = np.stack([_scaled((maps[k] - maps[k].min()) / ranges[k], image) for k in tried[i : i + CHUNK]])
+        scores += subject.of(subject.logits(masks[:, None] * image), class_id).tolist()
+        yield len(scores) / len(tried)
+    weights = np.exp(np.array(scores) - max(scores, default=0))
+    weights /= max(weights.sum(), np.finfo(np.float64).tiny)
+    notes = {"samples": float(len(tried))}
+    return Attribution(_spread(np.tensordot(weights, maps[tried], axes=1).astype(np.float32), image), at, notes)
+
+
 def _at_layer(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> ValueAndGrad:
     return subject.value_and_grad(image[None], np.array([class_id]), layer=parameters.layer or subject.cam_layer)
 
 
+def _first_component(values: Floats) -> Floats:
+    """Values (C, h, w) along their first principal direction over all places, (h, w), pointing up where they do."""
+    columns = values.reshape(len(values), -1).T.astype(np.float64)
+    columns -= columns.mean(axis=0)
+    direction = np.linalg.svd(columns, full_matrices=False)[2][0]
+    along = (columns @ direction).reshape(values.shape[1:])
+    sign = -1 if (along * values.sum(axis=0)).sum() < 0 else 1
+    found: Floats = (sign * along).astype(np.float32)
+    return found
+
+
 def _spread(small: Floats, image: Floats) -> Floats:
     """The positive part of a map (h, w), scaled linearly to the size of the picture (3, H, W)."""
+    return _scaled(small.clip(min=0), image)
+
+
+def _scaled(small: Floats, image: Floats) -> Floats:
+    """A map (h, w), scaled linearly to the size of the picture (3, H, W)."""
     from scipy.ndimage import zoom  # takes time and memory to be imported
 
     factors = [large / side for large, side in zip(image.shape[1:], small.shape, strict=True)]
-    values: Floats = zoom(small.clip(min=0), factors, order=1, mode="nearest", grid_mode=True).astype(np.float32)
+    values: Floats = zoom(small, factors, order=1, mode="nearest", grid_mode=True).astype(np.float32)
     return values

@@ -70,8 +70,8 @@ def smoothgrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy
     def mean(number: int, sums: Sums) -> Array:
         return sums[0] / number
 
-    copies = _at_noisy_copies(subject, image, at, parameters)
-    chunks = ((len(gradients), (_summed(gradients),)) for gradients in copies)
+    copies = at_noisy_copies(subject, image, at, parameters)
+    chunks = ((len(gradients), (summed(gradients),)) for gradients in copies)
     found, notes = yield from averaged(chunks, mean, parameters.samples, parameters.tolerance)
     return Attribution(largest(found.astype(np.float32)), at, notes)
 
@@ -85,8 +85,8 @@ def vargrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy) -
         total, squares = sums
         return squares / number - (total / number) ** 2
 
-    copies = _at_noisy_copies(subject, image, at, parameters)
-    chunks = ((len(gradients), (_summed(gradients), _summed(np.square(gradients)))) for gradients in copies)
+    copies = at_noisy_copies(subject, image, at, parameters)
+    chunks = ((len(gradients), (summed(gradients), summed(np.square(gradients)))) for gradients in copies)
     found, notes = yield from averaged(chunks, variance, parameters.samples, parameters.tolerance)
     return Attribution(largest(found.astype(np.float32)), at, notes)
 
@@ -131,7 +131,7 @@ def integrated_gradients(subject: Subject, image: Floats, class_id: int, paramet
     """  # noqa: D200 - too long for one line
     at = _at(subject, image, class_id)
     start = baseline(image, parameters.baseline)
-    gained = _gained(subject, at, start)
+    difference = gained(subject, at, start)
     total, values, done = np.zeros_like(image, np.float64), np.zeros(image.shape[1:]), 0
     for steps in parameters.refinements():
         middles = (np.arange(steps) + 0.5) / steps
@@ -139,13 +139,15 @@ def integrated_gradients(subject: Subject, image: Floats, class_id: int, paramet
             middles = np.delete(middles, slice(1, None, 3))  # they were computed for a third as many
         for i in range(0, len(middles), CHUNK):
             points = np.asarray(start + middles[i : i + CHUNK, None, None, None] * (image - start), np.float32)
-            total += _true_gradients(subject, points, at).sum(axis=0, dtype=np.float64)
+            total += true_gradients(subject, points, at).sum(axis=0, dtype=np.float64)
             done += len(points)
             yield done / parameters.steps
         values = (total / steps * (image - start)).sum(axis=0)
-        if parameters.tolerance is not None and abs(values.sum() - gained) <= parameters.tolerance * abs(gained):
+        if parameters.tolerance is not None and abs(values.sum() - difference) <= parameters.tolerance * abs(
+            difference
+        ):
             break
-    return _complete(values, at, gained, done)
+    return complete(values, at, difference, done)
 
 
 class BlurPath(Path):
@@ -169,9 +171,9 @@ def blur_integrated_gradients(subject: Subject, image: Floats, class_id: int, pa
     for i in range(0, parameters.steps, CHUNK):
         ends = np.stack(path[i : min(i + CHUNK, parameters.steps) + 1])
         middles, ways = (ends[1:] + ends[:-1]) / 2, ends[1:] - ends[:-1]
-        total += (_true_gradients(subject, middles.astype(np.float32), at) * ways).sum(axis=0, dtype=np.float64)
+        total += (true_gradients(subject, middles.astype(np.float32), at) * ways).sum(axis=0, dtype=np.float64)
         yield min(1.0, (i + CHUNK) / parameters.steps)
-    return _complete(total.sum(axis=0), at, _gained(subject, at, path[0]), parameters.steps)
+    return complete(total.sum(axis=0), at, gained(subject, at, path[0]), parameters.steps)
 
 
 @method("guided_backprop", "Springenberg et al. 2014, Striving for Simplicity, section 3.4", warning=INSENSITIVE)
@@ -199,7 +201,7 @@ def _at(subject: Subject, image: Floats, class_id: int) -> ValueAndGrad:
     return subject.value_and_grad(image[None], np.array([class_id]))
 
 
-def _at_noisy_copies(subject: Subject, image: Floats, at: ValueAndGrad, parameters: Noisy) -> Iterator[Floats]:
+def at_noisy_copies(subject: Subject, image: Floats, at: ValueAndGrad, parameters: Noisy) -> Iterator[Floats]:
     """The gradients (n, 3, H, W) of each chunk of noisy copies."""
     rng = np.random.default_rng(parameters.seed)
     for i in range(0, parameters.samples, CHUNK):
@@ -210,13 +212,13 @@ def _at_noisy_copies(subject: Subject, image: Floats, at: ValueAndGrad, paramete
         yield subject.value_and_grad(copies, np.repeat(at.class_ids, n)).gradients
 
 
-def _summed(gradients: Floats) -> Array:
+def summed(gradients: Floats) -> Array:
     """The sum (3, H, W) of the gradients (n, 3, H, W) of a chunk: in float32, as the few of a chunk lose nothing."""
     total: Array = gradients.sum(axis=0).astype(np.float64)
     return total
 
 
-def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:
+def true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:
     """The gradients (n, 3, H, W) of the score that was differentiated at the image.
 
     If that is the score after a final ReLU, its gradient is zero wherever the ReLU is inactive, although
@@ -228,18 +230,18 @@ def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Float
     return np.where(found.before_relu[:, None, None, None], np.float32(0), found.gradients)
 
 
-def _gained(subject: Subject, at: ValueAndGrad, start: Floats) -> float:
+def gained(subject: Subject, at: ValueAndGrad, start: Floats) -> float:
     """The score at the image less that at the start of a path, which is what a complete map sums up to."""
     other = subject.value_and_grad(start[None], at.class_ids)
     first = 0.0 if other.before_relu[0] and not at.before_relu[0] else float(other.scores[0])
     return float(at.scores[0]) - first
 
 
-def _complete(values: Array, at: ValueAndGrad, gained: float, points: int) -> Attribution:
+def complete(values: Array, at: ValueAndGrad, difference: float, points: int) -> Attribution:
     """The attribution (H, W) from so many points, with the error of its completeness in the notes.
 
     The error is the sum of the map minus the difference between the scores at the two ends of the path.
     """
-    error = float(values.sum()) - gained
-    notes = {"score_difference": gained, "completeness_error": error, "samples": float(points)}
+    error = float(values.sum()) - difference
+    notes = {"score_difference": difference, "completeness_error": error, "samples": float(points)}
     return Attribution(values.astype(np.float32), at, notes)

@@ -66,6 +66,22 @@ SEEN_ON_THE_FACE |= {
     "attn_lrp": {},
     "rectgrad": {},
 }
+SEEN_ON_THE_FACE |= {
+    "hires_cam": {},
+    "grad_cam_elementwise": {},
+    "xgrad_cam": {},
+    "eigen_cam": {},
+    "eigen_grad_cam": {},
+    "finer_cam": {},
+    "score_cam": {"channels": 32},
+    "smoothgrad_squared": {"samples": 10},
+    "gradient_shap": {"samples": 16},
+    "idgi": {},
+    "lime": {"samples": 200},
+    "kernel_shap": {"samples": 200},
+    "shapley_sampling": {"permutations": 3},
+    "sobol": {"cells": 5, "designs": 8},
+}
 
 
 def test_all_methods_are_covered() -> None:
