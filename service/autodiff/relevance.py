@@ -24,7 +24,6 @@ STABILIZER = 1e-6  # added to denominators, away from zero
 
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
 _PRODUCTS = ("Gemm", "MatMul")
-_SUMS = ("Add", "Sum", "Sub", "AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum", "BatchNormalization")
 _ACTIVATIONS = (
     "ThresholdedRelu Clip Elu Celu Selu Gelu Mish HardSwish Softplus Softsign Tanh Sigmoid "
     "HardSigmoid Erf Exp Log Sqrt LRN"
@@ -48,7 +47,7 @@ class Box:
 
 
 def relevance(
-    rules: Mapping[str, Rule], convolutions: LayerRule, dense: LayerRule, box: Box | None = None, epsilon: float = 0.0
+    rules: Mapping[str, Rule], convolutions: LayerRule, dense: LayerRule, box: Box | None = None
 ) -> dict[str, Rule]:
     """Rules that propagate relevance.
 
@@ -57,10 +56,8 @@ def relevance(
         convolutions: The rule of convolutions.
         dense: The rule of products with constant matrices.
         box: The layer that sees pixels, to which the z^B rule applies; None to treat it like the others.
-        epsilon: Stabilizes sums, means and normalizations by the batch.
     """
-    layers = dict.fromkeys(_SUMS, epsilon_rule(epsilon)) | _OTHERS
-    layers |= dict.fromkeys(_CONVOLUTIONS, _boxed(convolutions, box))
+    layers = _OTHERS | dict.fromkeys(_CONVOLUTIONS, _boxed(convolutions, box))
     layers |= dict.fromkeys(_PRODUCTS, _product(_boxed(dense, box)))
     found = dict.fromkeys(_ACTIVATIONS, Rule(_activation))
     return {**rules, **found, **{name: _with(rules[name], layer) for name, layer in layers.items()}}
