@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from service.autodiff.gates import ACTIVATIONS, is_gate
 from service.autodiff.normalization import standardized
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, Rule
@@ -24,10 +25,6 @@ STABILIZER = 1e-6  # added to denominators, away from zero
 
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
 _PRODUCTS = ("Gemm", "MatMul")
-_ACTIVATIONS = (
-    "ThresholdedRelu Clip Elu Celu Selu Gelu Mish HardSwish Softplus Softsign Tanh Sigmoid "
-    "HardSigmoid Erf Exp Log Sqrt LRN"
-).split()
 _NON_NEGATIVE = frozenset("Relu Sigmoid HardSigmoid Softmax Softplus Exp Abs Sqrt".split())
 _SIGN_KEPT = frozenset(
     "MaxPool AveragePool GlobalAveragePool GlobalMaxPool Concat Reshape Flatten Transpose Identity Dropout Squeeze "
@@ -59,7 +56,7 @@ def relevance(
     """
     layers = _OTHERS | dict.fromkeys(_CONVOLUTIONS, _boxed(convolutions, box))
     layers |= dict.fromkeys(_PRODUCTS, _product(_boxed(dense, box)))
-    found = dict.fromkeys(_ACTIVATIONS, Rule(_activation))
+    found = dict.fromkeys(ACTIVATIONS, Rule(_activation))
     return {**rules, **found, **{name: _with(rules[name], layer) for name, layer in layers.items()}}
 
 
@@ -217,13 +214,16 @@ def _activation(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
 
 
 def _shared(op: Ops, node: ir.Node, rule: Rule, dy: ir.Value) -> Cotangents:
-    """Each of two factors gets half, or all if the other one is constant or a reciprocal (AttnLRP, section 3.3.2)."""
+    """Each of two factors gets half (AttnLRP, section 3.3.2), or all if the other one is a constant or a gate.
+
+    A gate is a reciprocal, or what is computed from the other factor place by place, as in x · sigmoid(x).
+    """
     a, b = operand(node, 0), operand(node, 1)
     if constant_value(a) is not None or constant_value(b) is not None:
         return rule.apply(op, node, dy)
-    divisors = [producer is not None and producer.op_type == "Reciprocal" for producer in (a.producer(), b.producer())]
-    if any(divisors):
-        return [None if is_divisor else d for d, is_divisor in zip(rule.apply(op, node, dy), divisors, strict=True)]
+    gates = [is_gate(a, b), is_gate(b, a)]
+    if any(gates):
+        return [None if gate else d for d, gate in zip(rule.apply(op, node, dy), gates, strict=True)]
     return rule.apply(op, node, op.Mul(dy, 0.5))
 
 

@@ -235,3 +235,33 @@ def test_attention_against_differences_of_what_the_rules_linearize() -> None:
     score, found = multipliers(model_of(ATTENTION, w), at, relevance(RULES, epsilon_rule(0), epsilon_rule(0)))
     assert score.item() == pytest.approx(whole, rel=1e-6)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+SPELLED = """
+    <ir_version: 8, opset_import: ["" : 20]>
+    gelu (double[N, 5, 4] x) => (double[N, 5, 4] score)
+    <double[1] root, double[1] one, double[1] half>
+    {
+      scaled = Div(x, root)
+      error = Erf(scaled)
+      gate = Add(error, one)
+      product = Mul(x, gate)
+      score = Mul(product, half)
+    }
+"""
+WHOLE = """
+    <ir_version: 8, opset_import: ["" : 20]>
+    gelu (double[N, 5, 4] x) => (double[N, 5, 4] score) { score = Gelu(x) }
+"""
+
+
+def test_an_activation_that_is_written_out_is_one_all_the_same() -> None:
+    x = np.random.default_rng(3).normal(size=(1, 5, 4))
+    constants = {"root": np.sqrt([2.0]), "one": np.ones(1), "half": np.array([0.5])}
+    rules = relevance(RULES, epsilon_rule(0), epsilon_rule(0))
+    found = []
+    for model in (model_of(SPELLED, constants), model_of(WHOLE, {})):
+        evaluator = ReferenceEvaluator(differentiate(model, "score", "x", rules), new_ops=CORRECTED)
+        found.append(evaluator.run(["d_x"], {"x": x, "d_score": np.ones_like(x)})[0])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+    np.testing.assert_allclose(found[1], (1 + erf(x / np.sqrt(2))) / 2, rtol=1e-4)

@@ -46,7 +46,12 @@ def test_they_are_explained_and_drawn(name: str, tmp_path: Path) -> None:
     network = added(name, tmp_path)
     image = np.random.default_rng(0).random((3, 224, 224), np.float32)
     assert network.probabilities(network.classify(image[None])).sum() == pytest.approx(1, rel=1e-4)
-    for method, parameters in (("gradient", {}), ("grad_cam", {}), ("occlusion", {"window": 112, "stride": 112})):
+    for method, parameters in (
+        ("gradient", {}),
+        ("grad_cam", {}),
+        ("lrp", {}),
+        ("occlusion", {"window": 112, "stride": 112}),
+    ):
         chosen = METHODS[method]
         found = chosen.run(View(network, None), image, 7, chosen.parameters(**parameters))
         assert found.map.shape == (224, 224)
