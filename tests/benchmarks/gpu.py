@@ -35,7 +35,15 @@ from tests.conftest import PHOTOGRAPHS
 from tests.models.torch_squeezenet import forward, tensors
 
 TABBY, TARANTULA = 281, 76
-FEW = {"samples": 8, "steps": 8, "masks": 64}  # of a method, so that the check is quick
+FEW = {
+    "samples": 10,
+    "steps": 8,
+    "masks": 64,
+    "channels": 8,
+    "permutations": 1,
+    "designs": 4,
+    "cells": 4,
+}  # so that the check is quick
 ALLOWED = 0.02  # of the greatest value: sums in another order, and the convolutions of cuDNN
 ALLOWED_HALF = 0.2  # for float16
 STEPS = 20
