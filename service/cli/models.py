@@ -75,8 +75,9 @@ def _bounded(settings: Settings) -> Iterator[None]:
     def end() -> None:
         ended.set()
         print(f"convlens: this takes longer than {seconds:g} seconds; see --check-seconds", file=sys.stderr, flush=True)
-        for left in settings.models_dir.glob(f"{importing.STAGING}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        for _ in range(REMOVALS):  # the other thread may be writing into the folder that is taken away
+            for left in settings.models_dir.glob(f"{importing.STAGING}*"):
+                shutil.rmtree(left, ignore_errors=True)
         os._exit(2)
 
     seconds = ADDING_SHARE * settings.check_seconds
@@ -106,4 +107,5 @@ def show(settings: Settings, _: argparse.Namespace) -> None:
         print(f"{model.name}\t{model.manifest.title}\t{len(model.manifest.labels)} classes")
 
 
+REMOVALS = 20  # tries: each costs little when nothing is left
 ADDING_SHARE = 5  # of the time for a trial: adding draws up a manifest and measures, too
