@@ -134,7 +134,9 @@ class Method:
 
     Attributes:
         name: The name in requests.
+        family: What it works with: the module that it is from.
         summary: What the method does, in a sentence.
+        when: When to use it, and when not.
         paper: The paper and section that it comes from.
         function: Takes the subject, the image (3, H, W), the class id and the parameters.
         parameters: The type of the parameters.
@@ -143,7 +145,9 @@ class Method:
     """
 
     name: str
+    family: str
     summary: str
+    when: str
     paper: str
     function: Function
     parameters: type[Parameters]
@@ -183,14 +187,16 @@ def method(
     sign: Sign = "absolute",
     warning: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register the decorated function as a method; its docstring becomes the summary.
+    """Register the decorated function as a method.
 
-    The function returns an `Attribution`, or is a generator that yields its progress and returns one.
+    Its docstring says what it does, and in a second paragraph when to use it and when not. The function returns an
+    `Attribution`, or is a generator that yields its progress and returns one.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        summary = " ".join((getdoc(function) or "").split())
-        METHODS[name] = Method(name, summary, paper, _stepwise(function), parameters, sign, warning)
+        family = function.__module__.rpartition(".")[2]
+        summary, when = (" ".join(paragraph.split()) for paragraph in (getdoc(function) or "").split("\n\n"))
+        METHODS[name] = Method(name, family, summary, when, paper, _stepwise(function), parameters, sign, warning)
         return function
 
     return register
