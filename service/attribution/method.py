@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 RuleSet = Literal[
     "exact", "guided", "deconvnet", "rectgrad",
-    "epsilon", "gamma", "alpha_beta", "excitation", "composite",
+    "epsilon", "gamma", "alpha_beta", "excitation", "composite", "rescale",
 ]  # fmt: skip
 Sign = Literal["absolute", "positive", "negative"]
 
@@ -41,7 +41,7 @@ class Rules:
     is_usual: bool = field(default=True, compare=False, repr=False)
 
 
-EXACT, GUIDED, DECONVNET = Rules("exact"), Rules("guided"), Rules("deconvnet")
+EXACT, GUIDED, DECONVNET, RESCALE = Rules("exact"), Rules("guided"), Rules("deconvnet"), Rules("rescale")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,12 @@ class Subject(Protocol):
         """The layer that holds the pixels as the network was trained on them, None for the images themselves."""
 
     def value_and_grad(
-        self, images: Floats, class_ids: Ints, rules: Rules = EXACT, layer: str | None = None
+        self,
+        images: Floats,
+        class_ids: Ints,
+        rules: Rules = EXACT,
+        layer: str | None = None,
+        references: Floats | None = None,
     ) -> ValueAndGrad:
         """Scores and gradients at images (N, 3, H, W) in [0, 1].
 
@@ -87,6 +92,7 @@ class Subject(Protocol):
             class_ids: The class of each image, (N,); a negative one stands for the predicted class.
             rules: The way backwards.
             layer: The layer with respect to which the gradient is taken; the images if None.
+            references: What the images differ from, of their shape, for the rules that need it (`RESCALE`).
         """
 
     def logits(self, images: Floats) -> Floats:

@@ -57,7 +57,7 @@ def integrated_gradients(subject: Subject, image: Floats, class_id: int, paramet
     """
     at = subject.value_and_grad(image[None], np.array([class_id]))
     start = baseline(image, parameters.baseline)
-    difference = _gained(subject, at, start)
+    difference = gained(subject, at, start)
     total, values, done = np.zeros_like(image, np.float64), np.zeros(image.shape[1:]), 0
     for steps in parameters.refinements():
         middles = (np.arange(steps) + 0.5) / steps
@@ -73,7 +73,7 @@ def integrated_gradients(subject: Subject, image: Floats, class_id: int, paramet
             difference
         ):
             break
-    return _complete(values, at, difference, done)
+    return complete(values, at, difference, done)
 
 
 class BlurPath(Path):
@@ -101,7 +101,7 @@ def blur_integrated_gradients(subject: Subject, image: Floats, class_id: int, pa
         middles, ways = (ends[1:] + ends[:-1]) / 2, ends[1:] - ends[:-1]
         total += (_true_gradients(subject, middles.astype(np.float32), at) * ways).sum(axis=0, dtype=np.float64)
         yield min(1.0, (i + CHUNK) / parameters.steps)
-    return _complete(total.sum(axis=0), at, _gained(subject, at, path[0]), parameters.steps)
+    return complete(total.sum(axis=0), at, gained(subject, at, path[0]), parameters.steps)
 
 
 class Expected(Parameters):
@@ -137,7 +137,7 @@ def gradient_shap(subject: Subject, image: Floats, class_id: int, parameters: Ex
 
     chunks = _expected(subject, image, at, starts, parameters)
     values, notes = yield from averaged(chunks, mean, parameters.samples, parameters.tolerance)
-    difference = float(np.mean([_gained(subject, at, start) for start in starts]))
+    difference = float(np.mean([gained(subject, at, start) for start in starts]))
     notes |= {"score_difference": difference, "completeness_error": float(values.sum()) - difference}
     return Attribution(values.astype(np.float32), at, notes)
 
@@ -184,7 +184,7 @@ def idgi(subject: Subject, image: Floats, class_id: int, parameters: Steady) -> 
         total += np.tensordot(np.diff(scores), shares[:-1], axes=1)
         shares, scores = shares[-1:], scores[-1:]
         yield min(1.0, (i + CHUNK) / (steps + 1))
-    return _complete(total, at, _gained(subject, at, start), steps + 1)
+    return complete(total, at, gained(subject, at, start), steps + 1)
 
 
 def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:
@@ -199,14 +199,14 @@ def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Float
     return np.where(found.before_relu[:, None, None, None], np.float32(0), found.gradients)
 
 
-def _gained(subject: Subject, at: ValueAndGrad, start: Floats) -> float:
+def gained(subject: Subject, at: ValueAndGrad, start: Floats) -> float:
     """The score at the image less that at the start of a path, which is what a complete map sums up to."""
-    other = subject.value_and_grad(start[None], at.class_ids)
+    other = subject.value_and_grad(start[None], at.class_ids[:1])
     first = 0.0 if other.before_relu[0] and not at.before_relu[0] else float(other.scores[0])
     return float(at.scores[0]) - first
 
 
-def _complete(values: Array, at: ValueAndGrad, difference: float, points: int) -> Attribution:
+def complete(values: Array, at: ValueAndGrad, difference: float, points: int) -> Attribution:
     """The attribution (H, W) from so many points, with the error of its completeness in the notes.
 
     The error is the sum of the map minus the difference between the scores at the two ends of the path.
