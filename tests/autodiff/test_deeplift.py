@@ -121,6 +121,8 @@ def test_contributions_sum_up(name: str) -> None:
         "shape": np.array([1, 3, 4, 4]),
     }
     x, x0 = rng.normal(size=(2, 3, 4, 4))
+    if name in ("Pow", "LRN"):  # averaged over five points only
+        x0 = x + (x0 - x) / 4
     model = model_of(text, arrays)
     score, found = multipliers(model, x, x0)
     other, _ = multipliers(model, x0, x)
@@ -129,7 +131,7 @@ def test_contributions_sum_up(name: str) -> None:
         expected = (np.where(low, np.exp(x) + 0.5, x) - np.where(low, np.exp(x0) + 0.5, x0)).ravel() @ arrays["head"]
     else:
         expected = score - other
-    assert (found * (x - x0)).sum() == pytest.approx(expected.item(), rel=1e-3)
+    assert (found * (x - x0)).sum() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_what_equals_the_reference_has_the_derivative() -> None:
