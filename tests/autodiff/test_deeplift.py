@@ -102,7 +102,8 @@ def test_contributions_sum_up(name: str) -> None:
     text = f"""
     <ir_version: 8, opset_import: ["" : 23]>
     other (double[N, 3, 4, 4] x) => (double[N, 1] score)
-    <double half, double[48, 1] head, int64[1] places, double[3, 4, 4] weight, double[3] scale, double[3] shift, double[4] row>
+    <double half, double[48, 1] head, int64[1] places, double[3, 4, 4] weight, double[3] scale, double[3] shift,
+     double[4] row>
     {{
       t = Exp(x)
       s = Add(t, half)
