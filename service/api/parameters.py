@@ -187,20 +187,3 @@ class ActivationParameters(ClassifyParameters):
     ] = 64
     tile: Annotated[int, Field(ge=8, le=256, description="Side of one feature map in a picture, in pixels.")] = 56
     colormap: Annotated[Colormap, Field(description="Colours from no activation to the strongest.")] = "inferno"
-
-
-class EvaluateParameters(MethodParameters):
-    """Parameters of `POST /evaluate`, in the query or as form fields."""
-
-    class_id: Annotated[
-        int | None, Field(description="Class to explain; the predicted one if absent.", examples=[285])
-    ] = None
-    points: Annotated[int, Field(ge=4, le=224, description="Points of the deletion and insertion curves.")] = 28
-    stages: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=32,
-            description="Stages in which the weights are randomized, from the last layer to the first; 0 for none.",
-        ),
-    ] = 6

@@ -174,52 +174,6 @@ class ActivationAnswer(BaseModel):
     data: list[LayerActivation]
 
 
-class CurveAnswer(BaseModel):
-    """Probability of the class while pixels are taken away or put back, the hottest first."""
-
-    fractions: Annotated[list[float], Field(description="Share of the pixels.")]
-    deletion: Annotated[list[float], Field(description="Probability when they are black.")]
-    insertion: Annotated[list[float], Field(description="Probability when only they are sharp.")]
-    deletion_area: Annotated[float, Field(description="Under the deletion curve: less is better.")]
-    insertion_area: Annotated[float, Field(description="Under the insertion curve: more is better.")]
-
-
-class RandomizationStage(BaseModel):
-    """A stage of the randomization of the weights."""
-
-    layers: Annotated[int, Field(description="How many layers are random, counted from the last one.")]
-    first: Annotated[str, Field(description="The first random layer.")]
-    similarity: Annotated[
-        float,
-        Field(description="Rank correlation with the original map: near 1 means that it does not see the weights."),
-    ]
-
-
-class Completeness(BaseModel):
-    """Whether the map sums up to what the score has gained over a black picture, as integrated gradients promise."""
-
-    map_sum: float
-    score_difference: float
-
-
-class EvaluationResult(BaseModel):
-    """A method put to the test on one photograph."""
-
-    class_id: int
-    name: str
-    curves: Annotated[dict[str, CurveAnswer], Field(description="By map: that of the method, `random` and `edges`.")]
-    completeness: Completeness
-    randomization: list[RandomizationStage]
-    notes: Annotated[dict[str, float], Field(description="What the method has to say beside its map.")]
-
-
-class EvaluateAnswer(BaseModel):
-    """Answer of `POST /evaluate`."""
-
-    meta: Meta
-    data: EvaluationResult
-
-
 class ModelSummary(BaseModel):
     """A model in the list."""
 
