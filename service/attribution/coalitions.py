@@ -69,7 +69,10 @@ class Designed(Cells):
 
 @method("lime", "Ribeiro et al. 2016, Why Should I Trust You?, section 3", Sampled, sign="positive")
 def lime(subject: Subject, image: Floats, class_id: int, parameters: Sampled) -> Steps:
-    """A linear model of the score near the picture, whose features are cells that are shown or covered."""
+    """A linear model of the score near the picture, whose features are cells that are shown or covered.
+
+    Use it where a linear, local model is wanted. Not for exact shares: they depend on the kernel.
+    """
     scoring = _Scoring(subject, image, class_id, parameters)
     shown = (np.random.default_rng(parameters.seed).random((parameters.samples, parameters.cells**2)) < 0.5).astype(
         float
@@ -87,7 +90,10 @@ def lime(subject: Subject, image: Floats, class_id: int, parameters: Sampled) ->
     "positive",
 )
 def kernel_shap(subject: Subject, image: Floats, class_id: int, parameters: Constrained) -> Steps:
-    """Shapley values of cells by a regression: what each contributes, on average over all orders of appearance."""
+    """Shapley values of cells by a regression: what each contributes, on average over all orders of appearance.
+
+    Use it for shares that add up. Not with few samples and many cells, which is noisy.
+    """
     scoring = _Scoring(subject, image, class_id, parameters)
     number, rng = parameters.cells**2, np.random.default_rng(parameters.seed)
     sizes = np.arange(1, number)
@@ -111,7 +117,10 @@ def kernel_shap(subject: Subject, image: Floats, class_id: int, parameters: Cons
     "positive",
 )
 def shapley_sampling(subject: Subject, image: Floats, class_id: int, parameters: Permuted) -> Steps:
-    """Shapley values of cells by random orders: the mean gain when a cell appears beside those before it."""
+    """Shapley values of cells by random orders: the mean gain when a cell appears beside those before it.
+
+    Use it for shares that add up without a regression's assumptions. Not in a hurry.
+    """
     scoring = _Scoring(subject, image, class_id, parameters)
     number, rng = parameters.cells**2, np.random.default_rng(parameters.seed)
     orders = [rng.permutation(number) for _ in range(parameters.permutations)]
@@ -127,7 +136,10 @@ def shapley_sampling(subject: Subject, image: Floats, class_id: int, parameters:
 
 @method("sobol", "Fel et al. 2021, Look at the Variance!, section 3", Designed, sign="positive")
 def sobol(subject: Subject, image: Floats, class_id: int, parameters: Designed) -> Steps:
-    """The share of the variance of the score in which a cell has a hand (total Sobol indices by Jansen's estimator)."""
+    """The share of the variance of the score in which a cell has a hand (total Sobol indices by Jansen's estimator).
+
+    Use it to find cells that matter only together with others. Not for the direction of an effect.
+    """
     from scipy.stats import qmc  # takes time and memory to be imported
 
     scoring = _Scoring(subject, image, class_id, parameters)

@@ -56,6 +56,8 @@ SEEN_ON_THE_FACE |= {
     "occlusion": {"stride": 32},
 }
 SEEN_ON_THE_FACE |= {
+    "deeplift": {},
+    "deep_shap": {},
     "lrp": {},
     "lrp_zero": {},
     "lrp_epsilon": {},
