@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    ValidationError,
     create_model,
     model_validator,
 )
@@ -75,9 +76,19 @@ def _method_fields() -> dict[str, Any]:
     for name, uses in users.items():
         info = uses[0][1]
         defaults = ", ".join(f"`{method}`{'' if i.default is None else f' ({i.default})'}" for method, i in uses)
-        bounded: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+        is_shared = all(i.metadata == info.metadata for _, i in uses)  # else only the method knows its bounds
+        bounded: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata and is_shared else info.annotation
         fields[name] = (bounded | None, Field(None, description=f"{info.description} For {defaults}."))
     return fields
+
+
+def check_values(method: str, values: dict[str, JsonValue]) -> None:
+    """Raise `ValueError` for values of parameters that the method does not take: each has bounds of its own."""
+    try:
+        METHODS[method].parameters.model_validate(values)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc']))} of {method}: {e['msg']}" for e in error.errors()]
+        raise ValueError("; ".join(wrong)) from None
 
 
 METHOD_FIELDS = _method_fields()
@@ -103,6 +114,7 @@ class MethodParameters(_WithMethodFields):
                 f"the method {self.method} does not take {', '.join(foreign)}; "
                 f"it takes {', '.join(taken) or 'no parameters'}"
             )
+        check_values(self.method, self.method_values)
         return self
 
     @property
