@@ -21,13 +21,15 @@ def _one_curve_each(maps: Sequence[int], amounts: Amounts) -> int:
     "deletion",
     PAPER,
     "smaller",
-    "Tells whether the score needs what is hot. Black pixels are unlike anything the network has learned from, so part "
-    "of the fall is due to that; it is the less, the less grainy the map.",
     _one_curve_each,
     is_default=True,
 )
 def deletion(case: Case, candidate: Candidate) -> Measured:
-    """The area under the probability of the class while the hottest pixels are made black, the hottest first."""
+    """The area under the probability of the class while the hottest pixels are made black, the hottest first.
+
+    Tells whether the score needs what is hot. Black pixels are unlike anything the network has learned from, so
+    part of the fall is due to that; it is the less, the less grainy the map.
+    """
     counts, rank = _order(candidate.heat, case.amounts.points)
     return _curve(counts, case.probabilities(np.where(rank < n, np.float32(0), case.image) for n in counts))
 
@@ -36,13 +38,15 @@ def deletion(case: Case, candidate: Candidate) -> Measured:
     "insertion",
     PAPER,
     "larger",
-    "Tells whether what is hot is enough for the score. A map in one piece restores a part of the picture that looks "
-    "natural, and has an advantage over an equally right one with scattered pixels.",
     _one_curve_each,
     is_default=True,
 )
 def insertion(case: Case, candidate: Candidate) -> Measured:
-    """The area under the probability of the class while a blurred picture gets its pixels back, the hottest first."""
+    """The area under the probability of the class while a blurred picture gets its pixels back, the hottest first.
+
+    Tells whether what is hot is enough for the score. A map in one piece restores a part of the picture that looks
+    natural, and has an advantage over an equally right one with scattered pixels.
+    """
     counts, rank = _order(candidate.heat, case.amounts.points)
     blurred = baseline(case.image, "blur")
     return _curve(counts, case.probabilities(np.where(rank < n, case.image, blurred) for n in counts))

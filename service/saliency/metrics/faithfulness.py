@@ -17,15 +17,14 @@ def _shared(maps: Sequence[int], amounts: Amounts) -> int:
     "infidelity",
     "Yeh et al. 2019, On the (In)fidelity and Sensitivity of Explanations, definition 2.1",
     "smaller",
-    "Tells whether sums of the map are proportional to falls of the score: 0 if they are, 1 for a map of zeros. "
-    "Any map foretells that larger squares matter more, so compare with `random`. Methods whose values are no "
-    "contributions (gradients, CAMs) do not claim more. What is removed gets the mean colour, which is not nothing.",
     _shared,
 )
 def infidelity(case: Case, candidate: Candidate) -> Measured:
-    """The error with which the map foretells the fall of the score when random squares are removed.
+    """The mean square error with which the map, scaled best, foretells by how much removed squares lower the score.
 
-    The mean square error after the best scaling of the map, as a share of that of a map of zeros, which is 1.
+    Tells whether sums of the map are proportional to falls of the score: 0 if they are, 1 for a map of zeros, to which
+    it is relative. Any map foretells that larger squares matter more, so compare with `random`. Gradients and CAMs
+    are no contributions and do not claim to. What is removed gets the mean colour, which is not nothing.
     """
     foretold, falls = _sums(candidate, case.squares), case.squares.falls
     energy, own = float(falls @ falls), float(foretold @ foretold)
@@ -39,12 +38,14 @@ def infidelity(case: Case, candidate: Candidate) -> Measured:
     "mu_fidelity",
     "Bhatt et al. 2020, Evaluating and Aggregating Feature-based Model Explanations, section 2",
     "larger",
-    "Tells whether the map ranks parts of the picture as the network does. From 100 subsets it is known to about 0.1; "
-    "pictures with covered cells are unlike those that the network has learned from.",
     _shared,
 )
 def mu_fidelity(case: Case, candidate: Candidate) -> Measured:
-    """The correlation between the fall of the score when random cells are removed and what the map holds in them."""
+    """The correlation between the fall of the score when random cells are removed and what the map holds in them.
+
+    Tells whether the map ranks parts of the picture as the network does. From 100 subsets it is known to about
+    0.1; pictures with covered cells are unlike those that the network has learned from.
+    """
     foretold, falls = _sums(candidate, case.subsets), case.subsets.falls
     if np.ptp(foretold) <= 1e-9 * np.abs(foretold).max() or not np.ptp(falls):
         return Measured(None)
@@ -60,14 +61,16 @@ def _sums(candidate: Candidate, removals: Removals) -> Array:
     "completeness",
     "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, section 3",
     "smaller",
-    "Tells whether values can be read as shares of the score. Only some methods promise that, and some of them against "
-    "another baseline than black; a map may keep the sum and put it into the wrong pixels.",
     lambda maps, _: 2 if maps else 0,
     is_default=True,
     of_baselines=False,
 )
 def completeness(case: Case, candidate: Candidate) -> Measured:
-    """How far the sum of the map is from what the score has gained over a black picture, as a share of that."""
+    """How far the sum of the map is from what the score has gained over a black picture, as a share of that.
+
+    Tells whether values can be read as shares of the score. Only some methods promise that, and some of them
+    against another baseline than black; a map may keep the sum and put it into the wrong pixels.
+    """
     gained = case.score - case.black_score
     if not gained:
         return Measured(None)

@@ -89,17 +89,19 @@ def metric(
     name: str,
     paper: str,
     better: Better,
-    limits: str,
     runs: Runs = no_runs,
     *,
     is_default: bool = False,
     needs_region: bool = False,
     of_baselines: bool = True,
 ) -> Callable[[Callable[[Case, Candidate], Measured]], Callable[[Case, Candidate], Measured]]:
-    """Register the decorated function as a metric; the first sentence of its docstring is the summary."""
+    """Register the decorated function as a metric.
+
+    Its docstring says what is measured, and in a second paragraph what that can and cannot tell.
+    """
 
     def register(function: Callable[[Case, Candidate], Measured]) -> Callable[[Case, Candidate], Measured]:
-        summary = (getdoc(function) or "").partition("\n")[0]
+        summary, limits = (" ".join(paragraph.split()) for paragraph in (getdoc(function) or "").split("\n\n"))
         METRICS[name] = Metric(
             name, summary, paper, better, limits, function, runs, is_default, needs_region, of_baselines
         )

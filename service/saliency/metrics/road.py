@@ -11,10 +11,6 @@ from service.saliency.metrics.curves import ranked
 from service.saliency.metrics.metric import Candidate, Measured, metric
 
 PAPER = "Rong et al. 2022, A Consistent and Efficient Evaluation Strategy for Attribution Methods, section 4"
-LIMITS = (
-    "Tells the same as deletion, without black holes that give themselves away. Large areas are filled in with a "
-    "blur, and a network may still recognize what their outline leaves."
-)
 FRACTIONS = (0.1, 0.3, 0.5, 0.7, 0.9)
 NOISE = 0.01  # standard deviation; 1 is from black to white
 FILLING_RUNS = 20  # solving one of the systems takes about as long as this many runs
@@ -28,15 +24,23 @@ def _filled(maps: Sequence[int], amounts: Amounts) -> int:  # noqa: ARG001 - all
     return len(maps) * len(FRACTIONS) * (1 + FILLING_RUNS)
 
 
-@metric("road_most_relevant", PAPER, "smaller", LIMITS, _filled)
+@metric("road_most_relevant", PAPER, "smaller", _filled)
 def road_most_relevant(case: Case, candidate: Candidate) -> Measured:
-    """The mean probability of the class when 10 to 90 % of the pixels are filled in from the others, hottest first."""
+    """The mean probability of the class when 10 to 90 % of the pixels are filled in from the others, hottest first.
+
+    Tells the same as deletion, without black holes that give themselves away. Large areas are filled in with a
+    blur, and a network may still recognize what their outline leaves.
+    """
     return _road(case, candidate.heat)
 
 
-@metric("road_least_relevant", PAPER, "larger", LIMITS, _filled)
+@metric("road_least_relevant", PAPER, "larger", _filled)
 def road_least_relevant(case: Case, candidate: Candidate) -> Measured:
-    """The mean probability of the class when 10 to 90 % of the pixels are filled in from the others, coldest first."""
+    """The mean probability of the class when 10 to 90 % of the pixels are filled in from the others, coldest first.
+
+    Tells the same as deletion, without black holes that give themselves away. Large areas are filled in with a
+    blur, and a network may still recognize what their outline leaves.
+    """
     return _road(case, -candidate.heat)
 
 

@@ -12,15 +12,14 @@ RADIUS = 0.02  # of the neighbourhood in each value of each pixel; 1 is from bla
     "sensitivity_max",
     "Yeh et al. 2019, On the (In)fidelity and Sensitivity of Explanations, definition 3.1",
     "smaller",
-    "Tells whether two photographs that look the same get the same map. A map that ignores the network is the most "
-    "stable of all, and where the network itself is rough a faithful map is not. The largest of few neighbours is a "
-    "lower bound.",
     lambda maps, amounts: amounts.neighbours * sum(maps),
 )
 def sensitivity_max(case: Case, candidate: Candidate) -> Measured:
     """The largest change of the map, as a share of the map, among pictures that differ by noise that no eye sees.
 
-    The noise is at most 0.02 of the range from black to white in each value.
+    Tells whether two photographs that look the same get the same map. A map that ignores the network is the most
+    stable of all, and where the network itself is rough a faithful map is not. The largest of few neighbours is a
+    lower bound.
     """
     rng, size = np.random.default_rng(0), float(np.linalg.norm(candidate.map))
     if not size:

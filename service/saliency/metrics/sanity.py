@@ -22,13 +22,15 @@ def _stages(maps: Sequence[int], amounts: Amounts) -> int:
     "cascading_randomization",
     "Adebayo et al. 2018, Sanity Checks for Saliency Maps, section 3",
     "smaller",
-    "Tells whether the map depends on what the network has learned: near 1 it does not, and is an edge detector at "
-    "best. A low value is no proof of a good map: a random one has it too.",
     _stages,
     is_default=True,
 )
 def cascading_randomization(case: Case, candidate: Candidate) -> Measured:
-    """The mean rank correlation with the original map while more and more of the last layers get random weights."""
+    """The mean rank correlation with the original map while more and more of the last layers get random weights.
+
+    Tells whether the map depends on what the network has learned: near 1 it does not, and is an edge detector at
+    best. A low value is no proof of a good map: a random one has it too.
+    """
     names = _weighted(case.network)
     return _similarities(case, candidate, [names[-count:] for count in _counts(len(names), case.amounts.stages)])
 
@@ -37,12 +39,14 @@ def cascading_randomization(case: Case, candidate: Candidate) -> Measured:
     "independent_randomization",
     "Adebayo et al. 2018, Sanity Checks for Saliency Maps, section 3",
     "smaller",
-    "Tells which layers the map depends on: where it stays the same, it does not see that layer. Layers beside "
-    "skip connections change little for any method.",
     _stages,
 )
 def independent_randomization(case: Case, candidate: Candidate) -> Measured:
-    """The mean rank correlation with the original map when a single layer gets random weights."""
+    """The mean rank correlation with the original map when a single layer gets random weights.
+
+    Tells which layers the map depends on: where it stays the same, it does not see that layer. Layers beside skip
+    connections change little for any method.
+    """
     names = _weighted(case.network)
     return _similarities(case, candidate, [[names[-count]] for count in _counts(len(names), case.amounts.stages)])
 
@@ -51,12 +55,14 @@ def independent_randomization(case: Case, candidate: Candidate) -> Measured:
     "random_logit",
     "Sixt et al. 2020, When Explanations Lie: Why Many Modified BP Attributions Fail",
     "smaller",
-    "Tells whether the map is about the class: near 1 any class gets the same map. Classes that share their evidence "
-    "have similar maps for good reason.",
     lambda maps, _: sum(maps),
 )
 def random_logit(case: Case, candidate: Candidate) -> Measured:
-    """The rank correlation with the map of another class, drawn at random."""
+    """The rank correlation with the map of another class, drawn at random.
+
+    Tells whether the map is about the class: near 1 any class gets the same map. Classes that share their evidence
+    have similar maps for good reason.
+    """
     others = [i for i in range(case.network.classes) if i not in (case.class_id, case.other_class_id)]
     if not others:
         return Measured(None)
