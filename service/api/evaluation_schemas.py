@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from service.api.schemas import Meta
+from service.api.schemas import Meta, Prediction
 from service.saliency.metrics.metric import Better
 
 
@@ -98,3 +98,54 @@ class MetricAnswer(BaseModel):
             "parameters of `/evaluate`."
         ),
     ]
+
+
+class ComparedMethod(BaseModel):
+    """A method among others."""
+
+    name: str
+    mean_rank: Annotated[float, Field(description="The mean of its ranks in all metrics; 1 for the best of all.")]
+    runs: Annotated[int, Field(description="Runs of the network that a map takes.")]
+    seconds: Annotated[
+        float,
+        Field(description="Time that a map took, the least of all photographs: a first one may wait for its graph."),
+    ]
+    warning: Annotated[str | None, Field(description="What to beware of when reading its maps.")]
+
+
+class ComparedMetric(BaseModel):
+    """A metric of several methods."""
+
+    name: str
+    better: Annotated[Better, Field(description="Which values are better.")]
+    limits: Annotated[str, Field(description="What it can and cannot tell.")]
+    values: Annotated[
+        dict[str, float | None],
+        Field(description="By method, and for `random` and `edges`: the mean over the photographs; null if undefined."),
+    ]
+    ranks: Annotated[
+        dict[str, float], Field(description="By method; 1 for the best. Equal ones share the mean of theirs.")
+    ]
+
+
+class ComparedPhotograph(Prediction):
+    """One of the photographs, and the class that was explained."""
+
+    image: Annotated[int, Field(description="Which of the photographs sent, from 0.")]
+    metrics: Annotated[dict[str, dict[str, float | None]], Field(description="By metric, then by method or baseline.")]
+
+
+class ComparisonResult(BaseModel):
+    """Several methods put to the same tests."""
+
+    reading: Annotated[str, Field(description="What the numbers can and cannot tell.")]
+    methods: Annotated[list[ComparedMethod], Field(description="In the order of their mean ranks.")]
+    metrics: list[ComparedMetric]
+    photographs: list[ComparedPhotograph]
+
+
+class CompareAnswer(BaseModel):
+    """Answer of `POST /compare`."""
+
+    meta: Meta
+    data: ComparisonResult

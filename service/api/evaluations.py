@@ -3,15 +3,22 @@
 from dataclasses import asdict
 
 from service.api.evaluation_schemas import (
+    ComparedMethod,
+    ComparedMetric,
+    ComparedPhotograph,
+    ComparisonResult,
     Completeness,
     CurveAnswer,
     EvaluationResult,
     MeasuredAnswer,
     RandomizationStage,
 )
+from service.api.responses import prediction
 from service.networks.network import Network
+from service.saliency.comparison import READING, Comparison, Findings
 from service.saliency.evaluation import Evaluated
-from service.saliency.metrics import Measured
+from service.saliency.explain import warning_of
+from service.saliency.metrics import METRICS, Measured
 
 
 def evaluation_result(network: Network, found: Evaluated) -> EvaluationResult:
@@ -45,4 +52,44 @@ def _curve(deletion: Measured, insertion: Measured) -> CurveAnswer:
         insertion=list(insertion.series),
         deletion_area=deletion.value,
         insertion_area=insertion.value,
+    )
+
+
+def comparison_result(network: Network, found: Comparison) -> ComparisonResult:
+    """A comparison as JSON."""
+    means, ranks, mean_ranks = found.means, found.ranks, found.mean_ranks
+    return ComparisonResult(
+        reading=READING,
+        methods=[
+            ComparedMethod(
+                name=name,
+                mean_rank=mean_ranks[name],
+                runs=found.runs[name],
+                seconds=round(found.seconds[name], 4),
+                warning=warning_of(network, name),
+            )
+            for name in sorted(found.methods, key=lambda name: mean_ranks[name])
+        ],
+        metrics=[
+            ComparedMetric(
+                name=name,
+                better=METRICS[name].better,
+                limits=METRICS[name].limits,
+                values=values,
+                ranks=ranks[name],
+            )
+            for name, values in means.items()
+        ],
+        photographs=[_photograph(network, i, findings) for i, findings in enumerate(found.findings)],
+    )
+
+
+def _photograph(network: Network, image: int, findings: Findings) -> ComparedPhotograph:
+    return ComparedPhotograph(
+        **prediction(network, findings.class_id, findings.probabilities).model_dump(),
+        image=image,
+        metrics={
+            name: {who: measured.value for who, measured in of_maps.items()}
+            for name, of_maps in findings.measurements.items()
+        },
     )

@@ -26,7 +26,8 @@ from service.settings import Settings
 OVERLAY_SMOOTHING = 1.5
 
 
-def _known_method(name: str) -> str:
+def known_method(name: str) -> str:
+    """The name of a method. Raises `ValueError` if there is none of that name."""
     if name not in METHODS:
         raise ValueError(f"there is no method {name!r}; there are: {', '.join(METHODS)}")
     return name
@@ -92,10 +93,10 @@ def check_values(method: str, values: dict[str, JsonValue]) -> None:
 
 
 METHOD_FIELDS = _method_fields()
-_WithMethodFields: Any = create_model("_WithMethodFields", __base__=ClassifyParameters, **METHOD_FIELDS)
+WithMethodFields: Any = create_model("WithMethodFields", __base__=ClassifyParameters, **METHOD_FIELDS)
 
 
-class MethodParameters(_WithMethodFields):
+class MethodParameters(WithMethodFields):
     """A method with its parameters, and the class to explain."""
 
     other_class_id: Annotated[
@@ -103,7 +104,7 @@ class MethodParameters(_WithMethodFields):
         Field(description="A class in contrast: what speaks for `class_id` rather than for this one.", examples=[282]),
     ] = None
     method: Annotated[
-        str, AfterValidator(_known_method), Field(description=f"One of {', '.join(METHODS)}; see `GET /methods`.")
+        str, AfterValidator(known_method), Field(description=f"One of {', '.join(METHODS)}; see `GET /methods`.")
     ] = "gradient"
 
     @model_validator(mode="after")

@@ -1,19 +1,23 @@
-"""Plots of evaluations. This is the only module that imports matplotlib."""
+"""Plots of evaluations and comparisons. This is the only module that imports matplotlib."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from service.pictures.decode import Pixels
+from service.saliency.comparison import Comparison
 from service.saliency.evaluation import Evaluated
-from service.saliency.metrics import METRICS, Measured
+from service.saliency.metrics import BASELINES, METRICS, Measured
 
 COLOURS = ("#d1495b", "#8d99ae", "#2a9d8f")
 COLUMNS = 3  # of series in one row
 ROW = 0.28  # inches, of a table
+TILE, FIRST, GAP = 1.6, 1.9, 0.06  # inches, of a picture, of the first column, and between pictures
 DPI = 90
 
 
@@ -30,9 +34,7 @@ def evaluation_plot(found: Evaluated, title: str) -> bytes:
         _draw_series(figure.add_subplot(grid[i // COLUMNS, i % COLUMNS]), name, found.measurements[name])
     _draw_table(figure.add_subplot(grid[rows, :]), found)
     figure.suptitle(title)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
-    return buffer.getvalue()
+    return _png(figure)
 
 
 def _draw_series(axes: Axes, name: str, of_maps: Mapping[str, Measured]) -> None:
@@ -75,8 +77,90 @@ def draw_table(axes: Axes, head: Sequence[str], cells: Sequence[Sequence[str]]) 
             cell.set_text_props(ha="left")
 
 
+def comparison_plot(found: Comparison, names: Sequence[str]) -> bytes:
+    """A PNG: a row for each photograph with the maps over it, and below them a table of all numbers.
+
+    names: of the classes that were explained, one for each photograph. The best of each metric is bold.
+    """
+    columns = ["", *found.methods, *BASELINES]
+    shapes = [findings.pictures[""].shape for findings in found.findings]
+    heights = [(TILE - GAP) * min(1.0, height / width) + GAP for height, width, _ in shapes]
+    lines = _lines(found)
+    sheet = _Sheet(columns, 2 * ROW + sum(heights) + ROW * (len(lines) + 0.5))
+    sheet.write(ROW, [fill(_words(who), 18) for who in columns], ())
+    lower = 2 * ROW
+    for findings, name, height in zip(found.findings, names, heights, strict=True):
+        sheet.draw(lower, height, findings.pictures, fill(name, 24))
+        lower += height
+    for texts, best in lines:
+        lower += ROW
+        sheet.write(lower, texts, best)
+    return _png(sheet.figure)
+
+
+def _lines(found: Comparison) -> list[tuple[list[str], list[str]]]:
+    """The lines of the table: the texts of all columns, and the methods that are best."""
+    lines = []
+    for metric, values in found.means.items():
+        arrow = "↑" if METRICS[metric].better == "larger" else "↓"
+        numbers = [_number(values[who]) if who in values else "" for who in (*found.methods, *BASELINES)]
+        lines.append(([f"{_words(metric)} {arrow}", *numbers], _best(found.ranks[metric])))
+    nothing = ["" for _ in BASELINES]
+    numbers = [f"{found.mean_ranks[who]:.2f}" for who in found.methods]
+    lines.append((["mean rank ↓", *numbers, *nothing], _best(found.mean_ranks)))
+    lines.append((["runs", *(f"{found.runs[who]}" for who in found.methods), *nothing], []))
+    lines.append((["seconds", *(f"{found.seconds[who]:.3f}" for who in found.methods), *nothing], []))
+    return lines
+
+
+class _Sheet:
+    """A figure with columns, of which the first is wider, on which lengths are inches from the top."""
+
+    def __init__(self, columns: Sequence[str], height: float) -> None:
+        self._columns, self._height = columns, height
+        self._width = FIRST + TILE * (len(columns) - 1)
+        self.figure = Figure(figsize=(self._width, height))
+        FigureCanvasAgg(self.figure)
+
+    def write(self, middle: float, texts: Sequence[str], bold: Collection[str]) -> None:
+        """A line of text in all columns."""
+        for i, (who, text) in enumerate(zip(self._columns, texts, strict=True)):
+            x, side = (self._left(i) + (TILE - GAP) / 2, "center") if i else (GAP, "left")
+            weight, colour = "bold" if who in bold else "normal", "#777777" if who in BASELINES else "black"
+            y = 1 - middle / self._height
+            self.figure.text(x / self._width, y, text, ha=side, va="center", fontsize=9, weight=weight, color=colour)
+
+    def draw(self, upper: float, height: float, pictures: Mapping[str, Pixels], title: str) -> None:
+        """A row of pictures, the first with a title."""
+        for i, who in enumerate(self._columns):
+            left, lower = self._left(i) / self._width, 1 - (upper + height - GAP) / self._height
+            place = (left, lower, (TILE - GAP) / self._width, (height - GAP) / self._height)
+            axes = self.figure.add_axes(place)
+            axes.set_axis_off()
+            axes.imshow(pictures[who], aspect="equal")
+            if not i:
+                axes.set_title(title, y=0, fontsize=8, color="white", backgroundcolor="#00000080")
+
+    def _left(self, column: int) -> float:
+        return GAP if column == 0 else FIRST + TILE * (column - 1)
+
+
+def _best(ranks: Mapping[str, float]) -> list[str]:
+    return [who for who, rank in ranks.items() if rank == min(ranks.values())]
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()
+
+
 def _text(measured: Measured) -> str:
-    return "–" if measured.value is None else f"{measured.value:.3f}"
+    return _number(measured.value)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _words(name: str) -> str:

@@ -79,6 +79,13 @@ def falls(case: Case, masks: Any) -> Any:
     return np.array(found)
 
 
+def squares(case: Case) -> Any:
+    masks = np.zeros((len(case.squares.parts), SIDE, SIDE), bool)
+    for mask, (top, left, side) in zip(masks, case.squares.parts, strict=True):
+        mask[top : top + side, left : left + side] = True
+    return masks
+
+
 def sums(heat: Any, masks: Any) -> Any:
     return np.array([sum(heat[y, x].item() for y, x in zip(*np.nonzero(mask), strict=True)) for mask in masks])
 
@@ -90,7 +97,7 @@ def spearman(one: Any, other: Any) -> float:
 
 
 def test_infidelity_is_what_the_best_scaling_leaves_unexplained(case: Case, cam: Candidate) -> None:
-    masks = case.squares.masks
+    masks = squares(case)
     assert len({mask.sum() for mask in masks}) > 6
     changes, foretold = falls(case, masks), sums(cam.heat, masks)
     scale = np.linalg.lstsq(foretold[:, None], changes, rcond=None)[0][0]
@@ -101,14 +108,20 @@ def test_infidelity_is_what_the_best_scaling_leaves_unexplained(case: Case, cam:
 
 
 def test_mu_fidelity_is_the_correlation_with_sums_over_cells(case: Case, cam: Candidate) -> None:
-    masks = case.subsets.masks
-    for mask in masks:  # 16 of 81 cells, each as a whole
-        cells = {(y * 9 // SIDE, x * 9 // SIDE) for y, x in zip(*np.nonzero(mask), strict=True)}
-        assert len(cells) == 16
-        assert abs(mask.mean() - 16 / 81) < 0.01
-    correlation = np.corrcoef(sums(cam.heat, masks), falls(case, masks))[0, 1]
+    edges = [-(-i * SIDE // 9) for i in range(10)]
+    cells = [(slice(*edges[y : y + 2]), slice(*edges[x : x + 2])) for y in range(9) for x in range(9)]
+    masks, foretold = [], []
+    for chosen in case.subsets.parts:
+        assert chosen.sum() == 16  # a fifth of them
+        mask = np.zeros((SIDE, SIDE), bool)
+        for cell, taken in zip(cells, chosen, strict=True):
+            mask[cell] = taken
+        masks.append(mask)
+        foretold.append(sum(float(cam.heat[c].mean()) for c, taken in zip(cells, chosen, strict=True) if taken))
+    correlation = np.corrcoef(foretold, falls(case, masks))[0, 1]
     assert value("mu_fidelity", case, cam) == pytest.approx(correlation, abs=1e-3)
-    assert value("mu_fidelity", case, still(np.zeros_like(cam.heat))) is None
+    for same in (0, 1):  # knows nothing of the cells
+        assert value("mu_fidelity", case, still(np.full_like(cam.heat, same))) is None
 
 
 def test_sensitivity_is_the_largest_change_among_neighbours(case: Case) -> None:
@@ -279,7 +292,7 @@ def test_captum_agrees(case: Case, network: Network, image: Any) -> None:
     def forward(pictures: Any) -> Any:
         return torch.tensor(network.classify(pictures.numpy())[:, CLASS])
 
-    masks = iter(case.squares.masks)
+    masks = iter(squares(case))
 
     def perturb(pictures: Any) -> Any:  # the map is in the first channel, and so is what is taken from it
         mask = torch.tensor(np.stack([next(masks) for _ in pictures]))[:, None]
@@ -289,7 +302,7 @@ def test_captum_agrees(case: Case, network: Network, image: Any) -> None:
 
     spread = torch.zeros_like(x)
     spread[0, 0] = torch.tensor(candidate.heat)
-    number = len(case.squares.masks)
+    number = len(squares(case))
     found = metrics.infidelity(forward, perturb, x, spread, n_perturb_samples=number, normalize=True)
     energy = np.mean(case.squares.falls**2)
     assert value("infidelity", case, candidate) == pytest.approx(found.item() / energy, rel=1e-3)

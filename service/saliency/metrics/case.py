@@ -1,6 +1,6 @@
 """What maps are tested on: a photograph, a network and a class."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -42,14 +42,14 @@ class Amounts:
 
 @dataclass(frozen=True)
 class Removals:
-    """Parts of a picture that were removed.
+    """Parts of a picture that were removed, one at a time.
 
     Attributes:
-        masks: Which pixels were removed, (n, H, W).
-        falls: By how much the score fell each time, (n,).
+        parts: Which part it was each time, (n, …).
+        falls: By how much the score fell, (n,).
     """
 
-    masks: Bools
+    parts: npt.NDArray[np.int64]
     falls: Array
 
 
@@ -103,32 +103,46 @@ class Case:
 
     @cached_property
     def squares(self) -> Removals:
-        """Squares of random size and place, removed one at a time."""
-        rng, masks = np.random.default_rng(SQUARES_SEED), []
+        """Squares of random size and place. Parts: their upper and left edges and their sides, (n, 3)."""
+        rng, parts = np.random.default_rng(SQUARES_SEED), []
         height, width = self.image.shape[1:]
         for share in rng.uniform(*SQUARES, self.amounts.perturbations):
             side = max(1, round(share * min(height, width)))
-            top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
-            mask = np.zeros((height, width), bool)
-            mask[top : top + side, left : left + side] = True
-            masks.append(mask)
-        return self._removed(np.stack(masks))
+            parts.append((rng.integers(height - side + 1), rng.integers(width - side + 1), side))
+        return self._removed(np.array(parts), _in_square)
+
+    @cached_property
+    def cells(self) -> npt.NDArray[np.int64]:
+        """Which of the cells of a grid each pixel is in, (H, W)."""
+        rows, columns = (np.arange(side) * CELLS // side for side in self.image.shape[1:])
+        cells: npt.NDArray[np.int64] = rows[:, None] * CELLS + columns
+        return cells
 
     @cached_property
     def subsets(self) -> Removals:
-        """Random subsets of the cells of a grid, each of the same size, removed one at a time."""
-        rng = np.random.default_rng(SUBSETS_SEED)
-        number = CELLS**2
+        """Random subsets of the cells, each of the same size. Parts: whether each cell is in it, (n, cells)."""
+        rng, number = np.random.default_rng(SUBSETS_SEED), CELLS**2
         ranks = np.argsort(rng.random((self.amounts.perturbations, number)), axis=1)
-        chosen = (ranks < round(SHARE * number)).reshape(-1, CELLS, CELLS)
-        rows, columns = (np.arange(side) * CELLS // side for side in self.image.shape[1:])
-        return self._removed(chosen[:, rows[:, None], columns])
+        return self._removed((ranks < round(SHARE * number)).astype(np.int64), _in_cells)
 
-    def _removed(self, masks: Bools) -> Removals:
-        """What is removed gets the mean colour of the picture."""
+    def _removed(
+        self, parts: npt.NDArray[np.int64], where: "Callable[[Case, npt.NDArray[np.int64]], Bools]"
+    ) -> Removals:
+        """What is removed gets the mean colour of the picture. where: the pixels (H, W) of a part."""
         cover = baseline(self.image, "mean")
-        scores = self.scores(np.where(mask, cover, self.image) for mask in masks)
-        return Removals(masks, self.score - scores)
+        scores = self.scores(np.where(where(self, part), cover, self.image) for part in parts)
+        return Removals(parts, self.score - scores)
+
+
+def _in_square(case: Case, part: npt.NDArray[np.int64]) -> Bools:
+    top, left, side = part
+    mask = np.zeros(case.image.shape[1:], bool)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def _in_cells(case: Case, part: npt.NDArray[np.int64]) -> Bools:
+    return part.astype(bool)[case.cells]
 
 
 def _chunks(pictures: Iterable[Floats]) -> Iterator[Floats]:
