@@ -19,11 +19,13 @@ from service.saliency.metrics import (
     Measured,
     baseline_maps,
     default_metrics,
+    imputation,
     measure,
     runs_needed,
 )
-from service.saliency.metrics.road import FILLING_RUNS, FRACTIONS, filled_in
-from service.saliency.metrics.sanity import SESSION_RUNS
+from service.saliency.metrics.imputation import filled_in, smooth
+from service.saliency.metrics.road import FILLING_RUNS, FRACTIONS
+from service.saliency.metrics.sanity import SESSION_RUNS, similarity
 
 CLASS, SIDE = 285, 224
 AMOUNTS = Amounts(points=4, stages=2, perturbations=12, neighbours=3)
@@ -163,6 +165,21 @@ def test_road_fills_in_what_neighbours_say() -> None:
     np.testing.assert_array_equal(filled[:, ~missing], image[:, ~missing])
 
 
+def test_large_holes_are_filled_in_step_by_step(image: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sides are odd, so that halves are padded."""
+    picture = image[:, :201, :173]
+    rng = np.random.default_rng(2)
+    holes = rng.random((201, 173)) < 0.8
+    holes[20:150, 30:140] = True
+    directly = smooth(picture, holes)
+    monkeypatch.setattr(imputation, "DIRECT", 500)
+    errors = np.abs(smooth(picture, holes) - directly)[:, holes]
+    assert errors.max() < imputation.NOISE
+    assert errors.mean() < imputation.NOISE / 10
+    monkeypatch.setattr(imputation, "ACCURACY", 1e-9)
+    np.testing.assert_allclose(smooth(picture, holes), directly, atol=1e-6)
+
+
 @pytest.mark.parametrize(("name", "sign"), [("road_most_relevant", 1), ("road_least_relevant", -1)])
 def test_road_removes_from_either_end(case: Case, cam: Candidate, name: str, sign: int) -> None:
     found = METRICS[name].function(case, cam)
@@ -226,6 +243,14 @@ def test_the_map_of_another_class(case: Case, cam: Candidate, network: Network, 
     assert other != CLASS
     map_ = attribute(network, image, Question("grad_cam", asked(network, "grad_cam").parameters, other)).map
     assert found.value == pytest.approx(spearman(cam.map, map_), abs=1e-6)
+
+
+def test_similarity_is_that_of_absolute_values() -> None:
+    one, other = np.random.default_rng(0).normal(size=(2, 9, 8)).astype(np.float32)
+    assert similarity(one, other) == pytest.approx(spearman(one, other))
+    assert similarity(one, -one) == pytest.approx(1)
+    assert similarity(one, np.full_like(one, 3)) == similarity(np.zeros_like(one), one) == 0
+    assert similarity(one, np.full_like(one, np.nan)) == 0
 
 
 @pytest.mark.parametrize("name", ["cascading_randomization", "independent_randomization"])
