@@ -15,6 +15,7 @@ from service.errors import BrokenBody, InvalidParameter, TooLarge, UnsupportedMe
 
 P = TypeVar("P", bound=BaseModel)
 FIELD = "image"
+MASK = "mask"
 MAX_FIELDS = 32
 MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 
@@ -25,6 +26,14 @@ class Form:
 
     files: list[tuple[str, bytes]]
     fields: dict[str, str | list[str]]
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Photographs, and masks that say where the object is: one for each, or none. In the order sent."""
+
+    images: list[bytes]
+    masks: list[bytes]
 
 
 def is_form(request: Request) -> bool:
@@ -74,14 +83,14 @@ def _joined(texts: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
     return {name: values if len(values) > 1 else values[0] for name, values in texts.items()}
 
 
-async def _read_images(request: Request, max_images: int) -> Form:
-    """The images and form fields of the request.
+async def _read_images(request: Request, max_images: int, names: Sequence[str]) -> Form:
+    """The images, what else is in the fields of these names, and the other form fields of the request.
 
     Raises `UnsupportedMedia`, `TooLarge` (too many images) or `InvalidParameter` (no image).
     """
     media = _media_type(request)
     if media == "multipart/form-data":
-        return await _from_form(request, max_images)
+        return await _from_form(request, max_images, names)
     if media.startswith("image/") or media == "application/octet-stream":
         return Form([(FIELD, await request.body())], {})
     raise UnsupportedMedia(
@@ -91,17 +100,18 @@ async def _read_images(request: Request, max_images: int) -> Form:
     )
 
 
-async def _from_form(request: Request, max_images: int) -> Form:
-    place = f"the field {FIELD!r} (curl -F image=@cat.png)"
+async def _from_form(request: Request, max_images: int, names: Sequence[str]) -> Form:
+    place = f"the field {' or '.join(map(repr, names))} (curl -F image=@cat.png)"
     try:
-        form = await _read_form(request, [FIELD], place, max_images + 1, MAX_FIELDS)
+        form = await _read_form(request, names, place, len(names) * max_images + 1, MAX_FIELDS)
     except BrokenBody as error:
         if "Too many files" in str(error):
             raise _too_many(max_images) from error
         raise
-    if not form.files:
+    number = sum(name == FIELD for name, _ in form.files)
+    if not number:
         raise InvalidParameter(f"the form has no file in a field {FIELD!r} (curl -F image=@cat.png)")
-    if len(form.files) > max_images:
+    if number > max_images:
         raise _too_many(max_images)
     return form
 
@@ -115,12 +125,30 @@ async def read_photographs(request: Request, parameters: type[P], max_images: in
 
     Raises `UnsupportedMedia`, `TooLarge` (too many images), `InvalidParameter` (no image) or `RequestValidationError`.
     """
+    form, found = await _read(request, parameters, max_images, [FIELD])
+    return [data for _, data in form.files], found
+
+
+async def read_photographs_and_masks(request: Request, parameters: type[P], max_images: int) -> tuple[Photographs, P]:
+    """`read_photographs`, and the masks in the field `mask`: `InvalidParameter` if they are not one for each image."""
+    form, found = await _read(request, parameters, max_images, [FIELD, MASK])
+    images, masks = ([data for name, data in form.files if name == field] for field in (FIELD, MASK))
+    if masks and len(masks) != len(images):
+        raise InvalidParameter(
+            f"the form has {len(masks)} files in the field {MASK!r} and {len(images)} in {FIELD!r}; "
+            "send a mask for each image, in the same order, or none"
+        )
+    return Photographs(images, masks), found
+
+
+async def _read(request: Request, parameters: type[P], max_images: int, names: Sequence[str]) -> tuple[Form, P]:
+    """The form, and the parameters: those of the query with the form fields laid over them."""
     query = request.scope["query_string"]
     found = _from_query(parameters, query) if len(query) > MAX_KEPT_QUERY else _kept(parameters, query)
-    form = await _read_images(request, max_images)
+    form = await _read_images(request, max_images, names)
     if form.fields:
         found = _validated(parameters, {**found.model_dump(exclude_unset=True), **form.fields}, "form")
-    return [data for _, data in form.files], found
+    return form, found
 
 
 def _from_query(parameters: type[P], query: bytes) -> P:
@@ -141,12 +169,17 @@ def _validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
         raise RequestValidationError([{**e, "loc": (place, *e["loc"])} for e in error.errors()]) from error
 
 
-def request_described(parameters: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI description of what `read_photographs` reads: parameters in the query, or as fields of the form."""
+def request_described(parameters: type[BaseModel], takes_masks: bool = False) -> dict[str, Any]:
+    """The OpenAPI description of what `read_photographs` reads: parameters in the query, or as fields of the form.
+
+    takes_masks: whether it is `read_photographs_and_masks`.
+    """
     properties = parameters.model_json_schema()["properties"]
     image = {"type": "string", "format": "binary"}
     files = {"type": "array", "items": image, "description": "One or several image files."}
-    form = {"type": "object", "required": [FIELD], "properties": {FIELD: files, **properties}}
+    masks = {"type": "array", "items": image, "description": "Masks of the same sizes, white where the object is."}
+    fields = {FIELD: files, **({MASK: masks} if takes_masks else {}), **properties}
+    form = {"type": "object", "required": [FIELD], "properties": fields}
     content = {"multipart/form-data": {"schema": form}, "image/*": {"schema": image}}
     query = [
         {"name": name, "in": "query", "required": False, "schema": schema, "description": schema.get("description", "")}

@@ -150,6 +150,17 @@ def test_a_parameter_of_another_method_is_refused(client: httpx.Client, cat: byt
     assert "smoothgrad does not take window; it takes samples, noise, seed" in response.json()["detail"]
 
 
+def test_each_method_has_its_own_bounds(client: httpx.Client, cat: bytes) -> None:
+    """Of `samples`, which several methods take."""
+    for path in ("/saliency", "/evaluate"):
+        refused = client.post(f"{path}?method=lime&samples=5", files={"image": cat})
+        assert refused.status_code == 422
+        assert "samples of lime: Input should be greater than or equal to 10" in refused.json()["detail"]
+    as_job = client.post("/saliency?method=lime&samples=5000&mode=job", files={"image": cat})
+    assert as_job.status_code == 202
+    assert client.post("/saliency?method=smoothgrad&samples=5000", files={"image": cat}).status_code == 422
+
+
 def test_a_layer_that_does_not_exist_is_answered_with_those_that_do(client: httpx.Client, cat: bytes) -> None:
     for response in (
         post(client, cat, method="grad_cam", layer="fire99"),
