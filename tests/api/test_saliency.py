@@ -129,6 +129,8 @@ def explained(response: httpx.Response) -> list[dict[str, Any]]:
 
 def test_every_method_answers_and_tells_its_parameters(client: httpx.Client, cat: bytes) -> None:
     for method in client.get("/methods").json():
+        if method["needs"] is not None:
+            continue
         few = {name: 12 for name in ("samples", "steps", "masks") if name in method["parameters"]}
         response = post(client, cat, method=method["name"], **few)
         (one,) = explained(response)
