@@ -101,3 +101,21 @@ def test_channels_of_tokens_are_objectives(tmp_path: Path) -> None:
     step = 1e-2 * gradients / np.linalg.norm(gradients)
     ahead, behind = (network.activations(IMAGE[None] + d, ["x1"])[0][0, 2].mean() for d in (step, -step))
     assert (ahead - behind) / 2e-2 == pytest.approx(float(np.linalg.norm(gradients)), rel=2e-2)
+
+
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    return opened(tmp_path_factory.mktemp("transformer"), True)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_explains_a_transformer(transformer: Network, name: str) -> None:
+    method = METHODS[name]
+    few = {"samples": 10, "masks": 10, "permutations": 2, "designs": 4, "cells": 3, "steps": 4, "channels": 8}
+    taken = {key: number for key, number in few.items() if key in method.parameters.model_fields}
+    found = method.run(View(transformer, None), IMAGE, CLASS, method.parameters(**taken))
+    assert found.map.shape == (32, 48)
+    assert np.isfinite(found.map).all()
+    assert np.ptp(found.map) > 0
+    if name == "deeplift":
+        assert abs(found.notes["completeness_error"]) < 1e-4 * np.abs(found.map).sum()
