@@ -86,7 +86,7 @@ def comparison_plot(found: Comparison, names: Sequence[str]) -> bytes:
     """
     columns = ["", *found.methods, *BASELINES]
     shapes = [findings.pictures[""].shape for findings in found.findings]
-    heights = [(TILE - GAP) * min(1.0, height / width) + GAP for height, width, _ in shapes]
+    heights = [(TILE - GAP) * min(1.0, max(0.4, height / width)) + GAP for height, width, _ in shapes]
     lines = _lines(found)
     sheet = _Sheet(columns, 2 * ROW + sum(heights) + ROW * (len(lines) + 0.5))
     sheet.write(ROW, [fill(_words(who), 18) for who in columns], ())
