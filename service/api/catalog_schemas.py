@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from service.attribution.method import Sign
+from service.attribution.method import Need, Sign
 from service.models.manifest import Scores
 
 
@@ -47,6 +47,10 @@ class LayerAnswer(BaseModel):
     name: str
     operator: Annotated[str, Field(description="The ONNX operator that computes it.")]
     channels: int
+    leading: Annotated[
+        int | None,
+        Field(description="Tokens before those of the grid, such as a class token, for the tokens of a transformer."),
+    ]
     size: Annotated[tuple[int, int] | None, Field(description="Height and width, for a picture of the model's size.")]
     listed: Annotated[bool, Field(description="Whether the manifest names it as one of interest.")]
     default: Annotated[bool, Field(description="Whether class activation maps look here by default.")]
@@ -62,6 +66,7 @@ class MethodAnswer(BaseModel):
     paper: str
     warning: Annotated[str | None, Field(description="What to beware of.")]
     sign: Annotated[Sign, Field(description="Which values of its map a picture shows by default.")]
+    needs: Annotated[Need | None, Field(description="What a network must have; null if any network will do.")]
     evaluations: Annotated[
         int, Field(description="Runs of the network for a picture of 224 x 224 with the default parameters.")
     ]

@@ -20,14 +20,13 @@ from service.autodiff.backward import Adjusted, Path
 from service.autodiff.gates import ACTIVATIONS
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, Rule
-from service.autodiff.shapes import operand
+from service.autodiff.shapes import operand, rank
 from service.autodiff.twins import twin
 
-_LEAST = 1e-6  # differences below are taken for none
+_LEAST = 1e-4  # relative differences below are mostly rounding
 _OF_ONE = frozenset([*ACTIVATIONS, *"Relu LeakyRelu PRelu Abs Pow Reciprocal Sin Cos Tan Asin Acos Atan".split()])
-_CURVED = _OF_ONE | frozenset(
-    "LayerNormalization InstanceNormalization RMSNormalization LpPool LRN ReduceL2 ReduceLogSumExp".split()
-)
+_CURVED = _OF_ONE | frozenset("LpPool LRN ReduceL2 ReduceLogSumExp".split())
+_STANDARDIZATIONS = ("LayerNormalization", "InstanceNormalization", "RMSNormalization")
 _EXTREMES = {
     "MaxPool": "Max",
     "GlobalMaxPool": "Max",
@@ -82,6 +81,8 @@ def _adjusted(name: str, rule: Rule, reference: _Reference) -> Rule:
             return _extreme(op, node, rule, reference, dy[0])
         if name in ("Softmax", "LogSoftmax"):
             return _softmax(op, node, reference, dy[0])
+        if name in _STANDARDIZATIONS:
+            return _standardization(op, node, reference, dy[0])
         if name == "Div":
             return _quotient(op, node, reference, dy[0])
         if name in _OF_ONE and [x for x in node.inputs if x in reference.values] == [node.inputs[0]]:
@@ -105,7 +106,7 @@ def _slope(
 ) -> ir.Value:
     """M (y − y₀) / (x − x₀), and something else where x and x₀ are the same."""
     difference = op.Sub(x, x0)
-    apart = op.Greater(op.Abs(difference), _LEAST)
+    apart = op.Greater(op.Abs(difference), op.Add(op.Mul(op.Abs(x), _LEAST), _LEAST**2))
     slope = op.Div(op.Sub(y, y0), op.Where(apart, difference, op.constant(1, like=x)))
     other = otherwise if isinstance(otherwise, ir.Value) else op.constant(otherwise, like=x)
     return op.Where(apart, slope if m == 1 else op.Mul(slope, m), other)
@@ -127,12 +128,36 @@ def _softmax(op: Ops, node: ir.Node, reference: _Reference, dy: ir.Value) -> Cot
 
 
 def _quotient(op: Ops, node: ir.Node, reference: _Reference, dy: ir.Value) -> Cotangents:
-    """The product of a and 1 / b at its middle, and the secant of 1 / b, which is −1 / b b₀."""
+    """Δ(a / b) = Δa / b − a₀ Δb / b b₀.
+
+    Not the middle of a · 1 / b, as a divisor of the reference may be next to nothing: the deviation of a blank.
+    """
     a, b = operand(node, 0), operand(node, 1)
     a0, b0 = (reference.values.get(x, x) for x in (a, b))
-    half = op.Mul(dy, 0.5)
-    of_b = op.Mul(half, op.Div(op.Add(a, a0), op.Mul(b, b0)))
-    return [op.Add(op.Div(half, b), op.Div(half, b0)), op.Neg(of_b)]
+    share = op.Div(dy, b)
+    return [share, op.Neg(op.Mul(share, op.Div(a0, b0)))]
+
+
+def _standardization(op: Ops, node: ir.Node, reference: _Reference, dy: ir.Value) -> Cotangents:
+    """The quotient of what is centred, c, and its deviation, whose square is the mean of c²: Δ(c²) = (c + c₀) Δc."""
+    x, scale = operand(node, 0), operand(node, 1)
+    by_channel, centred = node.op_type == "InstanceNormalization", node.op_type != "RMSNormalization"
+    places = list(range(2 if by_channel else node.attributes.get_int("axis", -1) % rank(x), rank(x)))
+    axes, epsilon = op.constant(places), node.attributes.get_float("epsilon", 1e-5)
+
+    def mean(values: ir.Value) -> ir.Value:
+        return op.ReduceMean(values, axes, keepdims=1)
+
+    def centre(values: ir.Value) -> ir.Value:
+        return op.Sub(values, mean(values)) if centred else values
+
+    c, c0 = centre(x), centre(reference.values[x])
+    variance, variance0 = (op.Add(mean(op.Mul(each, each)), epsilon) for each in (c, c0))
+    inverse, inverse0 = (op.Reciprocal(op.Sqrt(each)) for each in (variance, variance0))
+    dz = op.Mul(dy, op.Unsqueeze(scale, op.constant([0, *places])) if by_channel else scale)
+    cube = op.Mul(inverse, op.Mul(inverse, inverse))
+    slope = _slope(op, variance, variance0, inverse, inverse0, op.Mul(cube, -0.5))
+    return [centre(op.Add(op.Mul(dz, inverse), op.Mul(op.Mul(mean(op.Mul(dz, c0)), slope), op.Add(c, c0))))]
 
 
 def _averaged(op: Ops, node: ir.Node, rule: Rule, reference: _Reference, dy: tuple[ir.Value, ...]) -> Cotangents:
