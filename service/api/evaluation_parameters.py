@@ -33,6 +33,10 @@ Metrics = Annotated[
 ]
 
 
+Edges = Annotated[
+    Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1, max_length=400)] | None,
+    BeforeValidator(split_commas),
+]
 EVALUATED = default_metrics(with_region=False)
 LOCALIZING = tuple(name for name in default_metrics(with_region=True) if METRICS[name].needs_region)
 
@@ -55,11 +59,8 @@ class MeasuringParameters(ClassifyParameters):
     ] = None
     metrics: Annotated[Metrics, Field(description=_described(EVALUATED))] = None
     box: Annotated[
-        list[Annotated[float, Field(allow_inf_nan=False)]] | None,
-        BeforeValidator(split_commas),
+        Edges,
         Field(
-            min_length=1,
-            max_length=400,
             description="Where the object is: left, upper, right and lower edge in pixels of the upright photograph; "
             "so for each photograph. A form may hold a picture of the same size in the field `mask` instead, white "
             "where the object is.",
@@ -131,16 +132,19 @@ def _known_methods(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(known_method(name) for name in dict.fromkeys(names))
 
 
+Methods = Annotated[
+    Annotated[tuple[str, ...], Field(min_length=1, max_length=12), AfterValidator(_known_methods)],
+    BeforeValidator(split_commas),
+]
+
+
 class CompareParameters(MeasuringParameters, WithMethodFields):
     """Parameters of `POST /compare`, in the query or as form fields. Those of methods go to all that take them."""
 
     usual: ClassVar[tuple[str, ...]] = USUAL_METRICS
 
     methods: Annotated[
-        tuple[str, ...],
-        BeforeValidator(split_commas),
-        AfterValidator(_known_methods),
-        Field(min_length=1, max_length=12, description=f"The methods, of {', '.join(METHODS)}; see `GET /methods`."),
+        Methods, Field(description=f"The methods, at most 12 of {', '.join(METHODS)}; see `GET /methods`.")
     ] = USUAL_METHODS
     metrics: Annotated[Metrics, Field(description=_described(USUAL_METRICS))] = None
     points: Annotated[int, Field(ge=4, le=224, description="Points of the deletion and insertion curves.")] = 12

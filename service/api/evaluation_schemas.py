@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from service.api.schemas import Meta, Prediction
+from service.api.schemas import META, Meta, Prediction
 from service.saliency.metrics.metric import Better
 
 
@@ -144,8 +144,38 @@ class ComparisonResult(BaseModel):
     photographs: list[ComparedPhotograph]
 
 
+_COMPARISON: dict[str, JsonValue] = {
+    "reading": "Metrics tell how maps relate to the network and to changes of the picture; none tells that a map …",
+    "methods": [
+        {"name": "grad_cam", "mean_rank": 1.0, "runs": 1, "seconds": 0.009, "warning": None},
+        {"name": "gradient", "mean_rank": 2.0, "runs": 1, "seconds": 0.021, "warning": None},
+    ],
+    "metrics": [
+        {
+            "name": "insertion",
+            "better": "larger",
+            "limits": "Tells whether what is hot is enough for the score. …",
+            "values": {"gradient": 0.098, "grad_cam": 0.406, "random": 0.058, "edges": 0.151},
+            "ranks": {"gradient": 2.0, "grad_cam": 1.0},
+        }
+    ],
+    "photographs": [
+        {
+            "class_id": 285,
+            "name": "Egyptian cat",
+            "probability": 0.6435,
+            "score": None,
+            "image": 0,
+            "metrics": {"insertion": {"gradient": 0.098, "grad_cam": 0.406, "random": 0.058, "edges": 0.151}},
+        }
+    ],
+}
+
+
 class CompareAnswer(BaseModel):
     """Answer of `POST /compare`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": META, "data": _COMPARISON}]})
 
     meta: Meta
     data: ComparisonResult

@@ -16,7 +16,7 @@ class Prediction(BaseModel):
     score: Annotated[float | None, Field(description="The score, where it is no probability.")] = None
 
 
-_META: dict[str, JsonValue] = {
+META: dict[str, JsonValue] = {
     "model": "squeezenet1_1",
     "model_sha256": "c5ad6f71ba88bbdd0f47c41f47b14f962817672b2f5b775b13ee33f2b96dc432",
     "weights_sha256": "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
@@ -49,7 +49,7 @@ class Classified(BaseModel):
 class ClassifyAnswer(BaseModel):
     """Answer of `POST /classify`: one entry per image, in the order sent."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": _META, "data": [{"predictions": [_CAT]}]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": META, "data": [{"predictions": [_CAT]}]}]})
 
     meta: Meta
     data: list[Classified]
@@ -109,7 +109,7 @@ class SaliencyAnswer(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "meta": _META,
+                    "meta": META,
                     "data": [
                         {
                             "predictions": [_CAT],

@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from service.attribution import Floats
+from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.decode import Photograph, Pixels
@@ -161,7 +162,10 @@ def _test(
     for question in questions:
         question = replace(question, class_id=class_id)
         started = perf_counter()
-        made = attribute(network, image, question).map
+        try:
+            made = attribute(network, image, question).map
+        except InvalidParameter as error:  # a network without attention, for instance
+            raise InvalidParameter(f"{question.method} cannot be compared: {error}; leave it out") from error
         seconds[question.method] = perf_counter() - started
         candidates[question.method] = candidate_of(question, made)
     candidates |= baseline_maps(image)

@@ -44,7 +44,9 @@ def _draw_series(axes: Axes, name: str, of_maps: Mapping[str, Measured]) -> None
         places = measured.at if shares else range(len(measured.at))
         axes.plot(places, measured.series, "-" if shares else "o-", color=colour, label=f"{who}: {_text(measured)}")
     axes.set_title(f"{_words(name)}\n{METRICS[name].better} is better", fontsize=11)
-    axes.set(ylim=(0 if shares else -0.3, 1.02), ylabel="probability" if shares else "rank correlation")
+    if all(abs(value) <= 1 for measured in of_maps.values() for value in measured.series):  # scores may be larger
+        axes.set(ylim=(0 if shares else -0.3, 1.02))
+    axes.set(ylabel="probability" if shares else "rank correlation")
     axes.set(xlabel="share of the pixels" if shares else "random layer, or first of them")
     if not shares:
         axes.set_xticks(range(len(measured.at)), map(str, measured.at), rotation=35, ha="right", fontsize=8)
@@ -84,7 +86,7 @@ def comparison_plot(found: Comparison, names: Sequence[str]) -> bytes:
     """
     columns = ["", *found.methods, *BASELINES]
     shapes = [findings.pictures[""].shape for findings in found.findings]
-    heights = [(TILE - GAP) * min(1.0, height / width) + GAP for height, width, _ in shapes]
+    heights = [(TILE - GAP) * min(1.0, max(0.4, height / width)) + GAP for height, width, _ in shapes]
     lines = _lines(found)
     sheet = _Sheet(columns, 2 * ROW + sum(heights) + ROW * (len(lines) + 0.5))
     sheet.write(ROW, [fill(_words(who), 18) for who in columns], ())

@@ -23,6 +23,7 @@ from service.models.reading import read_onnx
 from service.networks.checking import check, gradient_error, smooth_image, standalone, uncovered
 from service.networks.trials import Limits, check_in_child
 from service.saliency.explain import warning_of
+from service.saliency.metrics import METRICS
 from service.settings import Settings
 from tests.conftest import serving
 from tests.models.networks import CLASSES, classifier, write
@@ -289,6 +290,7 @@ def test_a_dropped_file_gets_every_endpoint_and_a_broken_one_harms_nobody(
         "/classify",
         "/activations",
         "/evaluate?stages=1&points=4",
+        f"/compare?methods=gradient,grad_cam&box=9,9,300,200&points=4&stages=1&metrics={','.join(METRICS)}",
         "/saliency?method=grad_cam",
         "/saliency?method=rise&masks=20",
     ):

@@ -128,6 +128,7 @@ def test_boxes_and_masks(client: httpx.Client, cat: bytes, coffee: bytes) -> Non
         ("box=0,0,1000,9", "within the photograph, which has 451 x 300 pixels"),
         ("class_id=1000", "class_id must be from 0 to 999"),
         ("methods=rise,occlusion", "compare fewer methods, metrics or photographs at a time"),
+        ("methods=lrp,attention_rollout", "attention_rollout cannot be compared: squeezenet1_1 has no attention"),
         ("methods=grad_cam&layer=fire99", "has no layer 'fire99'"),
     ],
 )

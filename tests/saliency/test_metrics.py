@@ -267,6 +267,15 @@ def test_random_weights(case: Case, cam: Candidate, network: Network, image: Any
     assert found == Measured(pytest.approx(np.mean(expected)), ("fire6/squeeze1x1", "conv1"), pytest.approx(expected))
 
 
+def test_an_empty_map_has_no_value_where_it_would_be_the_best(case: Case, network: Network, image: Any) -> None:
+    empty = np.zeros((SIDE, SIDE), np.float32)
+    nothing = Candidate(empty, empty, lambda *_: empty)
+    found = measure(case, {"nothing": nothing}, list(METRICS))
+    undefined = {name for name, of_maps in found.items() if of_maps["nothing"].value is None}
+    assert undefined >= {"sensitivity_max", "cascading_randomization", "independent_randomization", "random_logit"}
+    assert undefined >= {"mu_fidelity", "sparseness", "complexity", "relevance_mass_accuracy", "iou"}
+
+
 def test_what_baselines_get(case: Case, image: Any) -> None:
     """Edges see neither weights nor class, and random maps are never the same."""
     found = measure(case, baseline_maps(image), list(METRICS))

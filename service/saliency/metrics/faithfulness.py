@@ -50,8 +50,9 @@ def mu_fidelity(case: Case, candidate: Candidate) -> Measured:
     0.1; pictures with covered cells are unlike those that the network has learned from.
     """
     falls = case.subsets.falls
-    means = np.bincount(case.cells.flat, candidate.heat.flat) / np.bincount(case.cells.flat)
-    foretold = case.subsets.parts @ means
+    number = case.subsets.parts.shape[1]
+    pixels = np.bincount(case.cells.flat, minlength=number).clip(min=1)  # small pictures have empty cells
+    foretold = case.subsets.parts @ (np.bincount(case.cells.flat, candidate.heat.flat, number) / pixels)
     if np.ptp(foretold) <= 1e-9 * np.abs(foretold).max() or not np.ptp(falls):
         return Measured(None)
     return Measured(float(np.corrcoef(foretold, falls)[0, 1]))

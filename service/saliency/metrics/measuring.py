@@ -1,6 +1,8 @@
 """Metrics applied to maps, and what that costs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import isfinite
 
 from service.saliency.metrics.baselines import BASELINES
 from service.saliency.metrics.case import Amounts, Case
@@ -18,12 +20,17 @@ def measure(case: Case, candidates: Mapping[str, Candidate], metrics: Sequence[s
     """What the metrics say of maps, given by name, among them maybe the `BASELINES`."""
     return {
         name: {
-            who: METRICS[name].function(case, candidate)
+            who: _finite(METRICS[name].function(case, candidate))
             for who, candidate in candidates.items()
             if METRICS[name].of_baselines or who not in BASELINES
         }
         for name in metrics
     }
+
+
+def _finite(measured: Measured) -> Measured:
+    """Without a value that is no number: maps of networks with random weights may overflow."""
+    return measured if measured.value is None or isfinite(measured.value) else replace(measured, value=None)
 
 
 def runs_needed(metrics: Sequence[str], maps: Sequence[int], amounts: Amounts) -> int:

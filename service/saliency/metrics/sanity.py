@@ -64,7 +64,7 @@ def random_logit(case: Case, candidate: Candidate) -> Measured:
     have similar maps for good reason.
     """
     others = [i for i in range(case.network.classes) if i not in (case.class_id, case.other_class_id)]
-    if not others:
+    if not others or not np.ptp(candidate.map):
         return Measured(None)
     class_id = int(np.random.default_rng(0).choice(others))
     other = candidate.again(lambda: case.network, case.image, class_id)
@@ -98,7 +98,7 @@ def _similarities(case: Case, candidate: Candidate, stages: Sequence[list[str]])
     for layers in stages:
         other = candidate.again(partial(_forgetful, case.network, layers), case.image, case.class_id)
         found.append(similarity(candidate.map, other))
-    value = float(np.mean(found)) if found else None
+    value = float(np.mean(found)) if found and np.ptp(candidate.map) else None
     return Measured(value, tuple(layers[0] for layers in stages), tuple(found))
 
 
