@@ -180,6 +180,18 @@ def test_large_holes_are_filled_in_step_by_step(image: Any, monkeypatch: pytest.
     np.testing.assert_allclose(smooth(picture, holes), directly, atol=1e-6)
 
 
+def test_half_the_resolution_is_the_mean_of_what_is_known() -> None:
+    picture = np.random.default_rng(0).random((3, 5, 7))
+    holes = np.random.default_rng(1).random((5, 7)) < 0.7
+    half, lost = imputation._halved(picture, holes)
+    assert half.shape == (3, 3, 4)
+    for y, x in np.ndindex(3, 4):
+        block = slice(2 * y, 2 * y + 2), slice(2 * x, 2 * x + 2)
+        known = picture[:, *block][:, ~holes[block]]
+        assert lost[y, x] == (known.size == 0)
+        np.testing.assert_allclose(half[:, y, x], known.mean(axis=1) if known.size else 0)
+
+
 @pytest.mark.parametrize(("name", "sign"), [("road_most_relevant", 1), ("road_least_relevant", -1)])
 def test_road_removes_from_either_end(case: Case, cam: Candidate, name: str, sign: int) -> None:
     found = METRICS[name].function(case, cam)
