@@ -18,6 +18,7 @@ from service.attribution import METHODS
 from service.attribution.method import Sign
 from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Decode, Resize
+from service.pictures.tints import COLOURS
 from service.saliency.explain import Output
 from service.saliency.intake import Intake
 from service.settings import Settings
@@ -187,6 +188,20 @@ class ActivationParameters(ClassifyParameters):
     ] = 64
     tile: Annotated[int, Field(ge=8, le=256, description="Side of one feature map in a picture, in pixels.")] = 56
     colormap: Annotated[Colormap, Field(description="Colours from no activation to the strongest.")] = "inferno"
+
+
+class ConceptsParameters(ClassifyParameters):
+    """Parameters of `POST /concepts`, in the query or as form fields."""
+
+    class_id: Annotated[
+        int | None,
+        Field(description="Class that the factors matter for; that predicted for each photograph if absent."),
+    ] = None
+    layer: Annotated[
+        str | None, Field(description="Name of the layer; see `GET /models/{name}/layers`. Default: the last features.")
+    ] = None
+    factors: Annotated[int, Field(ge=1, le=len(COLOURS), description="How many; more are smaller parts.")] = 5
+    opacity: Annotated[float, Field(ge=0, le=1, description="Of the colours where a factor is the strongest.")] = 0.9
 
 
 class EvaluateParameters(MethodParameters):

@@ -19,7 +19,7 @@ class Prediction(BaseModel):
     score: Annotated[float | None, Field(description="The score, where it is no probability.")] = None
 
 
-_META: dict[str, JsonValue] = {
+META: dict[str, JsonValue] = {
     "model": "squeezenet1_1",
     "model_sha256": "c5ad6f71ba88bbdd0f47c41f47b14f962817672b2f5b775b13ee33f2b96dc432",
     "weights_sha256": "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
@@ -28,7 +28,7 @@ _META: dict[str, JsonValue] = {
     "parameters": {"model": "squeezenet1_1", "resize": "squash"},
     "timings_ms": {"decode": 3.8, "resize": 0.8, "run": 10.6},
 }
-_CAT: dict[str, JsonValue] = {"class_id": 285, "name": "Egyptian cat", "probability": 0.6435}
+CAT: dict[str, JsonValue] = {"class_id": 285, "name": "Egyptian cat", "probability": 0.6435}
 
 
 class Meta(BaseModel):
@@ -52,7 +52,7 @@ class Classified(BaseModel):
 class ClassifyAnswer(BaseModel):
     """Answer of `POST /classify`: one entry per image, in the order sent."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": _META, "data": [{"predictions": [_CAT]}]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": META, "data": [{"predictions": [CAT]}]}]})
 
     meta: Meta
     data: list[Classified]
@@ -112,13 +112,13 @@ class SaliencyAnswer(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "meta": _META,
+                    "meta": META,
                     "data": [
                         {
-                            "predictions": [_CAT],
+                            "predictions": [CAT],
                             "image": 0,
                             "explained": {
-                                **_CAT,
+                                **CAT,
                                 "other_class_id": None,
                                 "score": 31.96,
                                 "value": "logits",

@@ -21,6 +21,8 @@ NAMES = {
     "cat": "chelsea.png",
     "coffee": "coffee.png",
     "rocket": "rocket.jpg",
+    "astronaut": "astronaut.png",
+    "motorcycle": "motorcycle_left.png",
     "stars": "hubble_deep_field.jpg",
     "tissue": "ihc.png",
 }
@@ -96,6 +98,21 @@ def jobs(client: Client) -> list[str]:
     return rows
 
 
+def layers(http: httpx.Client) -> list[str]:
+    """What layers see together."""
+
+    def drawn(path: str, *names: str) -> bytes:
+        files = [("image", DATA[name]) for name in names]
+        return http.post(path, files=files, headers={"Accept": "image/png"}).raise_for_status().content
+
+    one = save(drawn("/concepts", "cat"), "concepts-cat")
+    several = save(drawn("/concepts?factors=8", "cat", "coffee", "astronaut", "motorcycle"), "concepts-several", 1200)
+    return [
+        f"`POST /concepts`, five factors of fire9 and what they add to the score:\n\n![factors]({one})",
+        f"\nEight factors of four photographs together:\n\n![factors of several photographs]({several})",
+    ]
+
+
 def others(http: httpx.Client) -> list[str]:
     """Activations and an evaluation."""
     files, headers = {"image": DATA["cat"]}, {"Accept": "image/png"}
@@ -128,6 +145,8 @@ def main() -> None:
                 "their difference, ten times their difference.\n",
                 "## Layers and evaluation\n",
                 *others(server.client),
+                "",
+                *layers(server.client),
             ]
         server.stop()
     (DOCS / "gallery.md").write_text("\n".join(page) + "\n")

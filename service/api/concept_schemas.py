@@ -1,0 +1,89 @@
+"""Answers of the requests about what the channels of a layer see together."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from service.api.schemas import CAT, META, Classified, Meta, Prediction
+
+
+class ChannelWeight(BaseModel):
+    """The part of a channel in a factor."""
+
+    channel: int
+    weight: Annotated[float, Field(description="The weights of all channels have a square sum of 1.")]
+
+
+class FactorAnswer(BaseModel):
+    """A factor of a layer."""
+
+    colour: Annotated[str, Field(description="In which pictures show it.")]
+    importance: Annotated[
+        float, Field(description="What it adds to the score of the class, the mean over the photographs.")
+    ]
+    channels: Annotated[list[ChannelWeight], Field(description="The channels with the largest weights.")]
+
+
+class FactorsOfPhotograph(Classified):
+    """The factors in one photograph."""
+
+    explained: Annotated[Prediction, Field(description="The class that the importances are about.")]
+    score: Annotated[float, Field(description="The score of that class.")]
+    importances: Annotated[
+        list[float],
+        Field(description="What each factor adds to the score: gradient times activation, summed over all places."),
+    ]
+    total: Annotated[
+        float,
+        Field(description="Gradient times activation of the whole layer; the factors leave the rest unexplained."),
+    ]
+    places: Annotated[
+        list[tuple[float, float]],
+        Field(description="Where each factor is the strongest: x and y, as shares of what the network saw."),
+    ]
+
+
+class ConceptsOfLayer(BaseModel):
+    """The factors of a layer."""
+
+    layer: str
+    factors: Annotated[list[FactorAnswer], Field(description="The most important first.")]
+    relative_error: Annotated[
+        float, Field(description="The norm of what the factors leave over, as a share of that of the activations.")
+    ]
+    negative: Annotated[
+        float, Field(description="Share of the squared activations that is below 0; factors are of what is above.")
+    ]
+    photographs: Annotated[list[FactorsOfPhotograph], Field(description="In the order sent.")]
+    png: Annotated[str, Field(description="The photographs in the colours of the factors: a PNG in base64.")]
+
+
+_DATA: dict[str, JsonValue] = {
+    "layer": "fire9",
+    "factors": [
+        {"colour": "#e69f00", "importance": 10.19, "channels": [{"channel": 402, "weight": 0.31}]},
+        {"colour": "#56b4e9", "importance": 9.32, "channels": [{"channel": 88, "weight": 0.27}]},
+    ],
+    "relative_error": 0.78,
+    "negative": 0.0,
+    "photographs": [
+        {
+            "predictions": [CAT],
+            "explained": CAT,
+            "score": 31.96,
+            "importances": [10.19, 9.32],
+            "total": 31.94,
+            "places": [[0.42, 0.58], [0.35, 0.35]],
+        }
+    ],
+    "png": "iVBORw0KGgo…",
+}
+
+
+class ConceptsAnswer(BaseModel):
+    """Answer of `POST /concepts`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": META, "data": _DATA}]})
+
+    meta: Meta
+    data: ConceptsOfLayer
