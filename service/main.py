@@ -33,6 +33,7 @@ from service.api.routes import (
     activations,
     classify,
     concepts,
+    conductance,
     evaluate,
     health,
     methods,
@@ -104,7 +105,18 @@ def _application(
     app = FastAPIOffline(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     _add_middleware(app, settings, keys)
     problems.install(app)
-    for module in (saliency, classify, activations, concepts, evaluate, methods, visualize, models, metrics):
+    for module in (
+        saliency,
+        classify,
+        activations,
+        concepts,
+        conductance,
+        evaluate,
+        methods,
+        visualize,
+        models,
+        metrics,
+    ):
         app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)
     for module in (health, session):
         app.include_router(module.router)

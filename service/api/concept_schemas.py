@@ -87,3 +87,59 @@ class ConceptsAnswer(BaseModel):
 
     meta: Meta
     data: ConceptsOfLayer
+
+
+class ChannelConductance(BaseModel):
+    """What a channel carries of the score."""
+
+    channel: int
+    conductance: Annotated[float, Field(description="In units of the score; negative where it speaks against it.")]
+    share: Annotated[
+        float | None, Field(description="Of what the whole layer carries; null where that is 0.", examples=[0.05])
+    ]
+
+
+class ConductanceOfLayer(Classified):
+    """What the channels of a layer carry of the score of a class."""
+
+    layer: str
+    explained: Annotated[Prediction, Field(description="The class that is carried.")]
+    other_class_id: Annotated[int | None, Field(description="The class in contrast.")]
+    score: Annotated[float, Field(description="The score of the class; in contrast, less that of the other class.")]
+    score_difference: Annotated[float, Field(description="The score less that at the baseline.")]
+    completeness_error: Annotated[
+        float,
+        Field(
+            description="What all channels carry less `score_difference`: small for enough `steps`, unless the score "
+            "depends on paths that pass by the layer."
+        ),
+    ]
+    channels: Annotated[int, Field(description="Number of channels of the layer.")]
+    strongest: Annotated[
+        list[ChannelConductance],
+        Field(description="The channels that carry most, in whichever direction, at most `channels` of them."),
+    ]
+    png: Annotated[str, Field(description="Where they carry it, strongest first: a PNG in base64.")]
+
+
+_CARRIED: dict[str, JsonValue] = {
+    "predictions": [CAT],
+    "layer": "fire9",
+    "explained": CAT,
+    "other_class_id": None,
+    "score": 31.96,
+    "score_difference": 27.46,
+    "completeness_error": -0.01,
+    "channels": 512,
+    "strongest": [{"channel": 488, "conductance": 3.54, "share": 0.13}],
+    "png": "iVBORw0KGgo…",
+}
+
+
+class ConductanceAnswer(BaseModel):
+    """Answer of `POST /conductance`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": META, "data": _CARRIED}]})
+
+    meta: Meta
+    data: ConductanceOfLayer

@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from service.attribution import METHODS
+from service.attribution.baselines import Fill
 from service.attribution.method import Sign
 from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Decode, Resize
@@ -24,6 +25,9 @@ from service.saliency.intake import Intake
 from service.settings import Settings
 
 OVERLAY_SMOOTHING = 1.5
+LayerName = Annotated[
+    str | None, Field(description="Name of the layer; see `GET /models/{name}/layers`. Default: the last features.")
+]
 
 
 def _known_method(name: str) -> str:
@@ -197,11 +201,29 @@ class ConceptsParameters(ClassifyParameters):
         int | None,
         Field(description="Class that the factors matter for; that predicted for each photograph if absent."),
     ] = None
-    layer: Annotated[
-        str | None, Field(description="Name of the layer; see `GET /models/{name}/layers`. Default: the last features.")
-    ] = None
+    layer: LayerName = None
     factors: Annotated[int, Field(ge=1, le=len(COLOURS), description="How many; more are smaller parts.")] = 5
     opacity: Annotated[float, Field(ge=0, le=1, description="Of the colours where a factor is the strongest.")] = 0.9
+
+
+class ConductanceParameters(ClassifyParameters):
+    """Parameters of `POST /conductance`, in the query or as form fields."""
+
+    class_id: Annotated[int | None, Field(description="Class that is carried; the predicted one if absent.")] = None
+    other_class_id: Annotated[
+        int | None, Field(description="A class in contrast: what carries `class_id` rather than this one.")
+    ] = None
+    layer: LayerName = None
+    steps: Annotated[int, Field(ge=1, le=1000, description="Parts of the path; more are more exact.")] = 64
+    baseline: Annotated[
+        Fill, Field(description="Where the path begins: a colour, the mean colour, or the picture blurred.")
+    ] = "black"
+    channels: Annotated[
+        int, Field(ge=1, le=256, description="Most channels that are listed and drawn: those that carry most.")
+    ] = 16
+    tile: Annotated[
+        int, Field(ge=32, le=256, description="Longest side of the map of one channel in a picture, in pixels.")
+    ] = 160
 
 
 class EvaluateParameters(MethodParameters):

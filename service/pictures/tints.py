@@ -16,19 +16,20 @@ COLOURS = (
     "#8f5bd6", "#9acd32", "#e8384f", "#40e0d0", "#a5703a",
 )  # fmt: skip
 ROW = 24  # height of a row of a legend, in pixels
-NARROWEST = 240  # legend, in pixels
+NARROWEST, NARROWEST_CAPTION = 240, 96  # legend and caption, in pixels
 _PAD, _LABEL, _NUMBERS = 5, 26, 76  # widths in a legend: between its parts, of a name, of a text
 _PAPER, _INK, _AXIS = "#ffffff", "#202020", "#b0b0b0"
 FAINT = 0.25  # strengths that get no number
 _SHADE = 0.45  # brightness of a colour over black
 
 
-def tinted(photograph: Pixels, maps: Floats, opacity: float) -> Pixels:
-    """The photograph in grey, each pixel in the colour of the map that is the strongest there, numbered from 1.
+def tinted(photograph: Pixels, maps: Floats, colours: Sequence[str], opacity: float) -> Pixels:
+    """The photograph in grey, each pixel in the colour of the map that is the strongest there.
 
     Args:
         photograph: (H, W, 3).
-        maps: (K, h, w) in [0, 1], at most as many as there are `COLOURS`.
+        maps: (K, h, w) in [0, 1].
+        colours: One for each map.
         opacity: Of the colour where a map is 1.
     """
     height, width = photograph.shape[:2]
@@ -38,16 +39,16 @@ def tinted(photograph: Pixels, maps: Floats, opacity: float) -> Pixels:
         winner[large > strongest] = k
         np.maximum(strongest, large, out=strongest)
     grey = np.asarray(Image.fromarray(photograph).convert("L"), np.float32)[..., None]
-    palette = np.array([_rgb(colour) for colour in COLOURS], np.float32)
+    palette = np.array([_rgb(colour) for colour in colours], np.float32)
     tint = palette[winner] * (_SHADE + (1 - _SHADE) / 255 * grey)
     alpha = np.sqrt(strongest.clip(0, 1))[..., None] * np.float32(opacity)
-    drawn = Image.fromarray((grey + alpha * (tint - grey) + 0.5).clip(0, 255).astype(np.uint8))
-    _number(drawn, maps)
-    return np.asarray(drawn)
+    mixed: Pixels = (grey + alpha * (tint - grey) + 0.5).clip(0, 255).astype(np.uint8)
+    return mixed
 
 
-def _number(picture: Image.Image, maps: Floats) -> None:
-    """Write the number of each map, from 1, where it is the strongest of all, unless it is faint there."""
+def numbered(pixels: Pixels, maps: Floats) -> Pixels:
+    """The picture with the number of each map, from 1, where it is the strongest of all, unless it is faint there."""
+    picture = Image.fromarray(pixels)
     canvas, font = ImageDraw.Draw(picture), _font(min(max(min(picture.size) / 16, 9.0), 28.0))
     rows, columns = maps.shape[1:]
     for k, each in enumerate(maps):
@@ -56,6 +57,17 @@ def _number(picture: Image.Image, maps: Floats) -> None:
             y, x = divmod(int(own.argmax()), columns)
             place = (x + 0.5) * picture.width / columns, (y + 0.5) * picture.height / rows
             canvas.text(place, str(k + 1), "white", font, "mm", stroke_width=2, stroke_fill="black")
+    return np.asarray(picture)
+
+
+def captioned(picture: Pixels, left: str, right: str) -> Pixels:
+    """The picture with two short texts below it, and white beside it if it is too narrow for them."""
+    picture = padded(picture, 0, NARROWEST_CAPTION)
+    strip = Image.new("RGB", (picture.shape[1], ROW), _PAPER)
+    canvas, font = ImageDraw.Draw(strip), _font(13)
+    canvas.text((_PAD, ROW / 2), left, _INK, font, "lm")
+    canvas.text((strip.width - _PAD, ROW / 2), right, _INK, font, "rm")
+    return np.concatenate([picture, np.asarray(strip)])
 
 
 def legend(title: str, values: Sequence[float], width: int) -> Pixels:

@@ -15,6 +15,7 @@ from service.pictures import images, tints
 from service.pictures.decode import Photograph, Pixels
 from service.pictures.images import Fitted
 from service.runtime.demand import current
+from service.saliency.effort import TINTED_OF_A_RUN
 
 MAX_VALUES = 2**23  # activations that are factorized together
 VALUES_OF_A_RUN = 180_000  # times factors, that are factorized in the time of a run
@@ -69,10 +70,11 @@ class Concepts:
 
 
 def effort_of(network: Network, layer: str, factors: int, pictures: int) -> float:
-    """The time that the factorization takes at most, in runs."""
+    """The time that factorization and drawing take at most, in runs."""
     found = network.layer(layer)
     height, width = found.size or network.size
-    return min(pictures * found.channels * height * width, MAX_VALUES) * factors / VALUES_OF_A_RUN
+    values = min(pictures * found.channels * height * width, MAX_VALUES)
+    return values * factors / VALUES_OF_A_RUN + pictures * SEVERAL_SIDE**2 / TINTED_OF_A_RUN
 
 
 def find_concepts(
@@ -170,5 +172,7 @@ def draw(network: Network, found: Concepts, opacity: float, max_side: int) -> Pi
 
 def _overlay(one: Portrayed, top: Floats, opacity: float, side: int) -> Pixels:
     """A photograph and its factors. top: the strengths that count as 1, (K,)."""
+    current().check()
     seen = tints.at_least(images.cut(one.photograph, one.fitted.box, side), min(side, SMALLEST_SIDE))
-    return tints.tinted(seen, one.strengths / top[:, None, None], opacity)
+    maps = one.strengths / top[:, None, None]
+    return tints.numbered(tints.tinted(seen, maps, tints.COLOURS[: len(maps)], opacity), maps)

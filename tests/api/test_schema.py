@@ -16,7 +16,16 @@ from tests.conftest import Server
 KEY = "cl_for_the_tests"
 # What a photograph holds, and which parameters a method or a kind of job takes, no schema can say: such requests may be
 # refused.
-PHOTOGRAPHS = {"/saliency", "/classify", "/activations", "/concepts", "/evaluate", "/visualize", "/session"}
+PHOTOGRAPHS = {
+    "/saliency",
+    "/classify",
+    "/activations",
+    "/concepts",
+    "/conductance",
+    "/evaluate",
+    "/visualize",
+    "/session",
+}
 
 
 @pytest.fixture(scope="module")

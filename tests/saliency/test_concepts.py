@@ -85,11 +85,22 @@ def test_pixels_have_the_colour_of_the_strongest_factor() -> None:
     maps = np.zeros((2, 4, 4), np.float32)
     maps[0, :, :2], maps[1, :, 2:] = 1, 0.5
     white = np.full((64, 64, 3), 255, np.uint8)
-    drawn = tints.tinted(white, maps, 1.0)
+    drawn = tints.tinted(white, maps, tints.COLOURS[:2], 1.0)
     np.testing.assert_array_equal(drawn[60, 3], tuple(bytes.fromhex(tints.COLOURS[0][1:])))
     other = np.array(list(bytes.fromhex(tints.COLOURS[1][1:])))
     np.testing.assert_allclose(drawn[60, 60], 255 + np.sqrt(0.5) * (other - 255), atol=1)
-    np.testing.assert_array_equal(tints.tinted(white, 0 * maps, 1.0), white)
+    np.testing.assert_array_equal(tints.tinted(white, 0 * maps, tints.COLOURS[:2], 1.0), white)
+
+
+def test_a_factor_has_its_number_where_it_is_the_strongest_unless_it_is_faint() -> None:
+    maps = np.zeros((3, 4, 4), np.float32)
+    maps[0, 0, 0], maps[1, 3, 3], maps[2, 0, 3] = 1, 0.5, 0.2
+    grey = np.full((80, 80, 3), 128, np.uint8)
+    changed = (tints.numbered(grey, maps) != grey).any(axis=2)
+    assert changed[:20, :20].any()
+    assert changed[60:, 60:].any()
+    changed[:20, :20] = changed[60:, 60:] = False
+    assert not changed.any()
 
 
 def test_a_bar_is_as_long_as_its_importance() -> None:

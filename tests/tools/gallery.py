@@ -99,7 +99,7 @@ def jobs(client: Client) -> list[str]:
 
 
 def layers(http: httpx.Client) -> list[str]:
-    """What layers see together."""
+    """Factors and conductance of layers."""
 
     def drawn(path: str, *names: str) -> bytes:
         files = [("image", DATA[name]) for name in names]
@@ -107,9 +107,12 @@ def layers(http: httpx.Client) -> list[str]:
 
     one = save(drawn("/concepts", "cat"), "concepts-cat")
     several = save(drawn("/concepts?factors=8", "cat", "coffee", "astronaut", "motorcycle"), "concepts-several", 1200)
+    carried = save(drawn("/conductance?channels=9", "motorcycle"), "conductance", 600)
     return [
         f"`POST /concepts`, five factors of fire9 and what they add to the score:\n\n![factors]({one})",
         f"\nEight factors of four photographs together:\n\n![factors of several photographs]({several})",
+        "\n`POST /conductance`, the nine channels of fire9 that carry most of the score of the moped:\n\n"
+        f"![conductance]({carried})",
     ]
 
 
