@@ -41,6 +41,7 @@ from service.api.routes import (
     models,
     saliency,
     session,
+    tcav,
     visualize,
 )
 from service.api.same_site import LOOPBACK, SameSite
@@ -111,6 +112,7 @@ def _application(
         activations,
         concepts,
         conductance,
+        tcav,
         evaluate,
         methods,
         visualize,

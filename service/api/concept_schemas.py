@@ -143,3 +143,69 @@ class ConductanceAnswer(BaseModel):
 
     meta: Meta
     data: ConductanceOfLayer
+
+
+class SensitivityAnswer(BaseModel):
+    """One photograph of the class."""
+
+    score: Annotated[float, Field(description="The score of the class.")]
+    sensitivity: Annotated[
+        float, Field(description="Its derivative along the direction of the concept, the mean of all splits.")
+    ]
+
+
+class TcavResult(BaseModel):
+    """Whether the score of a class grows in the direction of a concept."""
+
+    layer: str
+    class_id: int
+    name: str
+    score: Annotated[
+        float,
+        Field(description="The TCAV score: the share of the photographs whose score grows, the mean of all splits."),
+    ]
+    deviation: Annotated[float, Field(description="Standard deviation of the score over the splits.")]
+    scores: Annotated[list[float], Field(description="The score in each split.")]
+    random_score: Annotated[float, Field(description="The mean score of directions between random pictures.")]
+    random_scores: Annotated[list[float], Field(description="That of each split.")]
+    p_value: Annotated[
+        float,
+        Field(
+            description="How likely both would differ as much if the concept meant nothing: Welch's two-sided t-test. "
+            "Splits share pictures, so it is a lower bound. Above 0.05 the score says nothing."
+        ),
+    ]
+    accuracy: Annotated[
+        float,
+        Field(
+            description="Share of the pictures held out that the directions tell apart. Near 0.5 the layer does not "
+            "know the concept."
+        ),
+    ]
+    random_accuracy: Annotated[float, Field(description="The same between random pictures.")]
+    photographs: Annotated[list[SensitivityAnswer], Field(description="In the order sent.")]
+
+
+_TESTED: dict[str, JsonValue] = {
+    "layer": "fire9",
+    "class_id": 340,
+    "name": "zebra",
+    "score": 1.0,
+    "deviation": 0.0,
+    "scores": [1.0, 1.0],
+    "random_score": 0.6,
+    "random_scores": [1.0, 0.2],
+    "p_value": 0.0021,
+    "accuracy": 0.98,
+    "random_accuracy": 0.53,
+    "photographs": [{"score": 17.3, "sensitivity": 0.021}],
+}
+
+
+class TcavAnswer(BaseModel):
+    """Answer of `POST /tcav`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": META, "data": _TESTED}]})
+
+    meta: Meta
+    data: TcavResult

@@ -22,6 +22,7 @@ from service.pictures.images import Colormap, Decode, Resize
 from service.pictures.tints import COLOURS
 from service.saliency.explain import Output
 from service.saliency.intake import Intake
+from service.saliency.tcav import Pool
 from service.settings import Settings
 
 OVERLAY_SMOOTHING = 1.5
@@ -224,6 +225,29 @@ class ConductanceParameters(ClassifyParameters):
     tile: Annotated[
         int, Field(ge=32, le=256, description="Longest side of the map of one channel in a picture, in pixels.")
     ] = 160
+
+
+class TcavParameters(ClassifyParameters):
+    """Parameters of `POST /tcav`, in the query or as form fields."""
+
+    class_id: Annotated[
+        int | None,
+        Field(description="Class whose score is looked at; that predicted for the first photograph if absent."),
+    ] = None
+    layer: LayerName = None
+    pool: Annotated[
+        Pool,
+        Field(
+            description="`mean`: activations are averaged over the places, so that it does not matter where a concept "
+            "is. `none`: every place counts for itself, as in the paper."
+        ),
+    ] = "mean"
+    splits: Annotated[
+        int, Field(ge=2, le=500, description="Random splits of the pictures, a direction is found for each.")
+    ] = 20
+    seed: Annotated[
+        int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same scores.")
+    ] = 0
 
 
 class EvaluateParameters(MethodParameters):

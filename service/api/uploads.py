@@ -15,6 +15,7 @@ from service.errors import BrokenBody, InvalidParameter, TooLarge, UnsupportedMe
 
 P = TypeVar("P", bound=BaseModel)
 FIELD = "image"
+PHOTOGRAPHS: Mapping[str, str] = {FIELD: "One or several image files."}
 MAX_FIELDS = 32
 MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 
@@ -81,7 +82,7 @@ async def _read_images(request: Request, max_images: int) -> Form:
     """
     media = _media_type(request)
     if media == "multipart/form-data":
-        return await _from_form(request, max_images)
+        return await _from_form(request, [FIELD], max_images)
     if media.startswith("image/") or media == "application/octet-stream":
         return Form([(FIELD, await request.body())], {})
     raise UnsupportedMedia(
@@ -91,16 +92,19 @@ async def _read_images(request: Request, max_images: int) -> Form:
     )
 
 
-async def _from_form(request: Request, max_images: int) -> Form:
-    place = f"the field {FIELD!r} (curl -F image=@cat.png)"
+async def _from_form(request: Request, names: Sequence[str], max_images: int) -> Form:
+    """A form with at least one file in each of the fields of these names."""
+    places = [f"{name!r} (curl -F {name}=@cat.png)" for name in names]
     try:
-        form = await _read_form(request, [FIELD], place, max_images + 1, MAX_FIELDS)
+        form = await _read_form(request, names, f"the field {' or '.join(places)}", max_images + 1, MAX_FIELDS)
     except BrokenBody as error:
         if "Too many files" in str(error):
             raise _too_many(max_images) from error
         raise
-    if not form.files:
-        raise InvalidParameter(f"the form has no file in a field {FIELD!r} (curl -F image=@cat.png)")
+    sent = {name for name, _ in form.files}
+    for name, place in zip(names, places, strict=True):
+        if name not in sent:
+            raise InvalidParameter(f"the form has no file in a field {place}")
     if len(form.files) > max_images:
         raise _too_many(max_images)
     return form
@@ -115,12 +119,36 @@ async def read_photographs(request: Request, parameters: type[P], max_images: in
 
     Raises `UnsupportedMedia`, `TooLarge` (too many images), `InvalidParameter` (no image) or `RequestValidationError`.
     """
-    query = request.scope["query_string"]
-    found = _from_query(parameters, query) if len(query) > MAX_KEPT_QUERY else _kept(parameters, query)
+    found = _of_query(request, parameters)
     form = await _read_images(request, max_images)
-    if form.fields:
-        found = _validated(parameters, {**found.model_dump(exclude_unset=True), **form.fields}, "form")
-    return [data for _, data in form.files], found
+    return [data for _, data in form.files], _laid_over(found, form)
+
+
+async def read_sets(
+    request: Request, parameters: type[P], names: Sequence[str], max_images: int
+) -> tuple[dict[str, list[bytes]], P]:
+    """The images in the form fields of these names, one or several each, and the parameters; see `read_photographs`."""
+    found = _of_query(request, parameters)
+    if not is_form(request):
+        fields = " ".join(f"-F {name}=@…" for name in names)
+        raise UnsupportedMedia(
+            f"send multipart/form-data with pictures in the fields {', '.join(names)} (curl {fields})"
+        )
+    form = await _from_form(request, names, max_images)
+    return {name: [data for field, data in form.files if field == name] for name in names}, _laid_over(found, form)
+
+
+def _of_query(request: Request, parameters: type[P]) -> P:
+    query = request.scope["query_string"]
+    found: P = _from_query(parameters, query) if len(query) > MAX_KEPT_QUERY else _kept(parameters, query)
+    return found
+
+
+def _laid_over(found: P, form: Form) -> P:
+    """The parameters of the query with those of the form laid over them."""
+    if not form.fields:
+        return found
+    return _validated(type(found), {**found.model_dump(exclude_unset=True), **form.fields}, "form")
 
 
 def _from_query(parameters: type[P], query: bytes) -> P:
@@ -141,13 +169,20 @@ def _validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
         raise RequestValidationError([{**e, "loc": (place, *e["loc"])} for e in error.errors()]) from error
 
 
-def request_described(parameters: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI description of what `read_photographs` reads: parameters in the query, or as fields of the form."""
+def request_described(parameters: type[BaseModel], files: Mapping[str, str] = PHOTOGRAPHS) -> dict[str, Any]:
+    """The OpenAPI description of a request: parameters in the query or as fields of the form, and files.
+
+    files: what belongs into which field. Photographs alone may also be the body.
+    """
     properties = parameters.model_json_schema()["properties"]
     image = {"type": "string", "format": "binary"}
-    files = {"type": "array", "items": image, "description": "One or several image files."}
-    form = {"type": "object", "required": [FIELD], "properties": {FIELD: files, **properties}}
-    content = {"multipart/form-data": {"schema": form}, "image/*": {"schema": image}}
+    fields = {
+        name: {"type": "array", "items": image, "minItems": 1, "description": text} for name, text in files.items()
+    }
+    form = {"type": "object", "required": [*files], "properties": {**fields, **properties}}
+    content: dict[str, Any] = {"multipart/form-data": {"schema": form}}
+    if files is PHOTOGRAPHS:
+        content["image/*"] = {"schema": image}
     query = [
         {"name": name, "in": "query", "required": False, "schema": schema, "description": schema.get("description", "")}
         for name, schema in properties.items()

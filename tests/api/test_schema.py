@@ -22,6 +22,7 @@ PHOTOGRAPHS = {
     "/activations",
     "/concepts",
     "/conductance",
+    "/tcav",
     "/evaluate",
     "/visualize",
     "/session",

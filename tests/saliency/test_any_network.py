@@ -13,7 +13,9 @@ from service.pictures.decode import Photograph, decode
 from service.pictures.images import Fitted
 from service.saliency.concepts import find_concepts
 from service.saliency.conductance import carried
-from service.saliency.intake import fit
+from service.saliency.intake import Intake, fit
+from service.saliency.tcav import Examples, Question, try_concept
+from service.telemetry.timing import Stopwatch
 from tests.models.networks import classifier, write
 
 FORMS: list[dict[str, Any]] = [
@@ -55,3 +57,19 @@ def test_conductance(foreign: Network, taken: list[tuple[Photograph, Fitted]]) -
     difference = foreign.classify(taken[0][1].pixels[None]) - foreign.classify(grey)
     assert one.difference == pytest.approx(float(difference[0, one.at.class_ids[0]]), rel=1e-4)
     assert one.error == pytest.approx(0, abs=0.01 * abs(one.difference))
+
+
+def test_a_concept(foreign: Network, cat: bytes, coffee: bytes) -> None:
+    """Cats as the concept, cups as random pictures: in a layer whose mean decides, the direction is known."""
+    asked = Question(foreign.usual_layer, None, "mean", 2, 0)
+    how = Intake("squash", "exact", 10**7, 512)
+    found = try_concept(foreign, Examples([cat] * 6, [coffee] * 6, [cat]), asked, how, Stopwatch())
+    values = [
+        foreign.activations(fit(foreign, decode(data, 10**7), "squash").pixels[None], [foreign.usual_layer])[0]
+        for data in (cat, coffee)
+    ]
+    towards = (values[0] - values[1]).mean(axis=(0, 2, 3)).astype(np.float64)
+    at = foreign.value_and_grad(fit(foreign, decode(cat, 10**7), "squash").pixels[None], layer=foreign.usual_layer)
+    expected = at.gradients[0].sum(axis=(1, 2)) @ towards / np.linalg.norm(towards)
+    assert found.tested.sensitivities[0] == pytest.approx(expected, rel=1e-3)
+    assert found.tested.accuracy == 1

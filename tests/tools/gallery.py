@@ -14,6 +14,7 @@ from PIL import Image
 
 from service.client import Client
 from tests.conftest import PHOTOGRAPHS, Server
+from tests.pieces import others, pieces
 
 DOCS = Path(__file__).parents[2] / "docs"
 FOLDER = DOCS / "images" / "gallery"
@@ -99,7 +100,7 @@ def jobs(client: Client) -> list[str]:
 
 
 def layers(http: httpx.Client) -> list[str]:
-    """Factors and conductance of layers."""
+    """Factors, conductance and concepts of layers."""
 
     def drawn(path: str, *names: str) -> bytes:
         files = [("image", DATA[name]) for name in names]
@@ -107,16 +108,22 @@ def layers(http: httpx.Client) -> list[str]:
 
     one = save(drawn("/concepts", "cat"), "concepts-cat")
     several = save(drawn("/concepts?factors=8", "cat", "coffee", "astronaut", "motorcycle"), "concepts-several", 1200)
+    sets = {"concept": pieces("chelsea.png", 20, 120), "random": others(5, 120)}
+    sets["image"] = pieces("chelsea.png", 10, 260, seed=1)
+    files = [(name, picture) for name, pictures in sets.items() for picture in pictures]
+    tested = http.post("/tcav?layer=fire7&class_id=285", files=files, headers={"Accept": "image/png"})
+    tcav = save(tested.raise_for_status().content, "tcav", 800)
     carried = save(drawn("/conductance?channels=9", "motorcycle"), "conductance", 600)
     return [
         f"`POST /concepts`, five factors of fire9 and what they add to the score:\n\n![factors]({one})",
         f"\nEight factors of four photographs together:\n\n![factors of several photographs]({several})",
         "\n`POST /conductance`, the nine channels of fire9 that carry most of the score of the moped:\n\n"
         f"![conductance]({carried})",
+        f"\n`POST /tcav`, pieces of a cat's coat as a concept, put to the Egyptian cat in fire7:\n\n![tcav]({tcav})",
     ]
 
 
-def others(http: httpx.Client) -> list[str]:
+def activations_and_evaluation(http: httpx.Client) -> list[str]:
     """Activations and an evaluation."""
     files, headers = {"image": DATA["cat"]}, {"Accept": "image/png"}
     grid = http.post("/activations?layer=fire3&channels=36", files=files, headers=headers).raise_for_status().content
@@ -147,7 +154,7 @@ def main() -> None:
                 "\nFooling: the original (Egyptian cat), the fooling image (sports car), "
                 "their difference, ten times their difference.\n",
                 "## Layers and evaluation\n",
-                *others(server.client),
+                *activations_and_evaluation(server.client),
                 "",
                 *layers(server.client),
             ]
