@@ -29,7 +29,11 @@ class Layered(Parameters):
 
 @method("grad_cam", "Selvaraju et al. 2017, Grad-CAM, section 3", Layered, sign="positive")
 def grad_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
-    """The feature maps of a layer, weighted by their mean gradients; what is left after the negative is cut off."""
+    """The feature maps of a layer, weighted by their mean gradients; what is left after the negative is cut off.
+
+    Use it for the whereabouts of an object at the price of one run, on any network. Not for detail: it is as coarse
+    as the layer.
+    """
     at = _at_layer(subject, image, class_id, parameters)
     weights = at.gradients[0].mean(axis=(1, 2), keepdims=True)
     return Attribution(_spread((weights * at.at[0]).sum(axis=0), image), at)
@@ -37,9 +41,11 @@ def grad_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered
 
 @method("grad_cam_plus_plus", "Chattopadhay et al. 2018, Grad-CAM++, section 3.2", Layered, sign="positive")
 def grad_cam_plus_plus(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
+    """Grad-CAM whose weights favour the places with a positive gradient, so that several objects of a class all show.
+
+    Use it where several objects of the class are in the picture. Not for signed evidence: only positive gradients
+    count.
     """
-    Grad-CAM whose weights favour the places with a positive gradient, so that several objects of a class all show.
-    """  # noqa: D200 - too long for one line
     at = _at_layer(subject, image, class_id, parameters)
     gradients, maps = at.gradients[0].astype(np.float64), at.at[0]
     denominator = 2 * gradients**2 + maps.sum(axis=(1, 2), keepdims=True) * gradients**3
@@ -50,9 +56,10 @@ def grad_cam_plus_plus(subject: Subject, image: Floats, class_id: int, parameter
 
 @method("layer_cam", "Jiang et al. 2021, LayerCAM, section III", Layered, sign="positive")
 def layer_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
+    """Each place of the feature maps weighted by its own positive gradient: works for low layers too, with fine detail.
+
+    Use it on low layers for fine detail. Not for what a layer really adds, see `hires_cam`.
     """
-    Each place of the feature maps weighted by its own positive gradient: works for low layers too, with fine detail.
-    """  # noqa: D200 - too long for one line
     at = _at_layer(subject, image, class_id, parameters)
     return Attribution(_spread((at.gradients[0].clip(min=0) * at.at[0]).sum(axis=0), image), at)
 
@@ -67,7 +74,10 @@ def layer_cam(subject: Subject, image: Floats, class_id: int, parameters: Layere
     ),
 )
 def guided_grad_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
-    """Guided backpropagation where Grad-CAM is hot."""
+    """Guided backpropagation where Grad-CAM is hot.
+
+    Use it for pictures that people like to look at. Not as evidence.
+    """
     cam = grad_cam(subject, image, class_id, parameters)
     guided = subject.value_and_grad(image[None], cam.at.class_ids, GUIDED)
     return Attribution(largest(guided.gradients[0] * cam.map), cam.at)
@@ -75,21 +85,30 @@ def guided_grad_cam(subject: Subject, image: Floats, class_id: int, parameters: 
 
 @method("hires_cam", "Draelos & Carin 2020, Use HiResCAM instead of Grad-CAM, section 3", Layered, sign="positive")
 def hires_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
-    """Each place of the feature maps times its own gradient: what the layer really adds to the score at that place."""
+    """Each place of the feature maps times its own gradient: what the layer really adds to the score at that place.
+
+    Use it where Grad-CAM lights up places that the network did not use. Not for large outlines: it is stricter.
+    """
     at = _at_layer(subject, image, class_id, parameters)
     return Attribution(_spread((at.gradients[0] * at.at[0]).sum(axis=0), image), at)
 
 
 @method("grad_cam_elementwise", "Gildenblat 2021, pytorch-grad-cam, GradCAMElementWise", Layered, sign="positive")
 def grad_cam_elementwise(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
-    """HiResCAM of what speaks for the class alone: nothing cancels out between feature maps."""
+    """HiResCAM of what speaks for the class alone: nothing cancels out between feature maps.
+
+    Use it where HiResCAM leaves too little. Not for a balance of evidence: what speaks against is dropped.
+    """
     at = _at_layer(subject, image, class_id, parameters)
     return Attribution(_spread((at.gradients[0] * at.at[0]).clip(min=0).sum(axis=0), image), at)
 
 
 @method("xgrad_cam", "Fu et al. 2020, Axiom-based Grad-CAM, section 3.3", Layered, sign="positive")
 def xgrad_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
-    """Grad-CAM whose weights are gradients averaged where the feature maps are active."""
+    """Grad-CAM whose weights are gradients averaged where the feature maps are active.
+
+    Use it instead of Grad-CAM where feature maps are sparse. Not where they can be negative, as behind a GELU.
+    """
     at = _at_layer(subject, image, class_id, parameters)
     contributions, size = ((values[0].sum(axis=(1, 2))) for values in (at.gradients * at.at, at.at))
     weights = np.divide(contributions, size, out=np.zeros_like(contributions), where=size != 0)
@@ -101,14 +120,20 @@ UNDIRECTED = "The map does not depend on the class: it shows what dominates the 
 
 @method("eigen_cam", "Muhammad & Yeasin 2020, Eigen-CAM, section III", Layered, "positive", UNDIRECTED)
 def eigen_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
-    """The feature maps along their first principal direction: what stands out, whatever the class."""
+    """The feature maps along their first principal direction: what stands out, whatever the class.
+
+    Use it to find objects without asking for a class. Not to explain a class.
+    """
     at = _at_layer(subject, image, class_id, parameters)
     return Attribution(_spread(_first_component(at.at[0]), image), at)
 
 
 @method("eigen_grad_cam", "Gildenblat 2021, pytorch-grad-cam, EigenGradCAM", Layered, sign="positive")
 def eigen_grad_cam(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> Attribution:
-    """Eigen-CAM of the feature maps times their gradients: cleaner than Grad-CAM, and of one class."""
+    """Eigen-CAM of the feature maps times their gradients: cleaner than Grad-CAM, and of one class.
+
+    Use it where Grad-CAM is speckled. Not where several objects of the class differ: one direction shows.
+    """
     at = _at_layer(subject, image, class_id, parameters)
     return Attribution(_spread(_first_component(at.gradients[0] * at.at[0]), image), at)
 
@@ -126,7 +151,10 @@ class Compared(Layered):
 
 @method("finer_cam", "Zhang et al. 2025, Finer-CAM, section 3.2", Compared, sign="positive")
 def finer_cam(subject: Subject, image: Floats, class_id: int, parameters: Compared) -> Attribution:
-    """Grad-CAM of the score less those of similar classes: what sets a breed apart instead of what makes a dog."""
+    """Grad-CAM of the score less those of similar classes: what sets a breed apart instead of what makes a dog.
+
+    Use it to tell a class from its neighbours. Not for the object as a whole.
+    """
     at = _at_layer(subject, image, class_id, parameters)
     own, logits = int(at.class_ids[0]), at.logits[0]
     distances = np.abs(logits - logits[own])
@@ -153,7 +181,11 @@ class Masking(Layered):
 
 @method("score_cam", "Wang et al. 2020, Score-CAM, section 3.2", Masking, sign="positive")
 def score_cam(subject: Subject, image: Floats, class_id: int, parameters: Masking) -> Steps:
-    """The feature maps of a layer, weighted by the score of the picture where each is active. No gradients."""
+    """The feature maps of a layer, weighted by the score of the picture where each is active. No gradients.
+
+    Use it where gradients are not to be trusted, as in saturated networks. Not when time matters: a run for each
+    feature map.
+    """
     at = _at_layer(subject, image, class_id, parameters)
     class_id, maps = int(at.class_ids[0]), at.at[0]
     ranges = maps.max(axis=(1, 2)) - maps.min(axis=(1, 2))

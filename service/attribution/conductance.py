@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from service.attribution.gradients import on_path
 from service.attribution.method import CHUNK, Floats, Subject, ValueAndGrad
+from service.attribution.paths import on_path
 
 Array = npt.NDArray[np.float64]
 

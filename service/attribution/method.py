@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 RuleSet = Literal[
     "exact", "guided", "deconvnet", "rectgrad",
-    "epsilon", "gamma", "alpha_beta", "excitation", "composite",
+    "epsilon", "gamma", "alpha_beta", "excitation", "composite", "rescale",
 ]  # fmt: skip
 Sign = Literal["absolute", "positive", "negative"]
 
@@ -41,7 +41,7 @@ class Rules:
     is_usual: bool = field(default=True, compare=False, repr=False)
 
 
-EXACT, GUIDED, DECONVNET = Rules("exact"), Rules("guided"), Rules("deconvnet")
+EXACT, GUIDED, DECONVNET, RESCALE = Rules("exact"), Rules("guided"), Rules("deconvnet"), Rules("rescale")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,12 @@ class Subject(Protocol):
         """The layer that holds the pixels as the network was trained on them, None for the images themselves."""
 
     def value_and_grad(
-        self, images: Floats, class_ids: Ints, rules: Rules = EXACT, layer: str | None = None
+        self,
+        images: Floats,
+        class_ids: Ints,
+        rules: Rules = EXACT,
+        layer: str | None = None,
+        references: Floats | None = None,
     ) -> ValueAndGrad:
         """Scores and gradients at images (N, 3, H, W) in [0, 1].
 
@@ -87,6 +92,7 @@ class Subject(Protocol):
             class_ids: The class of each image, (N,); a negative one stands for the predicted class.
             rules: The way backwards.
             layer: The layer with respect to which the gradient is taken; the images if None.
+            references: What the images differ from, of their shape, for the rules that need it (`RESCALE`).
         """
 
     def logits(self, images: Floats) -> Floats:
@@ -134,7 +140,9 @@ class Method:
 
     Attributes:
         name: The name in requests.
+        family: What it works with: the module that it is from.
         summary: What the method does, in a sentence.
+        when: When to use it, and when not.
         paper: The paper and section that it comes from.
         function: Takes the subject, the image (3, H, W), the class id and the parameters.
         parameters: The type of the parameters.
@@ -143,7 +151,9 @@ class Method:
     """
 
     name: str
+    family: str
     summary: str
+    when: str
     paper: str
     function: Function
     parameters: type[Parameters]
@@ -183,14 +193,16 @@ def method(
     sign: Sign = "absolute",
     warning: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register the decorated function as a method; its docstring becomes the summary.
+    """Register the decorated function as a method.
 
-    The function returns an `Attribution`, or is a generator that yields its progress and returns one.
+    Its docstring says what it does, and in a second paragraph when to use it and when not. The function returns an
+    `Attribution`, or is a generator that yields its progress and returns one.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        summary = " ".join((getdoc(function) or "").split())
-        METHODS[name] = Method(name, summary, paper, _stepwise(function), parameters, sign, warning)
+        family = function.__module__.rpartition(".")[2]
+        summary, when = (" ".join(paragraph.split()) for paragraph in (getdoc(function) or "").split("\n\n"))
+        METHODS[name] = Method(name, family, summary, when, paper, _stepwise(function), parameters, sign, warning)
         return function
 
     return register

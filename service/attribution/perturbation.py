@@ -61,7 +61,11 @@ class Windows(Parameters):
     sign="positive",
 )
 def occlusion(subject: Subject, image: Floats, class_id: int, parameters: Windows) -> Steps:
-    """By how much the score falls when a square is covered: the mean over all squares that cover a pixel."""
+    """By how much the score falls when a square is covered: the mean over all squares that cover a pixel.
+
+    Use it to check other maps by the plainest of experiments. Not for objects larger than the window or several of
+    them.
+    """
     at = subject.value_and_grad(image[None], np.array([class_id]))
     class_id = int(at.class_ids[0])
     whole = subject.of(at.logits, class_id)[0]
@@ -109,7 +113,10 @@ class Masks(Parameters):
 
 @method("rise", "Petsiuk et al. 2018, RISE, section 3", Masks, sign="positive")
 def rise(subject: Subject, image: Floats, class_id: int, parameters: Masks) -> Steps:
-    """The mean probability of the class over random soft masks that leave a pixel visible, less that over all masks."""
+    """The mean probability of the class over random soft masks that leave a pixel visible, less that over all masks.
+
+    Use it as a black-box map of the whereabouts. Not for small objects with large cells, nor in a hurry.
+    """
     at = subject.value_and_grad(image[None], np.array([class_id]))
     class_id = int(at.class_ids[0])
     cover = baseline(image, parameters.fill)

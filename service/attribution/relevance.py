@@ -49,12 +49,6 @@ class Transformer(Parameters):
     gamma_dense: Gamma = 0.05
 
 
-class Rectified(Parameters):
-    """Parameters of rectified gradients."""
-
-    percent: Annotated[float, Field(ge=0, lt=100, description="Share of each layer that is held back.")] = 98.0
-
-
 @method(
     "lrp",
     "Montavon et al. 2019, Layer-Wise Relevance Propagation: An Overview, section 10.3",
@@ -64,19 +58,29 @@ class Rectified(Parameters):
 def lrp(subject: Subject, image: Floats, class_id: int, parameters: Composite) -> Attribution:
     """
     Relevance by a composite of rules: bounds of pixels at first, LRP-γ in convolutions, LRP-ε behind. A good first LRP.
-    """  # noqa: D200 - too long for one line
+
+    Use it as the first choice for convolutional networks: detailed, stable and one run. Not for transformers, see
+    `attn_lrp`.
+    """
     return _relevance(subject, image, class_id, "composite", parameters)
 
 
 @method("lrp_zero", "Bach et al. 2015, On Pixel-Wise Explanations, section 2.6", sign="positive")
 def lrp_zero(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
-    """Relevance in proportion to each contribution: what gradient times input gives for networks of Relus; noisy."""
+    """Relevance in proportion to each contribution: what gradient times input gives for networks of Relus; noisy.
+
+    Use it as the exact reference of the other rules. Not for deep networks, where it is as noisy as the gradient.
+    """
     return _relevance(subject, image, class_id, "epsilon", WithEpsilon(epsilon=0), is_usual=True)
 
 
 @method("lrp_epsilon", "Bach et al. 2015, On Pixel-Wise Explanations, section 2.6", WithEpsilon, sign="positive")
 def lrp_epsilon(subject: Subject, image: Floats, class_id: int, parameters: WithEpsilon) -> Attribution:
-    """Relevance in proportion to each contribution, without what small sums would blow up."""
+    """Relevance in proportion to each contribution, without what small sums would blow up.
+
+    Use it for the few layers behind the convolutions, or a larger ε against noise. Not with a small ε for deep
+    networks.
+    """
     return _relevance(subject, image, class_id, "epsilon", parameters)
 
 
@@ -87,20 +91,29 @@ def lrp_epsilon(subject: Subject, image: Floats, class_id: int, parameters: With
     "positive",
 )
 def lrp_gamma(subject: Subject, image: Floats, class_id: int, parameters: WithGamma) -> Attribution:
-    """Relevance that favours what agrees with the output of each layer: smooth, still sensitive to the class."""
+    """Relevance that favours what agrees with the output of each layer: smooth, still sensitive to the class.
+
+    Use it for a smooth map that still depends on the class. Not where evidence against the class matters.
+    """
     twice = Transformer(gamma_convolutions=parameters.gamma, gamma_dense=parameters.gamma)
     return _relevance(subject, image, class_id, "gamma", twice, parameters == WithGamma())
 
 
 @method("lrp_alpha_beta", "Bach et al. 2015, On Pixel-Wise Explanations, section 2.6", WithAlpha, sign="positive")
 def lrp_alpha_beta(subject: Subject, image: Floats, class_id: int, parameters: WithAlpha) -> Attribution:
-    """Relevance with evidence for and against weighted by α and 1 − α."""
+    """Relevance with evidence for and against weighted by α and 1 − α.
+
+    Use it to see evidence for and against apart. Not with a large α, which blows up both.
+    """
     return _relevance(subject, image, class_id, "alpha_beta", parameters)
 
 
 @method("lrp_z_plus", "Montavon et al. 2017, Deep Taylor Decomposition, section 5", sign="positive")
 def lrp_z_plus(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
-    """Relevance by positive contributions alone (LRP-α1β0, deep Taylor): smooth, but it hardly tells classes apart."""
+    """Relevance by positive contributions alone (LRP-α1β0, deep Taylor): smooth, but it hardly tells classes apart.
+
+    Use it for clean outlines of what the network sees. Not to tell two classes apart.
+    """
     return _relevance(subject, image, class_id, "alpha_beta", WithAlpha(alpha=1), is_usual=True)
 
 
@@ -110,22 +123,20 @@ def lrp_z_plus(subject: Subject, image: Floats, class_id: int, _: Parameters) ->
     sign="positive",
 )
 def excitation_backprop(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
-    """The probability that a winner-take-all walk from the class down the positive weights ends at a pixel."""
+    """The probability that a winner-take-all walk from the class down the positive weights ends at a pixel.
+
+    Use it for outlines in units of probability. Not to tell two classes apart, unless by `other_class_id`.
+    """
     return _relevance(subject, image, class_id, "excitation", Parameters())
 
 
 @method("attn_lrp", "Achtibat et al. 2024, AttnLRP, section 3", Transformer, sign="positive")
 def attn_lrp(subject: Subject, image: Floats, class_id: int, parameters: Transformer) -> Attribution:
-    """LRP-γ with rules for attention and normalization: the LRP for transformers."""
+    """LRP-γ with rules for attention and normalization: the LRP for transformers.
+
+    Use it for vision transformers and networks with attention. Not needed without, where it is LRP-γ.
+    """
     return _relevance(subject, image, class_id, "gamma", parameters)
-
-
-@method("rectgrad", "Kim et al. 2019, Why are Saliency Maps Noisy?, section 4", Rectified, sign="positive")
-def rectgrad(subject: Subject, image: Floats, class_id: int, parameters: Rectified) -> Attribution:
-    """Gradient times pixel of what matters most in each layer: sharp and sparse, with few pixels left."""
-    rules = Rules("rectgrad", (parameters.percent,), is_usual=parameters == Rectified())
-    at = subject.value_and_grad(image[None], np.array([class_id]), rules)
-    return Attribution((at.gradients[0] * image).sum(axis=0), at)
 
 
 def _relevance(

@@ -1,6 +1,6 @@
 """The walk from the differentiated value back to the inputs, with one rule per node."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import onnx
 import onnx_ir as ir
@@ -25,7 +25,11 @@ def differentiate(
 
 
 def gradient_model(
-    model: onnx.ModelProto, of: str, wrt: str | Sequence[str], rules: Mapping[str, Rule] = RULES
+    model: onnx.ModelProto,
+    of: str,
+    wrt: str | Sequence[str],
+    rules: Mapping[str, Rule] = RULES,
+    adjusted: "Adjusted | None" = None,
 ) -> ir.Model:
     """Return ``model`` with the gradient of the value ``of`` with respect to the values ``wrt``.
 
@@ -38,30 +42,26 @@ def gradient_model(
         of: The name of the value to differentiate, an inner one or an output.
         wrt: The names of one or several inputs or inner values.
         rules: The rule of each operator; ``guided(RULES)`` is guided backpropagation (see `relu_variants`).
+        adjusted: Makes other rules of them, once it is known what lies on the way (see `deeplift`).
 
     Raises:
         NotDifferentiable: Operators have no rule (all are named), a rule refuses a node, there is no value of a name,
             or ``of`` does not depend on ``wrt``.
     """
-    wrt = [wrt] if isinstance(wrt, str) else list(wrt)
     prepared = _prepare(model, rules)
     graph = prepared.graph
-    target, *sources = _values(graph, [of, *wrt])
+    target, *sources = _values(graph, [of, *([wrt] if isinstance(wrt, str) else wrt)])
     path = _path(graph, target, sources)
     if missing := path.without_rule(rules):
         raise NotDifferentiable(registry.missing_message(missing))
-    for source in sources:
-        if source not in path.values:
-            raise _independent(of, source)
+    _check_dependence(of, sources, path.values)
 
     seed = ir.Value(name=f"d_{of}", shape=target.shape, type=target.type)
     graph.inputs.append(seed)
     op = Ops(graph)
-    cotangents = _walk(op, path, target, seed, rules)
-    for source in sources:
-        if source not in cotangents:
-            raise _independent(of, source)
-        graph.outputs.append(_named_output(op, cotangents[source], source))
+    cotangents = _walk(op, path, target, seed, adjusted(op, path, rules) if adjusted else rules)
+    _check_dependence(of, sources, cotangents)
+    graph.outputs.extend(_named_output(op, cotangents[source], source) for source in sources)
     passes.RemoveUnusedNodesPass()(prepared)
     return prepared
 
@@ -80,13 +80,17 @@ def missing_rules(model: onnx.ModelProto, of: str, wrt: str, rules: Mapping[str,
 class Path:
     """What lies between the sources and the target: the values, and the nodes in topological order."""
 
-    def __init__(self, nodes: list[ir.Node], values: set[ir.Value]) -> None:
+    def __init__(self, graph: ir.Graph, nodes: list[ir.Node], values: set[ir.Value]) -> None:
+        self.graph = graph
         self.nodes = nodes
         self.values = values
 
     def without_rule(self, rules: Mapping[str, Rule]) -> list[ir.Node]:
         """The nodes that cannot be differentiated."""
         return [node for node in self.nodes if node.op_type not in rules or node.domain]
+
+
+Adjusted = Callable[[Ops, Path, Mapping[str, Rule]], Mapping[str, Rule]]
 
 
 def _prepare(model: onnx.ModelProto, rules: Mapping[str, Rule]) -> ir.Model:
@@ -108,8 +112,10 @@ def _written_out(model: onnx.ModelProto, rules: Mapping[str, Rule]) -> onnx.Mode
     return model
 
 
-def _independent(of: str, source: ir.Value) -> NotDifferentiable:
-    return NotDifferentiable(f"{of!r} does not depend on {source.name!r} in a differentiable way")
+def _check_dependence(of: str, sources: Sequence[ir.Value], reached: Collection[ir.Value]) -> None:
+    for source in sources:
+        if source not in reached:
+            raise NotDifferentiable(f"{of!r} does not depend on {source.name!r} in a differentiable way")
 
 
 def _values(graph: ir.Graph, names: Sequence[str]) -> list[ir.Value]:
@@ -130,7 +136,7 @@ def _path(graph: ir.Graph, target: ir.Value, sources: Sequence[ir.Value]) -> Pat
         if any(y in needed and y in reached for y in node.outputs) and any(x in reached for x in _reads(node)):
             nodes.append(node)
             needed.update(x for x in node.inputs if x is not None)
-    return Path(nodes[::-1], needed & reached)
+    return Path(graph, nodes[::-1], needed & reached)
 
 
 def _reads(node: ir.Node) -> Iterable[ir.Value | None]:

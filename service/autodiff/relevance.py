@@ -20,6 +20,7 @@ from service.autodiff.normalization import standardized
 from service.autodiff.ops import Ops
 from service.autodiff.registry import Cotangents, Rule
 from service.autodiff.shapes import constant_value, operand, optional_operand, rank
+from service.autodiff.twins import twin
 
 STABILIZER = 1e-6  # added to denominators, away from zero
 
@@ -118,13 +119,8 @@ class _Twin:
 
     def __init__(self, op: Ops, node: ir.Node, rule: Rule, x: ir.Value, w: ir.Value, bias: ir.Value | None) -> None:
         self._op, self._rule = op, rule
-        inputs = [x, w] if bias is None else [x, w, bias]
-        for value, like in zip(inputs, node.inputs, strict=False):
-            value.shape = like.shape if like is not None else None
-        self._node = ir.node(node.op_type, inputs, dict(node.attributes))
-        op.adopt([self._node])
+        self._node = twin(op, node, [x, w] if bias is None else [x, w, bias])
         self.y = self._node.outputs[0]
-        self.y.type, self.y.shape = node.outputs[0].type, node.outputs[0].shape
 
     def pull(self, dy: ir.Value) -> ir.Value:
         """The cotangent of the input."""

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import onnx
 import onnx_ir as ir
 
-from service.attribution.method import EXACT, Rules, RuleSet
+from service.attribution.method import EXACT, RESCALE, Rules, RuleSet
 from service.autodiff import RULES, NotDifferentiable, Rule, gradient_model
+from service.autodiff.deeplift import rescale
 from service.autodiff.nchwc import NCHWC_RULES
 from service.autodiff.relevance import Box, LayerRule, alpha_beta_rule, epsilon_rule, gamma_rule, relevance
 from service.autodiff.relu_variants import deconvnet, guided, rectgrad
@@ -20,7 +21,7 @@ from service.models.library import Model
 from service.models.manifest import PREPROCESSED
 from service.models.preprocessing import pixel_bounds
 from service.networks.objectives import class_score, weighted_terms
-from service.networks.questions import Form, Term
+from service.networks.questions import REFERENCE, Form, Term
 from service.runtime.float16 import in_float16
 
 # Made from the rules of derivatives and the values that a question has; those of relevance also from the box of pixels.
@@ -61,6 +62,10 @@ def class_gradient(model: Model, form: Form, rules: Rules = EXACT, wrt: str | No
         scored = class_score(without_batch_norms(prepared), manifest, one_channel=False)
         with refused_as_model_error():
             return gradient_model(scored, "score", wrt or manifest.input, _of_relevance(model, rules))
+    if rules == RESCALE:
+        scored = class_score(prepared, manifest, one_channel=False)
+        with refused_as_model_error():
+            return gradient_model(scored, "score", wrt or manifest.input, adjusted=rescale(REFERENCE))
     scored = class_score(prepared, manifest, one_channel=not layers)
     if form.in_float16 and not layers:  # objectives may have squares that exceed float16
         scored = in_float16(scored)

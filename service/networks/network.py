@@ -15,7 +15,7 @@ from service.errors import InvalidParameter
 from service.models.facts import Facts, Layer
 from service.models.library import Model
 from service.models.manifest import PREPROCESSED
-from service.networks.questions import PREDICTED, Form, Term
+from service.networks.questions import PREDICTED, REFERENCE, Form, Term
 from service.networks.scores import activated
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Array, Engine, Session
@@ -152,6 +152,7 @@ class Network:
         class_ids: Ints | None = None,
         rules: Rules = EXACT,
         layer: str | None = None,
+        references: Floats | None = None,
     ) -> ValueAndGrad:
         """Scores and gradients of one class per image.
 
@@ -160,6 +161,7 @@ class Network:
             class_ids: The classes (N,), `PREDICTED` for the predicted one; all are predicted ones if None.
             rules: The way backwards.
             layer: The layer with respect to which the gradient is taken; the images if None.
+            references: What the images differ from, of their shape, for the rules that need it.
 
         Raises:
             InvalidParameter: There is no such layer.
@@ -177,6 +179,7 @@ class Network:
             manifest.input: images,
             "class_id": class_ids,
             "d_score": np.ones(len(images), np.float32),
+            **({} if references is None else {REFERENCE: references}),
         }
         logits, chosen, scores, gradients, *inner = self._run(session, outputs, feeds)
         before_relu = (scores <= 0) & (manifest.logits_before_relu is not None)

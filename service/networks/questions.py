@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 PREDICTED = -1  # as a class id: the class with the highest score
+REFERENCE = "reference"  # the input of graphs that compare an image with another one
 
 
 @dataclass(frozen=True)

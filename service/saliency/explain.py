@@ -92,13 +92,19 @@ class View:
         return self._network.pixel_layer
 
     def value_and_grad(
-        self, images: Floats, class_ids: Ints, rules: Rules = EXACT, layer: str | None = None
+        self,
+        images: Floats,
+        class_ids: Ints,
+        rules: Rules = EXACT,
+        layer: str | None = None,
+        references: Floats | None = None,
     ) -> ValueAndGrad:
         """Scores and gradients, minus those of the other class if there is one."""
-        at = self._network.value_and_grad(images, class_ids, rules, layer)
+        at = self._network.value_and_grad(images, class_ids, rules, layer, references)
         if self._other is None:
             return at
-        other = self._network.value_and_grad(images, np.full(len(images), self._other), rules, layer)
+        others = np.full(len(images), self._other)
+        other = self._network.value_and_grad(images, others, rules, layer, references)
         return ValueAndGrad(
             at.logits,
             at.class_ids,

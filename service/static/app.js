@@ -133,7 +133,7 @@ async function compare() {
 
 function describe() {
   const method = state.methods.get($("method").value);
-  $("summary").textContent = method ? `${method.summary} ${method.paper}.` : "";
+  $("summary").textContent = method ? `${method.summary} ${method.when} ${method.paper}.` : "";
   $("layer-label").hidden = !("layer" in (method?.parameters ?? {}));
 }
 
@@ -236,7 +236,9 @@ async function start() {
   const [models, methods] = await Promise.all([json("/models"), json("/methods")]);
   $("model").replaceChildren(...models.filter((m) => m.served).map((m) => element("option", { value: m.name, selected: m.default }, m.title)));
   methods.forEach((m) => state.methods.set(m.name, m));
-  $("method").replaceChildren(...methods.map((m) => element("option", {}, m.name)));
+  const families = new Set(methods.map((m) => m.family));
+  const members = (family) => methods.filter((m) => m.family === family).map((m) => element("option", {}, m.name));
+  $("method").replaceChildren(...[...families].map((family) => element("optgroup", { label: family }, ...members(family))));
   $("samples").replaceChildren(...SAMPLES.flatMap((name) => [element("button", { type: "button", onclick: sample(name) }, name), " "]));
   describe();
   await Promise.all([listLayers(), recent()]);

@@ -48,7 +48,8 @@ def test_methods(client: httpx.Client) -> None:
     assert methods["smoothgrad"]["parameters"]["samples"]["default"] == 25
     assert methods["smoothgrad"]["evaluations"] == 26
     assert "sanity checks" in methods["guided_backprop"]["warning"]
-    assert all(method["summary"] and method["paper"] for method in methods.values())
+    assert all(method["summary"] and method["paper"] and method["family"] for method in methods.values())
+    assert all(m["when"].startswith("Use it ") and ("Not " in m["when"]) for m in methods.values())
 
 
 def test_classes_are_searched_in_any_case(client: httpx.Client) -> None:

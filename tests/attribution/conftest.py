@@ -59,7 +59,7 @@ class Toy:
         return out
 
     def value_and_grad(
-        self, images: Any, class_ids: Any, rules: Rules = EXACT, layer: str | None = None
+        self, images: Any, class_ids: Any, rules: Rules = EXACT, layer: str | None = None, references: Any = None
     ) -> ValueAndGrad:
         logits = self.logits(images)
         chosen = np.where(class_ids < 0, logits.argmax(axis=1), class_ids)

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from service.attribution.baselines import baseline
+from service.attribution.segments import labelled
+from service.pictures.decode import decode
+from service.pictures.images import fit
 from tests.attribution.conftest import Toy
 from tests.attribution.test_methods import CLASS, close, run
 
@@ -104,3 +107,58 @@ def test_sobol_indices_count_interactions_for_each(toy: Toy, image: Any) -> None
     whole = np.var([score(toy, image, row) for row in rng.random((2000, 4))])
     found = of_cells(run(toy, image, "sobol", cells=CELLS, designs=512).map)
     np.testing.assert_allclose(found, np.array(expected) / whole, atol=0.05)
+
+
+def test_hsic_is_the_trace_of_centred_kernels(toy: Toy, image: Any) -> None:
+    shown = (np.random.default_rng(4).random((50, 4)) < 0.5).astype(float)
+    scores = np.array([score(toy, image, row) for row in shown])
+    squares = (scores[:, None] - scores) ** 2
+    outputs, centre = np.exp(-squares / (2 * np.median(squares))), np.eye(50) - 1 / 50
+    expected = []
+    for column in shown.T:
+        masks = np.where(column[:, None] == column, 0.5, -0.5)
+        expected.append(np.trace(masks @ centre @ outputs @ centre) / 50**2)
+    close(of_cells(run(toy, image, "hsic", cells=CELLS, samples=50, seed=4).map), np.array(expected))
+
+
+def test_feature_ablation_covers_one_region_after_the_other(toy: Toy, image: Any) -> None:
+    whole = score(toy, image, np.ones(4))
+    expected = [whole - score(toy, image, 1 - row) for row in np.eye(4)]
+    found = run(toy, image, "feature_ablation", cells=CELLS)
+    close(of_cells(found.map), np.array(expected))
+    assert found.notes == {"samples": 5, "regions": 4}
+
+
+def test_superpixels_follow_the_edges_and_are_not_too_many(coffee: bytes) -> None:
+    pixels = fit(decode(coffee, 10**7), (224, 224), 256 / 224, "squash").pixels
+    found = labelled(pixels, "superpixels", 7)
+    assert 20 < found.max() + 1 <= 49
+    assert set(np.unique(found)) == set(range(found.max() + 1))
+    cells = labelled(pixels, "cells", 7)
+
+    def within(labels: Any) -> float:
+        """The variance of the colours within the regions."""
+        return float(sum(pixels[:, labels == k].var(axis=1).sum() * (labels == k).sum() for k in np.unique(labels)))
+
+    assert within(found) < 0.7 * within(cells)
+
+
+@pytest.mark.parametrize("shape", ["cells", "superpixels"])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 40), (40, 40)])
+def test_there_is_more_than_one_region_in_any_picture(shape: Any, size: tuple[int, int]) -> None:
+    flat = np.full((3, *size), 0.5, np.float32)
+    found = labelled(flat, shape, 6)
+    assert found.shape == size
+    assert found.max() < 36
+    assert set(np.unique(found)) == set(range(found.max() + 1))
+    assert found.max() > 0 or size == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["lime", "kernel_shap", "shapley_sampling", "sobol", "hsic", "feature_ablation"])
+def test_methods_take_superpixels(toy: Toy, image: Any, name: str) -> None:
+    found = run(toy, image, name, regions="superpixels", cells=4)
+    regions = labelled(image, "superpixels", 4)
+    assert found.notes["regions"] == regions.max() + 1
+    values = [found.map[regions == k] for k in range(regions.max() + 1)]
+    assert all((value == value[0]).all() for value in values)
+    assert len({float(value[0]) for value in values}) > 1

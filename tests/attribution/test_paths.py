@@ -50,3 +50,39 @@ def test_idgi(toy: Toy, image: Any) -> None:
     found = run(toy, image, "idgi", steps=steps, baseline="grey")
     close(found.map, expected)
     assert found.notes["completeness_error"] == pytest.approx(0, abs=1e-4 * abs(expected).sum())
+
+
+def guided_path(toy: Toy, image: Any, steps: int, fraction: float, anchors: float) -> Any:
+    """The attribution (3, H, W) by the definition, one value of the picture after the other."""
+    here, there = np.zeros(image.size), image.astype(np.float64).ravel()
+    found = np.zeros(image.size)
+    for k in range(1, steps + 1):
+        gradients = toy.gradient(here.reshape(image.shape).astype(np.float32), CLASS).ravel()
+        low, high = max(k / steps - anchors, 0) * there, min(k / steps + anchors, 1) * there
+        moved = np.maximum(here, low)
+        goal = (1 - k / steps) * there.sum()
+        while (left := (there - moved).sum() - goal) > 1e-9:
+            waiting = [i for i in range(image.size) if moved[i] < high[i]]
+            least = sorted(abs(gradients[i]) for i in waiting)
+            limit = least[int(fraction * (len(least) - 1))]
+            chosen = [i for i in waiting if abs(gradients[i]) <= limit]
+            share = min(1, left / sum(high[i] - moved[i] for i in chosen))
+            for i in chosen:
+                moved[i] = high[i] if share == 1 else moved[i] + share * (high[i] - moved[i])
+        found += gradients * (moved - here)
+        here = moved
+    return found.reshape(image.shape)
+
+
+def test_guided_integrated_gradients(toy: Toy, image: Any) -> None:
+    found = run(toy, image, "guided_integrated_gradients", steps=8, fraction=0.3, anchors=0.1)
+    expected = guided_path(toy, image, 8, 0.3, 0.1)
+    close(found.map, expected.sum(axis=0))
+
+
+def test_a_guided_path_ends_at_the_picture(image: Any) -> None:
+    toy = Toy(smooth=True)
+    found = run(toy, image, "guided_integrated_gradients", steps=200, baseline="mean", anchors=1)
+    assert abs(found.notes["completeness_error"]) < 0.02 * np.abs(found.map).sum()
+    straight = run(toy, image, "integrated_gradients", steps=200, baseline="mean")
+    assert np.linalg.norm(found.map - straight.map) > 0.02 * np.linalg.norm(straight.map)

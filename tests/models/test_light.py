@@ -50,12 +50,15 @@ def test_they_are_explained_and_drawn(name: str, tmp_path: Path) -> None:
         ("gradient", {}),
         ("grad_cam", {}),
         ("lrp", {}),
+        ("deeplift", {}),
         ("occlusion", {"window": 112, "stride": 112}),
     ):
         chosen = METHODS[method]
         found = chosen.run(View(network, None), image, 7, chosen.parameters(**parameters))
         assert found.map.shape == (224, 224)
         assert np.isfinite(found.map).all()
+        if method == "deeplift":
+            assert abs(found.notes["completeness_error"]) <= 1e-3 * np.abs(found.map).sum() + 1e-6
     drawing = Visualization(network, ClassParameters(class_id=7, iterations=2, seed=1).completed(network))
     assert len(list(drawing.steps())) == 2
     assert drawing.picture().shape == (224, 224, 3)

@@ -56,6 +56,8 @@ SEEN_ON_THE_FACE |= {
     "occlusion": {"stride": 32},
 }
 SEEN_ON_THE_FACE |= {
+    "deeplift": {},
+    "deep_shap": {},
     "lrp": {},
     "lrp_zero": {},
     "lrp_epsilon": {},
@@ -77,6 +79,10 @@ SEEN_ON_THE_FACE |= {
     "smoothgrad_squared": {"samples": 10},
     "gradient_shap": {"samples": 16},
     "idgi": {},
+    "guided_integrated_gradients": {"steps": 30},
+    "hsic": {},
+    "feature_ablation": {},
+    "xrai": {"steps": 8},
     "lime": {"samples": 200},
     "kernel_shap": {"samples": 200},
     "shapley_sampling": {"permutations": 3},

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from service import __version__
+from service.api.catalog_schemas import Health, Ready
 from service.api.deps import ServicesDep
 from service.api.problems import RESPONSES
-from service.api.schemas import Health, Ready
 from service.errors import Unready
 
 router = APIRouter(tags=["operation"])

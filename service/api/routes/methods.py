@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from service.api.schemas import MethodAnswer
+from service.api.catalog_schemas import MethodAnswer
 from service.attribution import METHODS, Method
 
 router = APIRouter(prefix="/methods", tags=["photographs"])
@@ -17,7 +17,9 @@ async def list_methods() -> list[MethodAnswer]:
 def _answer(method: Method) -> MethodAnswer:
     return MethodAnswer(
         name=method.name,
+        family=method.family,
         summary=method.summary,
+        when=method.when,
         paper=method.paper,
         warning=method.warning,
         sign=method.sign,

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Depends, Query, Request
 
 from service.api.access import admin
+from service.api.catalog_schemas import ClassName, LayerAnswer, ModelDetails, ModelSummary
 from service.api.deps import Services, ServicesDep
 from service.api.problems import FORBIDDEN, RESPONSES
-from service.api.schemas import ClassName, LayerAnswer, ModelDetails, ModelSummary
 from service.models.library import Model
 
 router = APIRouter(prefix="/models", tags=["models"], responses=RESPONSES)
