@@ -47,6 +47,10 @@ class LayerAnswer(BaseModel):
     name: str
     operator: Annotated[str, Field(description="The ONNX operator that computes it.")]
     channels: int
+    leading: Annotated[
+        int | None,
+        Field(description="Tokens before those of the grid, such as a class token, for the tokens of a transformer."),
+    ]
     size: Annotated[tuple[int, int] | None, Field(description="Height and width, for a picture of the model's size.")]
     listed: Annotated[bool, Field(description="Whether the manifest names it as one of interest.")]
     default: Annotated[bool, Field(description="Whether class activation maps look here by default.")]

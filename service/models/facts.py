@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 @dataclass(frozen=True)
 class Layer:
-    """A value (N, channels, height, width) of the graph.
+    """A value (N, channels, height, width) of the graph, or tokens (N, leading + height · width, channels).
 
     Attributes:
         name: The name of the value.
@@ -15,6 +15,7 @@ class Layer:
         channels: The number of channels.
         size: The size (height, width) for an image of the size in the manifest; None if it cannot be inferred.
         listed: Whether the manifest lists the layer as one of interest.
+        leading: The number of tokens before those of the grid (a class token); None for feature maps.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Layer:
     channels: int
     size: tuple[int, int] | None
     listed: bool
+    leading: int | None = None
 
 
 class Facts(BaseModel):
@@ -33,6 +35,7 @@ class Facts(BaseModel):
         batch: The only number of images that it takes at once; None if it takes any.
         quantized: Whether it rounds values; gradients pass such roundings unchanged.
         layers: The layers that can be examined, by name, from the image to the scores.
+        last_layer: The last of them that the scores depend on as a whole; None if there is none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +45,7 @@ class Facts(BaseModel):
     batch: int | None
     quantized: bool
     layers: dict[str, Layer]
+    last_layer: str | None
 
     @property
     def takes_any_size(self) -> bool:

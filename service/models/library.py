@@ -85,15 +85,17 @@ class Model:
     def facts(self) -> Facts:
         """What the graph says. Raises `ModelError` if the file cannot be used."""
         from service.autodiff import STRAIGHT_THROUGH
-        from service.models.layers import image_layers
+        from service.models.layers import image_layers, last_layer
 
         adapted = self.adapted
+        layers = image_layers(adapted.proto, self.manifest)
         return Facts(
             height=adapted.height,
             width=adapted.width,
             batch=adapted.batch,
             quantized=any(node.op_type in STRAIGHT_THROUGH for node in adapted.proto.graph.node),
-            layers=image_layers(adapted.proto, self.manifest),
+            layers=layers,
+            last_layer=last_layer(adapted.proto, layers),
         )
 
 

@@ -17,6 +17,7 @@ from service.graphs.batch_norms import without_batch_norms
 from service.graphs.constants import without_shape_arithmetic
 from service.graphs.nchwc import for_nchwc
 from service.graphs.rewrites import simplify, with_image_shape, with_outputs
+from service.graphs.token_grids import Grid, with_grids
 from service.models.library import Model
 from service.models.manifest import PREPROCESSED
 from service.models.preprocessing import pixel_bounds
@@ -91,8 +92,19 @@ def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> ir.Model:
     return _differentiated(scored, form, image, EXACT)
 
 
+def with_layers(model: Model, names: Sequence[str]) -> onnx.ModelProto:
+    """The network with layers as further outputs, tokens as feature maps (N, channels, height, width)."""
+    manifest = model.manifest
+    grids = {
+        name: Grid(layer.channels, layer.size, manifest.size, layer.leading)
+        for name, layer in model.facts.layers.items()
+        if name in names and layer.leading is not None and layer.size is not None
+    }
+    return with_outputs(with_grids(model.proto, manifest.input, grids) if grids else model.proto, names)
+
+
 def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:
-    proto = with_outputs(model.proto, keep) if keep else model.proto
+    proto = with_layers(model, keep) if keep else model.proto
     if form.size is not None:
         proto = without_shape_arithmetic(with_image_shape(proto, model.manifest.input, (form.rows, None, *form.size)))
     return simplify(proto) if rewrite else proto

@@ -87,8 +87,7 @@ class Network:
 
         None if the network has no layer with height and width.
         """
-        computed = [name for name in self.layers if name != PREPROCESSED]
-        return self.model.manifest.cam_layer or (computed[-1] if computed else None)
+        return self.model.manifest.cam_layer or self.facts.last_layer
 
     @property
     def pixel_layer(self) -> str | None:
@@ -223,9 +222,9 @@ class Network:
 
     def layers_model(self, outputs: Sequence[str]) -> "onnx.ModelProto":
         """The graph of `activations`."""
-        from service.graphs.rewrites import with_outputs
+        from service.networks import gradients
 
-        return with_outputs(self.model.proto, outputs)
+        return gradients.with_layers(self.model, outputs)
 
     def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> "ir.Model":
         """The graph of `measure`; see `gradients.terms_gradient`."""

@@ -30,6 +30,7 @@ def test_models(client: httpx.Client) -> None:
 def test_layers(client: httpx.Client) -> None:
     layers = {layer["name"]: layer for layer in client.get("/models/squeezenet1_1/layers").json()}
     assert layers["fire9"] == {
+        "leading": None,
         "name": "fire9",
         "operator": "Concat",
         "channels": 512,

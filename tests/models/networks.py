@@ -71,6 +71,66 @@ def classifier(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
+TOKENS, WIDTH, HEADS = 4 * 6, 8, 2
+
+
+def vision_transformer(class_token: bool = True, blocks: int = 2, seed: int = 0) -> onnx.ModelProto:
+    """A vision transformer of pictures of 32 x 48 in patches of 8 x 8.
+
+    The blocks' tokens are ``x1``, ``x2`` …; their normalizations before the attention ``n1``, ``n2`` …; the attentions
+    ``p1``, ``p2`` … (N, heads, tokens, tokens). The scores come from the class token, or from the mean of all.
+    """
+    rng = np.random.default_rng(seed)
+    tokens = TOKENS + class_token
+    weights = {"kernel": rng.normal(size=(WIDTH, 3, 8, 8)) * 0.1, "places": rng.normal(size=(1, tokens, WIDTH))}
+    weights |= {"token": rng.normal(size=(1, 1, WIDTH)), "head": rng.normal(size=(WIDTH, CLASSES))}
+    ints = {"flat": [0, WIDTH, -1], "heads": [0, 0, HEADS, -1], "joined": [0, 0, WIDTH], "one": [1]}
+    text = """
+      patches = Conv<kernel_shape = [8, 8], strides = [8, 8]>(pixels, kernel)
+      row = Reshape(patches, flat)
+      columns = Transpose<perm = [0, 2, 1]>(row)
+    """
+    text += (
+        "all = Concat<axis = 1>(token, columns) x0 = Add(all, places)" if class_token else "x0 = Add(columns, places)"
+    )
+    for i in range(1, blocks + 1):
+        weights |= {f"scale{i}": rng.normal(size=WIDTH), f"shift{i}": rng.normal(size=WIDTH)}
+        weights |= {f"{name}{i}": rng.normal(size=(WIDTH, WIDTH)) for name in ("wq", "wk", "wv", "wo", "wm")}
+        text += f"""
+      n{i} = LayerNormalization(x{i - 1}, scale{i}, shift{i})
+      q{i} = MatMul(n{i}, wq{i}) k{i} = MatMul(n{i}, wk{i}) v{i} = MatMul(n{i}, wv{i})
+      qs{i} = Reshape(q{i}, heads) ks{i} = Reshape(k{i}, heads) vs{i} = Reshape(v{i}, heads)
+      qt{i} = Transpose<perm = [0, 2, 1, 3]>(qs{i})
+      kt{i} = Transpose<perm = [0, 2, 3, 1]>(ks{i})
+      vt{i} = Transpose<perm = [0, 2, 1, 3]>(vs{i})
+      s{i} = MatMul(qt{i}, kt{i})
+      h{i} = Mul(s{i}, half)
+      p{i} = Softmax(h{i})
+      o{i} = MatMul(p{i}, vt{i})
+      ot{i} = Transpose<perm = [0, 2, 1, 3]>(o{i})
+      oj{i} = Reshape(ot{i}, joined)
+      a{i} = MatMul(oj{i}, wo{i})
+      y{i} = Add(x{i - 1}, a{i})
+      m{i} = MatMul(y{i}, wm{i})
+      t{i} = Tanh(m{i})
+      x{i} = Add(y{i}, t{i})
+        """
+    text += (
+        f"first = Gather<axis = 1>(x{blocks}, zero) scores = MatMul(first, head)"
+        if class_token
+        else f"mean = ReduceMean<keepdims = 0>(x{blocks}, one) scores = MatMul(mean, head)"
+    )
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 18]>
+        transformer (float[1, 3, 32, 48] pixels) => (float[1, {CLASSES}] scores) {{ {text} }}"""
+    )
+    arrays = {name: array.astype(np.float32) for name, array in weights.items()}
+    arrays |= {name: np.array(values, np.int64) for name, values in ints.items()}
+    arrays |= {"zero": np.array(0, np.int64), "half": np.array(0.5, np.float32)}
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+    return model
+
+
 def write(model: onnx.ModelProto, folder: Path, name: str = "toy.onnx", external: bool = False) -> Path:
     """Write the model to a file, with its weights in another one if ``external``."""
     folder.mkdir(parents=True, exist_ok=True)
