@@ -88,11 +88,9 @@ def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any)
         return op.Neg(op.Add(_squared_differences(op, x, axis=2), _squared_differences(op, x, axis=3)))
     if term.kind == "energy":
         return op.Mul(op.ReduceMean(op.Mul(x, x), places, keepdims=0), 0.5)
-    if term.kind == "channel":
-        channel = op.Unsqueeze(_input(graph, f"{i}.channel", ir.DataType.INT64, [batch]), op.constant([1]))
-        values = [_channel_mean(op, each, channel) for each in (x, _before_relu(op, x)) if each is not None]
-        return op.Where(op.Greater(values[0], 0), *values) if len(values) == 2 else values[0]
     dims = x.shape.dims if x.shape is not None else ("N", None, None, None)
+    if term.kind == "direction":
+        return _along(op, x, _input(graph, f"{i}.direction", ir.DataType.FLOAT, [batch, dims[1]]))
     if term.kind == "content":
         target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], f"{i}.height", f"{i}.width"])
         difference = op.Sub(x, target)
@@ -102,10 +100,14 @@ def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any)
     return op.Neg(op.ReduceSum(op.Mul(difference, difference), places, keepdims=0))
 
 
-def _channel_mean(op: Ops, x: ir.Value, channel: ir.Value) -> ir.Value:
-    """The mean (N,) of the chosen channel (N, 1)."""
-    means = op.ReduceMean(x, op.constant([2, 3]), keepdims=0)
-    return op.Squeeze(op.GatherElements(means, channel, axis=1), op.constant([1]))
+def _along(op: Ops, x: ir.Value, weights: ir.Value) -> ir.Value:
+    """The weighted sum (N,) of the means of the channels. weights: (N, C)."""
+    places = op.constant([2, 3])
+    means = op.ReduceMean(x, places, keepdims=0)
+    if (before := _before_relu(op, x)) is not None:
+        asleep = op.And(op.Greater(weights, 0.0), op.LessOrEqual(means, 0.0))
+        means = op.Where(asleep, op.ReduceMean(before, places, keepdims=0), means)
+    return op.ReduceSum(op.Mul(weights, means), op.constant([1]), keepdims=0)
 
 
 def _before_relu(op: Ops, x: ir.Value) -> ir.Value | None:

@@ -30,8 +30,9 @@ class Term:
 
     The kinds, where ``<i>`` is the position of the term:
 
-    - ``channel``: the mean of a channel of the layer, with the input ``<i>.channel``, int64 (N,). Where the mean and
-      its gradient are 0 because of a Relu, the mean before the Relu is taken instead.
+    - ``direction``: the weighted sum of the means of the channels of the layer, with the weights ``<i>.direction``,
+      (N, C). Where the mean of a channel that is to grow and its gradient are 0 because of a Relu, the mean before the
+      Relu is taken instead.
     - ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
     - ``content``: −Σ (F − T)², with the input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style
       Transfer", equation 1).
@@ -45,5 +46,5 @@ class Term:
         layer: The name of the layer, or of the image.
     """
 
-    kind: Literal["channel", "energy", "content", "style", "variation"]
+    kind: Literal["direction", "energy", "content", "style", "variation"]
     layer: str

@@ -106,6 +106,20 @@ def test_a_channel_is_excited(jobs: Client, network: Network, preset: str) -> No
     assert drawn > 2 * grey
 
 
+def test_a_direction_excites_some_channels_and_avoids_another(jobs: Client, network: Network) -> None:
+    def means(**parameters: Any) -> Any:
+        job = done(jobs, "neuron", layer="fire4", preset="lucid", iterations=40, size=64, **parameters)
+        values = network.activations(as_network_input(pixels(jobs.image(job.id))), ["fire4"])[0][0].mean(axis=(1, 2))
+        return float(values[17]), float(values[40])
+
+    alone, together = means(channel=17), means(channel=[17, 40], weights=[1, 3])
+    assert together[0] + 3 * together[1] > 2 * (alone[0] + 3 * alone[1])
+    assert together[1] > 2 * alone[1]
+    assert means(channel=[17, 40], weights=[1, -3])[1] < 0.5 * alone[1]
+    assert means(channel="17, 40", weights="1,3") == together
+    assert means(channel=[17]) == alone
+
+
 def test_a_channel_that_is_dead_on_grey_is_woken(jobs: Client) -> None:
     job = done(jobs, "neuron", layer="fire7", channel=12, preset="lucid", iterations=60, size=64)
     assert job.trace[0] < 0 < job.trace[-1]
@@ -179,6 +193,11 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
     ("fooling", {"class_id": 1}, set(), "needs a picture in the form field 'image'"),
     ("fooling", {}, {"image"}, "class_id: Field required"),
     ("neuron", {"layer": "fire9", "channel": 512}, set(), "channel must be from 0 to 511 for fire9; it is 512"),
+    ("neuron", {"layer": "fire9", "channel": [1, 512]}, set(), "channel must be from 0 to 511 for fire9; it is 512"),
+    ("neuron", {"layer": "fire9", "channel": []}, set(), "channel"),
+    ("neuron", {"layer": "fire9", "channel": [1, 2], "weights": [1]}, set(), "2 numbers and weights 1"),
+    ("neuron", {"layer": "fire9", "channel": 3, "weights": [0]}, set(), "weights must not all be 0"),
+    ("neuron", {"layer": "fire9", "channel": 3, "weights": ["nan"]}, set(), "weights"),
     ("neuron", {"layer": "nowhere", "channel": 0}, set(), "no layer 'nowhere'; it has: preprocessed, conv1"),
     ("neuron", {"layer": "fire9", "channel": 0}, {"image"}, "takes no picture in the form field 'image'"),
     ("deepdream", {"layer": "x"}, {"image"}, "no layer 'x'"),

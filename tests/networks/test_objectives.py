@@ -21,7 +21,7 @@ MODEL = """<ir_version: 8, opset_import: ["": 18]>
     layer = Conv(image, kernel) y = Tanh(layer) }"""
 TERMS = [
     Term(kind, "image" if kind == "variation" else "layer")
-    for kind in ("channel", "energy", "content", "style", "variation")
+    for kind in ("direction", "energy", "content", "style", "variation")
 ]
 
 
@@ -37,8 +37,8 @@ def feeds(terms: Sequence[Term], images: Any) -> dict[str, Any]:
     rng, n, (h, w) = np.random.default_rng(1), len(images), (images.shape[2] - 2, images.shape[3] - 2)
     extra: dict[str, Any] = {"image": images, "weights": rng.normal(size=(n, len(terms)))}
     for i, term in enumerate(terms):
-        if term.kind == "channel":
-            extra[f"{i}.channel"] = rng.integers(0, 5, n)
+        if term.kind == "direction":
+            extra[f"{i}.direction"] = rng.normal(size=(n, 5))
         if term.kind == "content":
             extra[f"{i}.target"] = rng.normal(size=(n, 5, h, w))
         if term.kind == "style":
@@ -48,8 +48,8 @@ def feeds(terms: Sequence[Term], images: Any) -> dict[str, Any]:
 
 def naive(term: Term, image: Any, layer: Any, i: int, values: dict[str, Any], n: int) -> float:
     channels, height, width = layer.shape
-    if term.kind == "channel":
-        return float(layer[values[f"{i}.channel"][n]].mean())
+    if term.kind == "direction":
+        return float(sum(values[f"{i}.direction"][n][c] * layer[c].mean() for c in range(channels)))
     if term.kind == "energy":
         return float((layer**2).mean() / 2)
     if term.kind == "content":
@@ -117,14 +117,32 @@ def test_an_inactive_channel_is_scored_before_the_relu() -> None:
         """<ir_version: 8, opset_import: ["": 18]> g (float[N,2,H,W] image) => (float[N,4,H,W] layer) {
         a = Relu(image) b = Neg(image) c = Relu(b) layer = Concat<axis=1>(a, c) }"""
     )
-    model = differentiate(weighted_terms(joined, [Term("channel", "layer")]), of="score", wrt="image")
+    model = differentiate(weighted_terms(joined, [Term("direction", "layer")]), of="score", wrt="image")
     images = np.full((4, 2, 3, 3), -0.5, np.float32)
     feeds = {
         "image": images,
         "weights": np.ones((4, 1), np.float32),
-        "0.channel": np.arange(4),
+        "0.direction": np.eye(4, dtype=np.float32),
         "d_score": np.ones(4, np.float32),
     }
     score, gradient = Engine("cpu").load(model).run(["score", "d_image"], feeds)
     np.testing.assert_allclose(score, [-0.5, -0.5, 0.5, 0.5])
     np.testing.assert_allclose(gradient.sum(axis=(2, 3)), [[1, 0], [0, 1], [-1, 0], [0, -1]], rtol=1e-6)
+
+
+def test_of_a_direction_only_channels_that_are_to_grow_are_scored_before_the_relu() -> None:
+    """Channels 0 and 1 of the layer are asleep at -0.5, 2 and 3 awake at 0.5."""
+    proto = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 18]> g (float[N,2,H,W] image) => (float[N,4,H,W] layer) {
+        a = Relu(image) b = Neg(image) c = Relu(b) layer = Concat<axis=1>(a, c) }"""
+    )
+    model = differentiate(weighted_terms(proto, [Term("direction", "layer")]), of="score", wrt="image")
+    feeds = {
+        "image": np.full((2, 2, 3, 3), -0.5, np.float32),
+        "weights": np.ones((2, 1), np.float32),
+        "0.direction": np.array([[2, -3, 0, 1], [-1, -1, -4, 0]], np.float32),
+        "d_score": np.ones(2, np.float32),
+    }
+    score, gradient = Engine("cpu").load(model).run(["score", "d_image"], feeds)
+    np.testing.assert_allclose(score, [2 * -0.5 + 0.5, -4 * 0.5])
+    np.testing.assert_allclose(gradient.sum(axis=(2, 3)), [[2, -1], [4, 0]], rtol=1e-6)

@@ -123,6 +123,24 @@ def layers(http: httpx.Client) -> list[str]:
     ]
 
 
+def factors_drawn(http: httpx.Client, client: Client) -> list[str]:
+    """The factors of a photograph and, for each, what excites it most."""
+    asked, files = {"layer": "fire8", "factors": 4}, {"image": DATA["cat"]}
+    overlay = http.post("/concepts", params=asked, files=files, headers={"Accept": "image/png"}).raise_for_status()
+    pictures = []
+    for factor in http.post("/concepts", params=asked, files=files).json()["data"]["factors"]:
+        channels, weights = zip(*((part["channel"], part["weight"]) for part in factor["channels"]), strict=True)
+        fixed = {"preset": "lucid", "iterations": 150, "seed": 0, "preview_every": 0}
+        job = client.wait(client.start("neuron", layer="fire8", channel=channels, weights=weights, **fixed).id)
+        pictures.append(save(client.image(job.id), f"factor-{len(pictures) + 1}", 220))
+    cells = " | ".join(f"![factor {i + 1}]({place})" for i, place in enumerate(pictures))
+    return [
+        "\nFour factors of fire8, and a job of the kind `neuron` for each, drawn from its channels and weights:\n",
+        "| factors | 1 | 2 | 3 | 4 |\n| --- | --- | --- | --- | --- |",
+        f"| ![factors of fire8]({save(overlay.content, 'concepts-fire8', 220)}) | {cells} |",
+    ]
+
+
 def activations_and_evaluation(http: httpx.Client) -> list[str]:
     """Activations and an evaluation."""
     files, headers = {"image": DATA["cat"]}, {"Accept": "image/png"}
@@ -157,6 +175,7 @@ def main() -> None:
                 *activations_and_evaluation(server.client),
                 "",
                 *layers(server.client),
+                *factors_drawn(server.client, client),
             ]
         server.stop()
     (DOCS / "gallery.md").write_text("\n".join(page) + "\n")
