@@ -15,7 +15,7 @@ import onnx_ir as ir
 from service.autodiff import Ops
 from service.autodiff.shapes import constant_value
 from service.models.manifest import Manifest
-from service.networks.questions import Term
+from service.networks.questions import LEAST_COSINE, Term
 
 
 def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = True) -> onnx.ModelProto:
@@ -91,8 +91,10 @@ def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any)
     dims = x.shape.dims if x.shape is not None else ("N", None, None, None)
     if term.kind == "direction":
         return _along(op, x, _input(graph, f"{i}.direction", ir.DataType.FLOAT, [batch, dims[1]]))
-    if term.kind == "content":
+    if term.kind in ("content", "caricature"):
         target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], f"{i}.height", f"{i}.width"])
+        if term.kind == "caricature":
+            return _caricature(op, x, target, _input(graph, f"{i}.power", ir.DataType.FLOAT, [batch]))
         difference = op.Sub(x, target)
     else:
         target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], dims[1]])
@@ -108,6 +110,16 @@ def _along(op: Ops, x: ir.Value, weights: ir.Value) -> ir.Value:
         asleep = op.And(op.Greater(weights, 0.0), op.LessOrEqual(means, 0.0))
         means = op.Where(asleep, op.ReduceMean(before, places, keepdims=0), means)
     return op.ReduceSum(op.Mul(weights, means), op.constant([1]), keepdims=0)
+
+
+def _caricature(op: Ops, x: ir.Value, target: ir.Value, power: ir.Value) -> ir.Value:
+    """The dot product (N,) of the layer with the target, times a power (N,) of their cosine."""
+    places = op.constant([1, 2, 3])
+    dot, own, other = (
+        op.ReduceSum(op.Mul(*pair), places, keepdims=0) for pair in ((x, target), (x, x), (target, target))
+    )
+    cosine = op.Div(dot, op.Sqrt(op.Add(op.Mul(own, other), np.finfo(np.float32).tiny)))
+    return op.Mul(dot, op.Pow(op.Max(cosine, LEAST_COSINE), power))
 
 
 def _before_relu(op: Ops, x: ir.Value) -> ir.Value | None:

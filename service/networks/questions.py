@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 PREDICTED = -1  # as a class id: the class with the highest score
+LEAST_COSINE = 0.1  # of a caricature: so that there is a way up from activations that are unlike
 REFERENCE = "reference"  # the input of graphs that compare an image with another one
 
 
@@ -36,6 +37,8 @@ class Term:
     - ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
     - ``content``: −Σ (F − T)², with the input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style
       Transfer", equation 1).
+    - ``caricature``: the dot product F·T of the layer with the input ``<i>.target`` of its shape, times the power
+      ``<i>.power``, (N,), of their cosine, which counts as `LEAST_COSINE` at least (Lucid, ``dot_compare``).
     - ``style``: −Σ (G − A)² with the Gram matrix G = F·Fᵀ / (C·H·W) and the input ``<i>.target``, (N, C, C) (equations
       3 and 4 there).
     - ``variation``: −Σ of the squared differences of neighbouring pixels of the image (N, 3, H, W) (Johnson et al.
@@ -46,5 +49,5 @@ class Term:
         layer: The name of the layer, or of the image.
     """
 
-    kind: Literal["direction", "energy", "content", "style", "variation"]
+    kind: Literal["direction", "energy", "content", "caricature", "style", "variation"]
     layer: str

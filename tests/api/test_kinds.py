@@ -79,6 +79,31 @@ def test_an_inversion_has_the_activations_of_the_photograph(jobs: Client, networ
     assert ((original - inverted) ** 2).sum() / (original**2).sum() == pytest.approx(errors[1], rel=1e-3)
 
 
+def test_a_caricature_goes_further_in_the_direction_of_the_photograph(
+    jobs: Client, network: Network, cat: bytes
+) -> None:
+    job = done(jobs, "caricature", {"image": cat}, size=96, iterations=40, layer="fire4")
+    assert job.trace[-1] > 2 * max(job.trace[0], 0)
+    original, drawn = (
+        network.activations(as_network_input(pixels(png)), ["fire4"])[0].astype(np.float64)
+        for png in (jobs.artifact(job.id, "original.png"), jobs.image(job.id))
+    )
+    assert original.shape == drawn.shape
+    cosine = (original * drawn).sum() / np.sqrt((original**2).sum() * (drawn**2).sum())
+    assert job.result["cosine"] == pytest.approx(cosine, rel=1e-5)
+    assert job.result["exaggeration"] == pytest.approx((original * drawn).sum() / (original**2).sum(), rel=1e-5)
+    assert job.result["exaggeration"] > 1
+
+
+def test_more_power_stays_closer_to_the_photograph(jobs: Client, cat: bytes) -> None:
+    results = [
+        done(jobs, "caricature", {"image": cat}, size=96, iterations=40, layer="fire4", power=power).result
+        for power in (0, 4)
+    ]
+    assert results[0]["cosine"] < results[1]["cosine"]
+    assert results[0]["exaggeration"] > results[1]["exaggeration"]
+
+
 def test_a_dream_holds_more_of_what_the_layer_sees(jobs: Client, network: Network, cat: bytes) -> None:
     job = done(jobs, "deepdream", {"image": cat}, size=96, octaves=3, steps_per_octave=5, layer="fire4")
     assert (job.steps, job.step) == (15, 15)
@@ -200,6 +225,9 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
     ("neuron", {"layer": "fire9", "channel": 3, "weights": ["nan"]}, set(), "weights"),
     ("neuron", {"layer": "nowhere", "channel": 0}, set(), "no layer 'nowhere'; it has: preprocessed, conv1"),
     ("neuron", {"layer": "fire9", "channel": 0}, {"image"}, "takes no picture in the form field 'image'"),
+    ("caricature", {"layer": "x"}, {"image"}, "no layer 'x'"),
+    ("caricature", {"power": -1}, {"image"}, "power: Input should be greater than or equal to 0"),
+    ("caricature", {}, set(), "needs a picture in the form field 'image'"),
     ("deepdream", {"layer": "x"}, {"image"}, "no layer 'x'"),
     ("deepdream", {"size": 9999}, {"image"}, "size: Input should be less than or equal to 1024"),
     ("style", {}, {"image"}, "needs a picture in the form field 'style_image'"),
@@ -210,7 +238,7 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
         "2 names and style_weights 1 numbers",
     ),
     ("style", {"style_layers": "fire2,x", "style_weights": "1,2"}, {"image", "style_image"}, "no layer 'x'"),
-    ("poem", {}, set(), "'class', 'neuron', 'fooling', 'inversion', 'deepdream', 'style'"),
+    ("poem", {}, set(), "'class', 'neuron', 'fooling', 'inversion', 'caricature', 'deepdream', 'style'"),
     ("class", {"class_id": 1}, {"image"}, "takes no picture"),
 ]
 

@@ -26,12 +26,18 @@ NOISE: dict[str, Any] = {
 NOISE |= {"learning_rate": 0.05, "l2_reg": 0.0, "blur_every": 0, "blur_sigma": 0.5, "max_jitter": 8, "size": 224}
 PHOTO: dict[str, Any] = {"model": "squeezenet1_1", "seed": 1, "preview_every": 25, "size": 224, "resize": "native"}
 
-# Kind, class, request, and what version 0.1 stored for it.
+# Kind, class, request, and what is stored for it, by version 0.1 if that had the kind.
 STORED: list[tuple[str, int | None, dict[str, Any], dict[str, Any]]] = [
     ("class", 76, {"preset": "lucid"}, NOISE),
     ("neuron", None, {"preset": "lucid", "layer": "fire6", "channel": 12}, NOISE | {"layer": "fire6", "channel": 12}),
     ("fooling", 817, {}, PHOTO | {"iterations": 100, "learning_rate": 1.0}),
     ("inversion", None, {}, PHOTO | {"layer": "fire3", "iterations": 300, "learning_rate": 0.1, "variation": 0.5}),
+    (
+        "caricature",
+        None,
+        {"power": 3},
+        PHOTO | {"layer": "fire5", "power": 3.0, "iterations": 256, "learning_rate": 0.05, "max_jitter": 4},
+    ),
     (
         "deepdream",
         None,

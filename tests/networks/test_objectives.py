@@ -21,7 +21,7 @@ MODEL = """<ir_version: 8, opset_import: ["": 18]>
     layer = Conv(image, kernel) y = Tanh(layer) }"""
 TERMS = [
     Term(kind, "image" if kind == "variation" else "layer")
-    for kind in ("direction", "energy", "content", "style", "variation")
+    for kind in ("direction", "energy", "content", "caricature", "style", "variation")
 ]
 
 
@@ -39,8 +39,11 @@ def feeds(terms: Sequence[Term], images: Any) -> dict[str, Any]:
     for i, term in enumerate(terms):
         if term.kind == "direction":
             extra[f"{i}.direction"] = rng.normal(size=(n, 5))
-        if term.kind == "content":
+        if term.kind in ("content", "caricature"):
             extra[f"{i}.target"] = rng.normal(size=(n, 5, h, w))
+        if term.kind == "caricature":
+            extra[f"{i}.target"][0] += 2 * np.tanh(images[0].mean())  # one whose cosine counts, and one below the least
+            extra[f"{i}.power"] = np.array([2.5, 1.0])
         if term.kind == "style":
             extra[f"{i}.target"] = rng.normal(size=(n, 5, 5))
     return extra
@@ -54,6 +57,11 @@ def naive(term: Term, image: Any, layer: Any, i: int, values: dict[str, Any], n:
         return float((layer**2).mean() / 2)
     if term.kind == "content":
         return -float(((layer - values[f"{i}.target"][n]) ** 2).sum())
+    if term.kind == "caricature":
+        target = values[f"{i}.target"][n]
+        dot = float((layer * target).sum())
+        cosine = dot / np.sqrt((layer**2).sum() * (target**2).sum())
+        return dot * float(max(cosine, 0.1) ** values[f"{i}.power"][n])
     if term.kind == "style":
         loss = 0.0
         for a in range(channels):

@@ -49,6 +49,8 @@ JOBS: list[tuple[str, str, list[str], dict[str, Any]]] = [
     ("inversion of pool1", "inversion", ["cat"], {"layer": "pool1"}),
     ("inversion of fire5", "inversion", ["cat"], {"layer": "fire5"}),
     ("inversion of fire8, smoother", "inversion", ["cat"], {"layer": "fire8", "variation": 10}),
+    ("caricature by fire5", "caricature", ["cat"], {}),
+    ("caricature by fire7, closer", "caricature", ["coffee"], {"layer": "fire7", "power": 4}),
     ("deepdream of fire7", "deepdream", ["rocket"], {}),
     ("deepdream of fire4", "deepdream", ["cat"], {"layer": "fire4"}),
     ("style: stars", "style", ["cat", "stars"], {"size": 300}),
