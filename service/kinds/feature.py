@@ -7,14 +7,17 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from service.errors import InvalidParameter
 from service.kinds.parameters import Channel, ClassId, JobParameters, Layer, as_list, split_commas, split_several
-from service.kinds.plan import Inputs, Plan, kind, measure_class, measure_direction, seen
+from service.kinds.plan import Inputs, Plan, direction_of, kind, measure_class, measure_direction, seen
+from service.kinds.several import diverse
 from service.models.weights import SQUEEZENET_SHA256
 from service.networks.network import Network
 from service.synthesis.ascent import Recipe
 from service.synthesis.names import PresetName
 from service.synthesis.parametrization import Start
 from service.synthesis.presets import PRESETS, USUAL_SIDE, Hyperparameters, defaults_of, summaries
+from service.synthesis.sheet import Sheet
 
+MAX_SHEET = 2 * 512**2  # pixels of several pictures together
 SMALLEST = 64  # short side of pictures of networks that were trained on larger ones
 
 
@@ -163,6 +166,27 @@ class NeuronParameters(FromNoise):
         ),
     ] = None
 
+    pictures: Annotated[
+        int,
+        Field(
+            ge=1, le=9, description="How many are drawn at the same time, on one sheet, each as different as can be."
+        ),
+    ] = 1
+    diversity: Annotated[
+        float, Field(ge=0, le=100, description="How much it counts that several pictures are not alike.")
+    ] = 1.0
+
+    def completed(self, network: Network) -> Self:
+        """With the defaults of the preset. Raises `InvalidParameter` for a sheet that is too large."""
+        complete = super().completed(network)
+        height, width = network.size_of(complete.size)
+        if self.pictures > 1 and self.pictures * height * width > MAX_SHEET:
+            raise InvalidParameter(
+                f"{self.pictures} pictures of {width} x {height} are too many pixels; all together may have "
+                f"{MAX_SHEET:,}: ask for fewer pictures or a smaller size"
+            )
+        return complete
+
     @model_validator(mode="after")
     def _one_weight_a_channel(self) -> Self:
         if self.weights is not None and len(self.weights) != len(self.channels):
@@ -200,6 +224,9 @@ def draw_neuron(network: Network, parameters: NeuronParameters, inputs: Inputs) 
     Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network", section 3; Olah et al. 2017, "Feature
     Visualization", section "Interaction between Neurons".
     """
-    numbers = as_list(parameters.channel)
-    measure = measure_direction(network, parameters.layer, numbers, parameters.weights or [1.0] * len(numbers))
-    return Plan(parameters.recipe(network), measure, lambda _, picture: seen(network, picture))
+    layer, numbers, recipe = parameters.layer, as_list(parameters.channel), parameters.recipe(network)
+    direction = direction_of(network, layer, numbers, parameters.weights or [1.0] * len(numbers))
+    if parameters.pictures > 1:
+        sheet = Sheet(parameters.pictures, network.size_of(parameters.size))
+        return diverse(network, recipe, layer, direction, sheet, parameters.diversity)
+    return Plan(recipe, measure_direction(network, layer, direction), lambda _, picture: seen(network, picture))

@@ -109,17 +109,20 @@ def measure_terms(
     return measure
 
 
-def measure_direction(
-    network: Network, layer: str, channels: Sequence[int], weights: Sequence[float]
-) -> Callable[[Floats], Measurement]:
-    """A function of an image (3, H, W) that measures the weighted sum of the means of channels of a layer.
+def direction_of(network: Network, layer: str, channels: Sequence[int], weights: Sequence[float]) -> Floats:
+    """The weights of all channels of a layer, (C,), from those of some."""
+    direction = np.zeros(network.layer(layer).channels, np.float32)
+    np.add.at(direction, list(channels), weights)
+    return direction
+
+
+def measure_direction(network: Network, layer: str, direction: Floats) -> Callable[[Floats], Measurement]:
+    """A function of an image (3, H, W) that measures the sum of the means of channels, weighted by the direction (C,).
 
     Without negative weights it is below 0 only where values before a Relu were taken.
     """
-    direction = np.zeros((1, network.layer(layer).channels), np.float32)
-    np.add.at(direction[0], list(channels), weights)
     climbs = bool((direction >= 0).all())
-    measure_it = measure_terms(network, [Term("direction", layer)], [1.0], {"0.direction": direction})
+    measure_it = measure_terms(network, [Term("direction", layer)], [1.0], {"0.direction": direction[None]})
 
     def measure(image: Floats) -> Measurement:
         found = measure_it(image)

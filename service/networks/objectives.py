@@ -98,6 +98,8 @@ def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any)
         difference = op.Sub(x, target)
     else:
         target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], dims[1]])
+        if term.kind == "likeness":
+            return _cosine_of(op, gram(op, x), target)
         difference = op.Unsqueeze(op.Sub(gram(op, x), target), op.constant([3]))
     return op.Neg(op.ReduceSum(op.Mul(difference, difference), places, keepdims=0))
 
@@ -120,6 +122,14 @@ def _caricature(op: Ops, x: ir.Value, target: ir.Value, power: ir.Value) -> ir.V
     )
     cosine = op.Div(dot, op.Sqrt(op.Add(op.Mul(own, other), np.finfo(np.float32).tiny)))
     return op.Mul(dot, op.Pow(op.Max(cosine, LEAST_COSINE), power))
+
+
+def _cosine_of(op: Ops, matrix: ir.Value, target: ir.Value) -> ir.Value:
+    """The dot product (N,) of a matrix (N, C, C), at length 1, with a target."""
+    axes = op.constant([1, 2])
+    square = op.ReduceSum(op.Mul(matrix, matrix), axes, keepdims=0)
+    dot = op.ReduceSum(op.Mul(matrix, target), axes, keepdims=0)
+    return op.Div(dot, op.Sqrt(op.Add(square, np.finfo(np.float32).tiny)))
 
 
 def _before_relu(op: Ops, x: ir.Value) -> ir.Value | None:

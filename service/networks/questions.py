@@ -41,6 +41,8 @@ class Term:
       ``<i>.power``, (N,), of their cosine, which counts as `LEAST_COSINE` at least (Lucid, ``dot_compare``).
     - ``style``: −Σ (G − A)² with the Gram matrix G = F·Fᵀ / (C·H·W) and the input ``<i>.target``, (N, C, C) (equations
       3 and 4 there).
+    - ``likeness``: Σ G·T with the Gram matrix G of the layer at length 1 and the input ``<i>.target``, (N, C, C): the
+      cosine, if that has length 1 too (Lucid, ``diversity``).
     - ``variation``: −Σ of the squared differences of neighbouring pixels of the image (N, 3, H, W) (Johnson et al.
       2016, section 3.2).
 
@@ -49,5 +51,5 @@ class Term:
         layer: The name of the layer, or of the image.
     """
 
-    kind: Literal["direction", "energy", "content", "caricature", "style", "variation"]
+    kind: Literal["direction", "energy", "content", "caricature", "style", "likeness", "variation"]
     layer: str

@@ -145,6 +145,23 @@ def test_a_direction_excites_some_channels_and_avoids_another(jobs: Client, netw
     assert means(channel=[17]) == alone
 
 
+def test_several_pictures_of_a_channel_differ_as_much_as_is_asked_for(jobs: Client, network: Network) -> None:
+    asked: dict[str, Any] = {"layer": "fire4", "channel": 17, "preset": "lucid", "iterations": 40, "size": 64}
+    alike, diverse = (done(jobs, "neuron", pictures=3, diversity=d, **asked) for d in (0, 2))
+    assert diverse.result["similarity"] < alike.result["similarity"]
+    sheet = pixels(jobs.image(diverse.id))
+    assert sheet.shape == (128, 128, 3)
+    grey = network.activations(np.full((1, 3, 64, 64), 0.5, np.float32), ["fire4"])[0][0, 17].mean()
+    assert list(diverse.links.artifacts) == ["picture-1.png", "picture-2.png", "picture-3.png"]
+    for i, name in enumerate(diverse.links.artifacts):
+        one = pixels(jobs.artifact(diverse.id, name))
+        np.testing.assert_array_equal(one, sheet[i // 2 * 64 :][:64, i % 2 * 64 :][:, :64])
+        (values,) = network.activations(as_network_input(one), ["fire4"])
+        assert values[0, 17].mean() > 2 * grey
+        seen = int(network.classify(as_network_input(one)).argmax())
+        assert diverse.result["pictures"][i]["predicted_class_id"] == seen
+
+
 def test_a_channel_that_is_dead_on_grey_is_woken(jobs: Client) -> None:
     job = done(jobs, "neuron", layer="fire7", channel=12, preset="lucid", iterations=60, size=64)
     assert job.trace[0] < 0 < job.trace[-1]
@@ -223,6 +240,9 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
     ("neuron", {"layer": "fire9", "channel": [1, 2], "weights": [1]}, set(), "2 numbers and weights 1"),
     ("neuron", {"layer": "fire9", "channel": 3, "weights": [0]}, set(), "weights must not all be 0"),
     ("neuron", {"layer": "fire9", "channel": 3, "weights": ["nan"]}, set(), "weights"),
+    ("neuron", {"layer": "fire9", "channel": 3, "pictures": 9, "size": 512}, set(), "fewer pictures or a smaller size"),
+    ("neuron", {"layer": "fire9", "channel": 3, "pictures": 10}, set(), "pictures: Input should be less than"),
+    ("neuron", {"layer": "fire9", "channel": 3, "diversity": -1}, set(), "diversity"),
     ("neuron", {"layer": "nowhere", "channel": 0}, set(), "no layer 'nowhere'; it has: preprocessed, conv1"),
     ("neuron", {"layer": "fire9", "channel": 0}, {"image"}, "takes no picture in the form field 'image'"),
     ("caricature", {"layer": "x"}, {"image"}, "no layer 'x'"),

@@ -58,7 +58,7 @@ STORED: list[tuple[str, int | None, dict[str, Any], dict[str, Any]]] = [
 
 
 # What later versions store as well; jobs of version 0.1 have the defaults.
-LATER: dict[str, dict[str, Any]] = {"neuron": {"weights": None}}
+LATER: dict[str, dict[str, Any]] = {"neuron": {"weights": None, "pictures": 1, "diversity": 1.0}}
 
 
 def test_every_kind_is_here() -> None:

@@ -9,7 +9,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from service.autodiff import differentiate
-from service.kinds.style import gram
+from service.kinds.grams import gram
 from service.networks.objectives import weighted_terms
 from service.networks.questions import Term
 from service.runtime.engine import Engine
@@ -21,7 +21,7 @@ MODEL = """<ir_version: 8, opset_import: ["": 18]>
     layer = Conv(image, kernel) y = Tanh(layer) }"""
 TERMS = [
     Term(kind, "image" if kind == "variation" else "layer")
-    for kind in ("direction", "energy", "content", "caricature", "style", "variation")
+    for kind in ("direction", "energy", "content", "caricature", "style", "likeness", "variation")
 ]
 
 
@@ -44,7 +44,7 @@ def feeds(terms: Sequence[Term], images: Any) -> dict[str, Any]:
         if term.kind == "caricature":
             extra[f"{i}.target"][0] += 2 * np.tanh(images[0].mean())  # one whose cosine counts, and one below the least
             extra[f"{i}.power"] = np.array([2.5, 1.0])
-        if term.kind == "style":
+        if term.kind in ("style", "likeness"):
             extra[f"{i}.target"] = rng.normal(size=(n, 5, 5))
     return extra
 
@@ -62,6 +62,10 @@ def naive(term: Term, image: Any, layer: Any, i: int, values: dict[str, Any], n:
         dot = float((layer * target).sum())
         cosine = dot / np.sqrt((layer**2).sum() * (target**2).sum())
         return dot * float(max(cosine, 0.1) ** values[f"{i}.power"][n])
+    if term.kind == "likeness":
+        columns = layer.reshape(channels, -1)
+        matrix = columns @ columns.T
+        return float((matrix * values[f"{i}.target"][n]).sum() / np.sqrt((matrix**2).sum()))
     if term.kind == "style":
         loss = 0.0
         for a in range(channels):

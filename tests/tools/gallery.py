@@ -45,6 +45,12 @@ JOBS: list[tuple[str, str, list[str], dict[str, Any]]] = [
         [],
         {"layer": "fire8", "channel": 100, "preset": "lucid", "iterations": 300},
     ),
+    (
+        "neuron: four sides of channel 100 of fire8",
+        "neuron",
+        [],
+        {"layer": "fire8", "channel": 100, "preset": "lucid", "iterations": 200, "pictures": 4, "size": 192},
+    ),
     ("fooling: a sports car", "fooling", ["cat"], {"class_id": 817}),
     ("inversion of pool1", "inversion", ["cat"], {"layer": "pool1"}),
     ("inversion of fire5", "inversion", ["cat"], {"layer": "fire5"}),
