@@ -32,6 +32,7 @@ from service.api.query_limit import QueryLimit
 from service.api.routes import (
     activations,
     classify,
+    compare,
     concepts,
     conductance,
     evaluate,
@@ -114,6 +115,7 @@ def _application(
         conductance,
         tcav,
         evaluate,
+        compare,
         methods,
         visualize,
         models,

@@ -6,6 +6,7 @@ import pytest
 
 from service.attribution import METHODS
 from service.autodiff import RULES
+from service.saliency.metrics import METRICS
 from service.settings import Settings
 from tests.autodiff.operators_table import PLACE, operators, row
 
@@ -20,8 +21,8 @@ def test_every_setting_is_documented(name: str) -> None:
     assert f"`{default}`" in row
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_method_is_documented(name: str) -> None:
+@pytest.mark.parametrize("name", [*METHODS, *METRICS])
+def test_every_method_and_metric_is_documented(name: str) -> None:
     assert any(line.startswith("| `") and f"`{name}`" in line for line in README.splitlines())
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from service.attribution.method import Sign
+from service.attribution.method import Need, Sign
 from service.models.manifest import Scores
 
 
@@ -66,6 +66,7 @@ class MethodAnswer(BaseModel):
     paper: str
     warning: Annotated[str | None, Field(description="What to beware of.")]
     sign: Annotated[Sign, Field(description="Which values of its map a picture shows by default.")]
+    needs: Annotated[Need | None, Field(description="What a network must have; null if any network will do.")]
     evaluations: Annotated[
         int, Field(description="Runs of the network for a picture of 224 x 224 with the default parameters.")
     ]

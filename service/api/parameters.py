@@ -9,6 +9,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    ValidationError,
     create_model,
     model_validator,
 )
@@ -31,7 +32,8 @@ LayerName = Annotated[
 ]
 
 
-def _known_method(name: str) -> str:
+def known_method(name: str) -> str:
+    """The name of a method. Raises `ValueError` if there is none of that name."""
     if name not in METHODS:
         raise ValueError(f"there is no method {name!r}; there are: {', '.join(METHODS)}")
     return name
@@ -81,16 +83,26 @@ def _method_fields() -> dict[str, Any]:
     for name, uses in users.items():
         info = uses[0][1]
         defaults = ", ".join(f"`{method}`{'' if i.default is None else f' ({i.default})'}" for method, i in uses)
-        bounded: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+        is_shared = all(i.metadata == info.metadata for _, i in uses)  # else only the method knows its bounds
+        bounded: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata and is_shared else info.annotation
         fields[name] = (bounded | None, Field(None, description=f"{info.description} For {defaults}."))
     return fields
 
 
+def check_values(method: str, values: dict[str, JsonValue]) -> None:
+    """Raise `ValueError` for values of parameters that the method does not take: each has bounds of its own."""
+    try:
+        METHODS[method].parameters.model_validate(values)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc']))} of {method}: {e['msg']}" for e in error.errors()]
+        raise ValueError("; ".join(wrong)) from None
+
+
 METHOD_FIELDS = _method_fields()
-_WithMethodFields: Any = create_model("_WithMethodFields", __base__=ClassifyParameters, **METHOD_FIELDS)
+WithMethodFields: Any = create_model("WithMethodFields", __base__=ClassifyParameters, **METHOD_FIELDS)
 
 
-class MethodParameters(_WithMethodFields):
+class MethodParameters(WithMethodFields):
     """A method with its parameters, and the class to explain."""
 
     other_class_id: Annotated[
@@ -98,7 +110,7 @@ class MethodParameters(_WithMethodFields):
         Field(description="A class in contrast: what speaks for `class_id` rather than for this one.", examples=[282]),
     ] = None
     method: Annotated[
-        str, AfterValidator(_known_method), Field(description=f"One of {', '.join(METHODS)}; see `GET /methods`.")
+        str, AfterValidator(known_method), Field(description=f"One of {', '.join(METHODS)}; see `GET /methods`.")
     ] = "gradient"
 
     @model_validator(mode="after")
@@ -109,6 +121,7 @@ class MethodParameters(_WithMethodFields):
                 f"the method {self.method} does not take {', '.join(foreign)}; "
                 f"it takes {', '.join(taken) or 'no parameters'}"
             )
+        check_values(self.method, self.method_values)
         return self
 
     @property
@@ -248,20 +261,3 @@ class TcavParameters(ClassifyParameters):
     seed: Annotated[
         int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same scores.")
     ] = 0
-
-
-class EvaluateParameters(MethodParameters):
-    """Parameters of `POST /evaluate`, in the query or as form fields."""
-
-    class_id: Annotated[
-        int | None, Field(description="Class to explain; the predicted one if absent.", examples=[285])
-    ] = None
-    points: Annotated[int, Field(ge=4, le=224, description="Points of the deletion and insertion curves.")] = 28
-    stages: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=32,
-            description="Stages in which the weights are randomized, from the last layer to the first; 0 for none.",
-        ),
-    ] = 6

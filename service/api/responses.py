@@ -1,7 +1,6 @@
 """Results turned into response bodies."""
 
 import base64
-from dataclasses import asdict
 
 import numpy as np
 
@@ -10,14 +9,10 @@ from service.api.parameters import ActivationParameters, ClassifyParameters, Sal
 from service.api.schemas import (
     ChannelActivation,
     Classified,
-    Completeness,
-    CurveAnswer,
-    EvaluationResult,
     Explained,
     LayerActivation,
     Meta,
     Prediction,
-    RandomizationStage,
     SaliencyMap,
     SaliencyResult,
 )
@@ -25,7 +20,6 @@ from service.networks.network import Network
 from service.pictures import images
 from service.pictures.images import Floats
 from service.saliency.activations import Activation, grid
-from service.saliency.evaluation import Evaluated
 from service.saliency.explain import Explanation, Style, draw
 from service.telemetry.timing import Stopwatch
 
@@ -106,28 +100,6 @@ def layer_activation(activation: Activation, parameters: ActivationParameters) -
             ChannelActivation(channel=c, mean=float(values[c].mean()), maximum=float(values[c].max())) for c in shown
         ],
         png=base64.b64encode(picture).decode(),
-    )
-
-
-def evaluation_result(network: Network, found: Evaluated) -> EvaluationResult:
-    """An evaluation as JSON."""
-    curves = {
-        name: CurveAnswer(
-            fractions=each.fractions.tolist(),
-            deletion=each.deletion.tolist(),
-            insertion=each.insertion.tolist(),
-            deletion_area=each.deletion_area,
-            insertion_area=each.insertion_area,
-        )
-        for name, each in found.curves.items()
-    }
-    return EvaluationResult(
-        class_id=found.class_id,
-        name=network.model.manifest.labels[found.class_id],
-        curves=curves,
-        completeness=Completeness(map_sum=found.map_sum, score_difference=found.score_difference),
-        randomization=[RandomizationStage(**asdict(stage)) for stage in found.stages],
-        notes=found.notes,
     )
 
 

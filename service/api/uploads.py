@@ -15,7 +15,9 @@ from service.errors import BrokenBody, InvalidParameter, TooLarge, UnsupportedMe
 
 P = TypeVar("P", bound=BaseModel)
 FIELD = "image"
-PHOTOGRAPHS: Mapping[str, str] = {FIELD: "One or several image files."}
+MASK = "mask"
+FILES: Mapping[str, str] = {FIELD: "One or several image files."}
+FILES_AND_MASKS = {**FILES, MASK: "Masks of the same sizes, white where the object is."}
 MAX_FIELDS = 32
 MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 
@@ -26,6 +28,14 @@ class Form:
 
     files: list[tuple[str, bytes]]
     fields: dict[str, str | list[str]]
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Photographs, and masks that say where the object is: one for each, or none. In the order sent."""
+
+    images: list[bytes]
+    masks: list[bytes]
 
 
 def is_form(request: Request) -> bool:
@@ -75,14 +85,14 @@ def _joined(texts: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
     return {name: values if len(values) > 1 else values[0] for name, values in texts.items()}
 
 
-async def _read_images(request: Request, max_images: int) -> Form:
-    """The images and form fields of the request.
+async def _read_images(request: Request, max_images: int, names: Sequence[str]) -> Form:
+    """The images, what else is in the fields of these names, and the other form fields of the request.
 
     Raises `UnsupportedMedia`, `TooLarge` (too many images) or `InvalidParameter` (no image).
     """
     media = _media_type(request)
     if media == "multipart/form-data":
-        return await _from_form(request, [FIELD], max_images)
+        return await _from_form(request, names, [FIELD], max_images)
     if media.startswith("image/") or media == "application/octet-stream":
         return Form([(FIELD, await request.body())], {})
     raise UnsupportedMedia(
@@ -92,20 +102,20 @@ async def _read_images(request: Request, max_images: int) -> Form:
     )
 
 
-async def _from_form(request: Request, names: Sequence[str], max_images: int) -> Form:
-    """A form with at least one file in each of the fields of these names."""
-    places = [f"{name!r} (curl -F {name}=@cat.png)" for name in names]
+async def _from_form(request: Request, names: Sequence[str], needed: Sequence[str], max_images: int) -> Form:
+    """A form with files in the fields of these names, in those needed one each and ``max_images`` together at most."""
+    place = f"the field {' or '.join(map(repr, names))} (curl -F {names[0]}=@cat.png)"
     try:
-        form = await _read_form(request, names, f"the field {' or '.join(places)}", max_images + 1, MAX_FIELDS)
+        form = await _read_form(request, names, place, len(names) * max_images + 1, MAX_FIELDS)
     except BrokenBody as error:
         if "Too many files" in str(error):
             raise _too_many(max_images) from error
         raise
-    sent = {name for name, _ in form.files}
-    for name, place in zip(names, places, strict=True):
+    sent = [name for name, _ in form.files if name in needed]
+    for name in needed:
         if name not in sent:
-            raise InvalidParameter(f"the form has no file in a field {place}")
-    if len(form.files) > max_images:
+            raise InvalidParameter(f"the form has no file in a field {name!r} (curl -F {name}=@cat.png)")
+    if len(sent) > max_images:
         raise _too_many(max_images)
     return form
 
@@ -119,9 +129,20 @@ async def read_photographs(request: Request, parameters: type[P], max_images: in
 
     Raises `UnsupportedMedia`, `TooLarge` (too many images), `InvalidParameter` (no image) or `RequestValidationError`.
     """
-    found = _of_query(request, parameters)
-    form = await _read_images(request, max_images)
-    return [data for _, data in form.files], _laid_over(found, form)
+    form, found = await _read(request, parameters, max_images, [FIELD])
+    return [data for _, data in form.files], found
+
+
+async def read_photographs_and_masks(request: Request, parameters: type[P], max_images: int) -> tuple[Photographs, P]:
+    """`read_photographs`, and the masks in the field `mask`: `InvalidParameter` if they are not one for each image."""
+    form, found = await _read(request, parameters, max_images, [FIELD, MASK])
+    images, masks = ([data for name, data in form.files if name == field] for field in (FIELD, MASK))
+    if masks and len(masks) != len(images):
+        raise InvalidParameter(
+            f"the form has {len(masks)} files in the field {MASK!r} and {len(images)} in {FIELD!r}; "
+            "send a mask for each image, in the same order, or none"
+        )
+    return Photographs(images, masks), found
 
 
 async def read_sets(
@@ -134,8 +155,15 @@ async def read_sets(
         raise UnsupportedMedia(
             f"send multipart/form-data with pictures in the fields {', '.join(names)} (curl {fields})"
         )
-    form = await _from_form(request, names, max_images)
+    form = await _from_form(request, names, names, max_images)
     return {name: [data for field, data in form.files if field == name] for name in names}, _laid_over(found, form)
+
+
+async def _read(request: Request, parameters: type[P], max_images: int, names: Sequence[str]) -> tuple[Form, P]:
+    """The form, and the parameters: those of the query with the form fields laid over them."""
+    found = _of_query(request, parameters)
+    form = await _read_images(request, max_images, names)
+    return form, _laid_over(found, form)
 
 
 def _of_query(request: Request, parameters: type[P]) -> P:
@@ -169,19 +197,22 @@ def _validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
         raise RequestValidationError([{**e, "loc": (place, *e["loc"])} for e in error.errors()]) from error
 
 
-def request_described(parameters: type[BaseModel], files: Mapping[str, str] = PHOTOGRAPHS) -> dict[str, Any]:
+def request_described(
+    parameters: type[BaseModel], files: Mapping[str, str] = FILES, needed: Sequence[str] = (FIELD,)
+) -> dict[str, Any]:
     """The OpenAPI description of a request: parameters in the query or as fields of the form, and files.
 
-    files: what belongs into which field. Photographs alone may also be the body.
+    files: what belongs into which field. needed: those that may not be empty; photographs alone may be the body too.
     """
     properties = parameters.model_json_schema()["properties"]
     image = {"type": "string", "format": "binary"}
     fields = {
-        name: {"type": "array", "items": image, "minItems": 1, "description": text} for name, text in files.items()
+        name: {"type": "array", "items": image, "description": text, **({"minItems": 1} if name in needed else {})}
+        for name, text in files.items()
     }
-    form = {"type": "object", "required": [*files], "properties": {**fields, **properties}}
+    form = {"type": "object", "required": [*needed], "properties": {**fields, **properties}}
     content: dict[str, Any] = {"multipart/form-data": {"schema": form}}
-    if files is PHOTOGRAPHS:
+    if [*needed] == [FIELD]:
         content["image/*"] = {"schema": image}
     query = [
         {"name": name, "in": "query", "required": False, "schema": schema, "description": schema.get("description", "")}

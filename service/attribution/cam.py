@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from service.attribution.method import (
@@ -17,6 +18,7 @@ from service.attribution.method import (
     largest,
     method,
 )
+from service.attribution.scaling import scaled
 
 
 class Layered(Parameters):
@@ -188,17 +190,54 @@ def score_cam(subject: Subject, image: Floats, class_id: int, parameters: Maskin
     """
     at = _at_layer(subject, image, class_id, parameters)
     class_id, maps = int(at.class_ids[0]), at.at[0]
-    ranges = maps.max(axis=(1, 2)) - maps.min(axis=(1, 2))
-    tried = np.argsort(-ranges, kind="stable")[: min(parameters.channels, int((ranges > 0).sum()))]
+    tried = _most_varied(maps, parameters.channels)
     scores: list[float] = []
     for i in range(0, len(tried), CHUNK):
-        masks = np.stack([_scaled((maps[k] - maps[k].min()) / ranges[k], image) for k in tried[i : i + CHUNK]])
+        masks = np.stack([scaled(_stretched(maps[k]), image) for k in tried[i : i + CHUNK]])
         scores += subject.of(subject.logits(masks[:, None] * image), class_id).tolist()
         yield len(scores) / len(tried)
     weights = np.exp(np.array(scores) - max(scores, default=0))
     weights /= max(weights.sum(), np.finfo(np.float64).tiny)
     notes = {"samples": float(len(tried))}
     return Attribution(_spread(np.tensordot(weights, maps[tried], axes=1).astype(np.float32), image), at, notes)
+
+
+class Ablated(Masking):
+    """Parameters of Ablation-CAM."""
+
+    def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002
+        """One run for the picture and one, from the layer on, for each map."""
+        return 1 + self.channels
+
+
+@method("ablation_cam", "Desai & Ramaswamy 2020, Ablation-CAM, section 3", Ablated, sign="positive")
+def ablation_cam(subject: Subject, image: Floats, class_id: int, parameters: Ablated) -> Steps:
+    """The feature maps of a layer, weighted by how much the score falls without each. No gradients.
+
+    Use it where gradients are not to be trusted, and Score-CAM takes too long. Not for feature maps that stand in for
+    each other: none is missed.
+    """
+    at = _at_layer(subject, image, class_id, parameters)
+    layer, class_id, maps = parameters.layer or subject.cam_layer, int(at.class_ids[0]), at.at[0]
+    tried = _most_varied(maps, parameters.channels)
+    scores: list[float] = []
+    for i in range(0, len(tried), CHUNK):
+        channels = tried[i : i + CHUNK]
+        without = np.repeat(at.at, len(channels), axis=0)
+        without[np.arange(len(channels)), channels] = 0
+        images = np.repeat(image[None], len(channels), axis=0)
+        scores += subject.of(subject.logits(images, layer, without), class_id).tolist()
+        yield len(scores) / len(tried)
+    whole = float(subject.of(at.logits, class_id)[0])
+    weights = (whole - np.array(scores)) / (abs(whole) or 1)
+    values = np.tensordot(weights, maps[tried], axes=1).astype(np.float32)
+    return Attribution(_spread(values, image), at, {"samples": float(len(tried))})
+
+
+def _most_varied(maps: Floats, most: int) -> npt.NDArray[np.intp]:
+    """At most so many of the feature maps (C, h, w): those with the largest range, without constant ones."""
+    ranges = maps.max(axis=(1, 2)) - maps.min(axis=(1, 2))
+    return np.argsort(-ranges, kind="stable")[: min(most, int((ranges > 0).sum()))]
 
 
 def _at_layer(subject: Subject, image: Floats, class_id: int, parameters: Layered) -> ValueAndGrad:
@@ -216,15 +255,13 @@ def _first_component(values: Floats) -> Floats:
     return found
 
 
+def _stretched(values: Floats) -> Floats:
+    """The values from 0 to 1."""
+    least, most = values.min(), values.max()
+    found: Floats = (values - least) / (most - least)
+    return found
+
+
 def _spread(small: Floats, image: Floats) -> Floats:
     """The positive part of a map (h, w), scaled linearly to the size of the picture (3, H, W)."""
-    return _scaled(small.clip(min=0), image)
-
-
-def _scaled(small: Floats, image: Floats) -> Floats:
-    """A map (h, w), scaled linearly to the size of the picture (3, H, W)."""
-    from scipy.ndimage import zoom  # takes time and memory to be imported
-
-    factors = [large / side for large, side in zip(image.shape[1:], small.shape, strict=True)]
-    values: Floats = zoom(small, factors, order=1, mode="nearest", grid_mode=True).astype(np.float32)
-    return values
+    return scaled(small.clip(min=0), image)

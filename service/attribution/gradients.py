@@ -16,6 +16,7 @@ from service.attribution.method import (
     largest,
     method,
 )
+from service.attribution.scaling import scaled
 
 INSENSITIVE = (
     "The map hardly depends on the class or on the weights of the higher layers: "
@@ -82,6 +83,31 @@ def rectgrad(subject: Subject, image: Floats, class_id: int, parameters: Rectifi
     rules = Rules("rectgrad", (parameters.percent,), is_usual=parameters == Rectified())
     at = subject.value_and_grad(image[None], np.array([class_id]), rules)
     return Attribution((at.gradients[0] * image).sum(axis=0), at)
+
+
+@method("full_grad", "Srinivas & Fleuret 2019, Full-Gradient Representation, section 4")
+def full_grad(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
+    """Gradient times pixel, and what every bias of the network adds to the score at each place of its layer.
+
+    Use it for a broad map of all places that the network uses. Not for signs: absolute values are summed.
+    """
+    at, _values, contributions = subject.parts(image[None], np.array([class_id]), "bias")
+    total = float((at.gradients[0] * image).sum(dtype=np.float64))
+    heat = _rescaled(at.gradients[0] * image).sum(axis=0)
+    for each in contributions:
+        total += float(each.sum(dtype=np.float64))
+        if each.ndim == 4 and each.shape[2] * each.shape[3] > 1:
+            heat = heat + scaled(_rescaled(each[0]).sum(axis=0), image)
+    score = float(at.scores[0])
+    return Attribution(heat, at, {"score": score, "completeness_error": total - score})
+
+
+def _rescaled(values: Floats) -> Floats:
+    """The absolute values, from 0 to 1; nothing where all are the same."""
+    sizes = np.abs(values)
+    sizes -= sizes.min()
+    found: Floats = (sizes / (sizes.max() or 1)).astype(np.float32)
+    return found
 
 
 def _with_rules(subject: Subject, image: Floats, class_id: int, rules: Rules) -> Attribution:

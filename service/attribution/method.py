@@ -21,6 +21,8 @@ RuleSet = Literal[
     "exact", "guided", "deconvnet", "rectgrad",
     "epsilon", "gamma", "alpha_beta", "excitation", "composite", "rescale",
 ]  # fmt: skip
+Part = Literal["bias", "attention"]
+Need = Literal["attention"]
 Sign = Literal["absolute", "positive", "negative"]
 
 CHUNK = 16  # images per evaluation: enough to keep all cores busy at little memory
@@ -95,8 +97,15 @@ class Subject(Protocol):
             references: What the images differ from, of their shape, for the rules that need it (`RESCALE`).
         """
 
-    def logits(self, images: Floats) -> Floats:
-        """The scores (N, classes), without gradients."""
+    def logits(self, images: Floats, layer: str | None = None, values: Floats | None = None) -> Floats:
+        """The scores (N, classes), without gradients; with other values (N, C, h, w) of a layer if one is named."""
+
+    def parts(self, images: Floats, class_ids: Ints, part: Part) -> tuple[ValueAndGrad, list[Floats], list[Floats]]:
+        """Scores and gradients, the values of inner parts of the network, and the gradients with respect to them.
+
+        Of attentions these are (N, heads, tokens, tokens). What a layer adds has as its gradient the one times what is
+        added, (N, …), which is what it contributes to a linear model of the score; its values are left out.
+        """
 
     def probabilities(self, images: Floats) -> Floats:
         """What the scores are as probabilities (N, classes); the scores themselves if they are none."""
@@ -146,6 +155,7 @@ class Method:
         paper: The paper and section that it comes from.
         function: Takes the subject, the image (3, H, W), the class id and the parameters.
         parameters: The type of the parameters.
+        needs: What a network must have; None if any network will do.
         sign: The values of the map that a picture shows.
         warning: What to keep in mind when reading the map.
     """
@@ -159,6 +169,7 @@ class Method:
     parameters: type[Parameters]
     sign: Sign
     warning: str | None
+    needs: Need | None
 
     def run(self, subject: Subject, image: Floats, class_id: int, parameters: Parameters) -> Attribution:
         """Run the method from start to end."""
@@ -192,6 +203,7 @@ def method(
     parameters: type[Parameters] = Parameters,
     sign: Sign = "absolute",
     warning: str | None = None,
+    needs: Need | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as a method.
 
@@ -202,7 +214,9 @@ def method(
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         family = function.__module__.rpartition(".")[2]
         summary, when = (" ".join(paragraph.split()) for paragraph in (getdoc(function) or "").split("\n\n"))
-        METHODS[name] = Method(name, family, summary, when, paper, _stepwise(function), parameters, sign, warning)
+        METHODS[name] = Method(
+            name, family, summary, when, paper, _stepwise(function), parameters, sign, warning, needs
+        )
         return function
 
     return register

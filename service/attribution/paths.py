@@ -238,8 +238,8 @@ class _Walk:
         left = self._left() - (1 - done) * self._length
         while left > TINY * self._length:
             free = self.point != furthest
-            sizes = np.abs(gradients[free])
-            moving = free & (np.abs(gradients) <= np.quantile(sizes, self._fraction, method="lower"))
+            sizes = np.where(free, np.abs(gradients), np.inf)
+            moving = free & (sizes <= np.quantile(sizes, self._fraction, method="lower"))
             room = np.abs(furthest - self.point)[moving].sum()
             share = min(1.0, left / room)
             target = furthest if share == 1 else self.point + share * (furthest - self.point)

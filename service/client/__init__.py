@@ -1,4 +1,4 @@
-"""A client of the job API, for programs: `Client`, and `AsyncClient` with the same methods to be awaited."""
+"""A client of the API, for programs: `Client`, and `AsyncClient` with the same methods to be awaited."""
 
 import asyncio
 import time
@@ -54,6 +54,14 @@ class Client:
     def models(self) -> list[dict[str, Any]]:
         """All models."""
         return self._send(calls.models())
+
+    def compare(self, images: Sequence[bytes], masks: Sequence[bytes] = (), **parameters: Any) -> dict[str, Any]:
+        """Methods put to the same tests on photographs: the answer of `POST /compare`, ``meta`` and ``data``.
+
+        masks: one for each photograph, white where the object is, or none. ``methods=[...]``, ``metrics=[...]``, …
+        are the parameters of the request. It takes seconds for each photograph; ``timeout`` of the client bounds it.
+        """
+        return self._send(calls.compare(images, masks, parameters))
 
     def submit(
         self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any
@@ -166,6 +174,10 @@ class AsyncClient:
     async def models(self) -> list[dict[str, Any]]:
         """All models."""
         return await self._send(calls.models())
+
+    async def compare(self, images: Sequence[bytes], masks: Sequence[bytes] = (), **parameters: Any) -> dict[str, Any]:
+        """Methods put to the same tests on photographs; see `Client.compare`."""
+        return await self._send(calls.compare(images, masks, parameters))
 
     async def submit(
         self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any

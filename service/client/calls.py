@@ -53,6 +53,14 @@ def start(
     return Call("POST", "/visualize", _as_job, {**sent, "headers": headers})
 
 
+def compare(images: Sequence[bytes], masks: Sequence[bytes], parameters: Mapping[str, Any]) -> Call[dict[str, Any]]:
+    """Compare methods on photographs."""
+    named = [*(("image", data) for data in images), *(("mask", data) for data in masks)]
+    files = [(field, (f"{field}{i}", data)) for i, (field, data) in enumerate(named)]
+    headers = {"Accept": "application/json"}
+    return Call("POST", "/compare", _as_dict, {"data": dict(parameters), "files": files, "headers": headers})
+
+
 def classes(model: str, query: str) -> Call[list[dict[str, Any]]]:
     """Classes by a part of their names."""
     return Call("GET", f"/models/{model}/classes", _as_list, {"params": {"query": query}})
@@ -123,6 +131,10 @@ def _submitted(response: httpx.Response) -> JobAnswer | BatchAnswer:
 
 def _as_job(response: httpx.Response) -> JobAnswer:
     return JobAnswer.model_validate_json(response.content)
+
+
+def _as_dict(response: httpx.Response) -> dict[str, Any]:
+    return dict(response.json())
 
 
 def _as_list(response: httpx.Response) -> list[dict[str, Any]]:

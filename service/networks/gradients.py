@@ -5,9 +5,10 @@ from contextlib import contextmanager
 
 import onnx
 import onnx_ir as ir
+from onnx_ir.passes import common as passes
 
-from service.attribution.method import EXACT, RESCALE, Rules, RuleSet
-from service.autodiff import RULES, NotDifferentiable, Rule, gradient_model
+from service.attribution.method import EXACT, RESCALE, Part, Rules, RuleSet
+from service.autodiff import RULES, NotDifferentiable, Ops, Rule, gradient_model
 from service.autodiff.deeplift import rescale
 from service.autodiff.nchwc import NCHWC_RULES
 from service.autodiff.relevance import Box, LayerRule, alpha_beta_rule, epsilon_rule, gamma_rule, relevance
@@ -16,6 +17,7 @@ from service.errors import ModelError
 from service.graphs.batch_norms import without_batch_norms
 from service.graphs.constants import without_shape_arithmetic
 from service.graphs.nchwc import for_nchwc
+from service.graphs.parts import attentions, biases
 from service.graphs.rewrites import simplify, with_image_shape, with_outputs
 from service.graphs.token_grids import Grid, with_grids
 from service.models.library import Model
@@ -101,6 +103,46 @@ def with_layers(model: Model, names: Sequence[str]) -> onnx.ModelProto:
         if name in names and layer.leading is not None and layer.size is not None
     }
     return with_outputs(with_grids(model.proto, manifest.input, grids) if grids else model.proto, names)
+
+
+def behind(model: Model, layer: str) -> onnx.ModelProto:
+    """The network with one more input: the values (N, C, h, w) of a layer, from which it goes on."""
+    copy = ir.from_proto(with_layers(model, [layer]))
+    (values,) = (output for output in copy.graph.outputs if output.name == layer)
+    copy.graph.outputs.remove(values)
+    given = ir.Value(name=layer, type=values.type, shape=values.shape)
+    values.name = f"{layer}/computed"
+    values.replace_all_uses_with(given)
+    copy.graph.inputs.append(given)
+    passes.RemoveUnusedNodesPass()(copy)
+    return ir.to_proto(copy)
+
+
+def parts_gradient(model: Model, form: Form, part: Part) -> ir.Model:
+    """The score of one class and its gradient with respect to the image, and to parts of the network.
+
+    The outputs are ``<part>/<i>`` and ``d_<part>/<i>``; what is added has only the latter, times what is added.
+    """
+    prepared = _prepared(model, form, [], rewrite=False)
+    if part == "bias":
+        prepared = without_batch_norms(prepared)
+    added = biases(prepared)
+    names = list(added) if part == "bias" else attentions(prepared)
+    scored = class_score(prepared, model.manifest, one_channel=False)
+    with refused_as_model_error():
+        found = gradient_model(scored, "score", [model.manifest.input, *names])
+    graph = found.graph
+    values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
+    gradients = list(graph.outputs)[-len(names) :] if names else []
+    op = Ops(graph, scope=part)
+    for i, (name, gradient) in enumerate(zip(names, gradients, strict=True)):
+        graph.outputs.remove(gradient)
+        if part == "bias":
+            graph.outputs.append(op.Mul(gradient, op.constant(added[name], like=gradient), _name=f"d_{part}/{i}"))
+        else:
+            graph.outputs.append(op.Identity(values[name], _name=f"{part}/{i}"))
+            graph.outputs.append(op.Identity(gradient, _name=f"d_{part}/{i}"))
+    return found
 
 
 def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:

@@ -3,32 +3,31 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
+import numpy.typing as npt
 
 from service.attribution import Floats, Ints, ValueAndGrad
-from service.attribution.method import EXACT, Rules
+from service.attribution.method import EXACT, Part, Rules
 from service.errors import InvalidParameter
-from service.models.facts import Facts, Layer
 from service.models.library import Model
-from service.models.manifest import PREPROCESSED
+from service.networks.described import Described
 from service.networks.questions import PREDICTED, REFERENCE, Form, Term
-from service.networks.scores import activated
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Array, Engine, Session
 from service.runtime.sessions import Sessions
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import onnx
     import onnx_ir as ir
 
     from service.runtime.files import Graph
 
 
-class Network:
+class Network(Described):
     """One model on one engine.
 
     Its sessions are created when they are first needed. They count towards the memory that `sessions` allows for all
@@ -36,10 +35,9 @@ class Network:
     """
 
     def __init__(self, model: Model, batcher: Batcher, sessions: Sessions, engine: Engine) -> None:
-        self.model = model
+        super().__init__(model, engine)
         self._key = object()
         self._background = False
-        self._engine = engine
         self._batcher = batcher
         self._sessions = sessions
 
@@ -48,89 +46,18 @@ class Network:
         """The name of the execution provider."""
         return self._engine.provider
 
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-        return len(self.model.manifest.labels)
+    def classify(self, images: Floats, layer: str | None = None, values: Floats | None = None) -> Floats:
+        """Logits (N, classes) of images (N, 3, H, W) in [0, 1], with other values (N, C, h, w) of a layer if wanted.
 
-    @cached_property
-    def facts(self) -> Facts:
-        """What the graph says, which is remembered by the engine. Raises `ModelError` if the model cannot be used."""
-        if (own := self.model.identity) is None:
-            return self.model.facts
-        told = self._engine.remembered(f"{own} facts", lambda: self.model.facts.model_dump_json())
-        try:
-            return Facts.model_validate_json(told)
-        except ValidationError:  # a file that was cut, for instance
-            return self.model.facts
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether the engine has kept what it made of the network."""
-        own = self.model.identity
-        return own is not None and self._engine.remembers(f"{own} facts")
-
-    @property
-    def layers(self) -> dict[str, Layer]:
-        """The layers that can be examined, by name, from the image to the scores."""
-        return self.facts.layers
-
-    @cached_property
-    def listed_layers(self) -> tuple[str, ...]:
-        """The layers of interest: those of the manifest, or else up to about 16 spread over the network."""
-        names = list(self.layers)
-        return self.model.manifest.layers or tuple(names[:: max(1, len(names) // 16)])
-
-    @property
-    def cam_layer(self) -> str | None:
-        """The layer that class activation maps use by default: that of the manifest, or else the last one.
-
-        None if the network has no layer with height and width.
+        Raises `InvalidParameter` for an unknown layer.
         """
-        return self.model.manifest.cam_layer or self.facts.last_layer
-
-    @property
-    def pixel_layer(self) -> str | None:
-        """The layer that holds the pixels as the network was trained on them, None for the images themselves."""
-        return PREPROCESSED if PREPROCESSED in self.layers else None
-
-    @property
-    def usual_layer(self) -> str:
-        """The `cam_layer`. Raises `InvalidParameter` if there is none."""
-        if (layer := self.cam_layer) is None:
-            raise InvalidParameter(f"{self.model.name} has no layer with height and width")
-        return layer
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """The height and width that the network was trained on."""
-        return self.model.manifest.size
-
-    def size_of(self, short_side: int | None) -> tuple[int, int]:
-        """Height and width in the proportion of the network's own, which are taken if the short side is None."""
-        if short_side is None:
-            return self.size
-        factor = short_side / min(self.size)
-        return round(self.size[0] * factor), round(self.size[1] * factor)
-
-    def probabilities(self, logits: Floats) -> Floats:
-        """What logits (N, classes) say of the classes, (N, classes): probabilities, or the scores if they are none."""
-        return activated(logits, self.model.manifest.scores)
-
-    def layer(self, name: str) -> Layer:
-        """The layer of that name. If there is none, raises `InvalidParameter` with the names of all layers."""
-        if name not in self.layers:
-            raise InvalidParameter(f"{self.model.name} has no layer {name!r}; it has: {', '.join(self.layers)}")
-        return self.layers[name]
-
-    def probability(self, value: float) -> float | None:
-        """One of the `probabilities` as answers report it: None where the scores are none."""
-        return None if self.model.manifest.scores == "none" else float(value)
-
-    def classify(self, images: Floats) -> Floats:
-        """Logits (N, classes) of images (N, 3, H, W) in [0, 1]."""
-        session = self._session(("forward",), lambda: self.model.proto)
-        (logits,) = self._run(session, [self.model.manifest.logits], {self.model.manifest.input: images})
+        feeds: dict[str, Array] = {self.model.manifest.input: images}
+        if layer is None or values is None:
+            session = self._session(("forward",), lambda: self.model.proto)
+        else:
+            feeds[self.layer(layer).name] = values
+            session = self._session(("behind", layer), lambda: _graphs().behind(self.model, layer))
+        (logits,) = self._run(session, [self.model.manifest.logits], feeds)
         return logits
 
     def activations(self, images: Floats, layers: Sequence[str]) -> list[Floats]:
@@ -142,7 +69,7 @@ class Network:
         # All listed layers share one session; any other combination of layers gets its own.
         listed = self.listed_layers
         outputs = listed if set(names) <= set(listed) else names
-        session = self._session(("layers", outputs), lambda: self.layers_model(outputs))
+        session = self._session(("layers", outputs), lambda: _graphs().with_layers(self.model, outputs))
         return self._run(session, names, {self.model.manifest.input: images})
 
     def value_and_grad(
@@ -181,8 +108,31 @@ class Network:
             **({} if references is None else {REFERENCE: references}),
         }
         logits, chosen, scores, gradients, *inner = self._run(session, outputs, feeds)
-        before_relu = (scores <= 0) & (manifest.logits_before_relu is not None)
+        before_relu = self._is_before_relu(scores)
         return ValueAndGrad(logits, chosen, scores, before_relu, inner[0] if inner else images, gradients)
+
+    def parts(self, images: Floats, class_ids: Ints, part: Part) -> tuple[ValueAndGrad, list[Floats], list[Floats]]:
+        """Scores and gradients like `value_and_grad`, and values and gradients of inner parts of the network.
+
+        See `service.attribution.method.Subject.parts`. Raises `InvalidParameter` if the network has no such parts.
+        """
+        manifest, size = self.model.manifest, self._usual(images)
+        session = self._session(
+            ("parts", part, size), lambda: _graphs().parts_gradient(self.model, self._form(size), part)
+        )
+        names = session.outputs
+        values, gradients = ([name for name in names if name.startswith(f"{k}{part}/")] for k in ("", "d_"))
+        if part == "attention" and not values:
+            raise InvalidParameter(f"{self.model.name} has no attention (N, heads, tokens, tokens)")
+        outputs = [manifest.logits, "chosen", "score", f"d_{manifest.input}", *values, *gradients]
+        feeds: dict[str, Array] = {
+            manifest.input: images,
+            "class_id": class_ids,
+            "d_score": np.ones(len(images), np.float32),
+        }
+        logits, chosen, scores, d_images, *found = self._run(session, outputs, feeds)
+        at = ValueAndGrad(logits, chosen, scores, self._is_before_relu(scores), images, d_images)
+        return at, found[: len(values)], found[len(values) :]
 
     def measure(
         self,
@@ -207,7 +157,9 @@ class Network:
             if term.layer != manifest.input:
                 self.layer(term.layer)
         size = self._usual(images)
-        session = self._session(("terms", terms, size), lambda: self.objective_model(terms, size))
+        session = self._session(
+            ("terms", terms, size), lambda: _graphs().terms_gradient(self.model, self._form(size), terms)
+        )
         all_feeds = {manifest.input: images, "weights": weights, "d_score": np.ones(len(images), np.float32), **feeds}
         score, values, gradients = self._run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds)
         return score, values, gradients
@@ -216,21 +168,8 @@ class Network:
         self, size: tuple[int, int] | None = None, rules: Rules = EXACT, wrt: str | None = None
     ) -> "ir.Model":
         """The graph of `value_and_grad`; see `gradients.class_gradient`."""
-        from service.networks import gradients
-
-        return gradients.class_gradient(self.model, self._form(size), rules, wrt)
-
-    def layers_model(self, outputs: Sequence[str]) -> "onnx.ModelProto":
-        """The graph of `activations`."""
-        from service.networks import gradients
-
-        return gradients.with_layers(self.model, outputs)
-
-    def objective_model(self, terms: Sequence[Term], size: tuple[int, int] | None = None) -> "ir.Model":
-        """The graph of `measure`; see `gradients.terms_gradient`."""
-        from service.networks import gradients
-
-        return gradients.terms_gradient(self.model, self._form(size), terms)
+        made: ir.Model = _graphs().class_gradient(self.model, self._form(size), rules, wrt)
+        return made
 
     def with_weights(self, proto: "onnx.ModelProto") -> "Network":
         """The same network with other weights, on the same engine."""
@@ -257,17 +196,6 @@ class Network:
             self.classify(images)
             self.value_and_grad(images)
 
-    def check_size(self, height: int, width: int) -> None:
-        """Raise `InvalidParameter` if the network does not take images of that size."""
-        facts = self.facts
-        if facts.height in (None, height) and facts.width in (None, width):
-            return
-        only = f"{facts.width or 'any width'} x {facts.height or 'any height'}"
-        raise InvalidParameter(
-            f"{self.model.name} takes pictures of {only} only, not {width} x {height}; "
-            "use resize=squash or crop, and no other size"
-        )
-
     @property
     def _rows(self) -> int | None:
         """The number of images in each run, if it is fixed."""
@@ -290,9 +218,19 @@ class Network:
         results = self._batcher.run(session, outputs, feeds, self._background, most=self._rows)
         return [array[: len(images)] for array in results] if missing else results
 
+    def _is_before_relu(self, scores: Floats) -> npt.NDArray[np.bool_]:
+        return (scores <= 0) & (self.model.manifest.logits_before_relu is not None)
+
     def _usual(self, images: Floats) -> tuple[int, int] | None:
         """The size of the images if it is that of the manifest, else None: all other sizes share a session."""
         return self.size if images.shape[2:] == self.size else None
 
     def _form(self, size: tuple[int, int] | None) -> Form:
         return Form(size, self._rows, self.provider == "cpu", self._engine.precision == "float16")
+
+
+def _graphs() -> "ModuleType":
+    """What makes graphs, which takes time and memory to be imported."""
+    from service.networks import gradients
+
+    return gradients

@@ -41,6 +41,11 @@ class BoundRuns:
         self._lock = Lock()
         self._known: dict[tuple[object, ...], _Buffers] = {}
 
+    def get_outputs(self) -> list[ort.NodeArg]:
+        """The outputs of the graph."""
+        found: list[ort.NodeArg] = self._session.get_outputs()
+        return found
+
     def run(self, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
         """The outputs for the feeds; raises what the runtime raises."""
         key = (tuple(outputs), *((name, array.shape) for name, array in sorted(feeds.items())))

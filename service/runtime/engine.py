@@ -53,6 +53,11 @@ class Session:
         self._narrow = narrow
         self.size = size
 
+    @property
+    def outputs(self) -> list[str]:
+        """The names of all outputs of the graph."""
+        return [output.name for output in self._wide.get_outputs()]
+
     def run(self, outputs: Sequence[str], feeds: Mapping[str, Array], all_cores: bool = True) -> list[Array]:
         """The named outputs for the named inputs. Raises `EngineError` when the runtime fails."""
         session = self._wide if all_cores else self._narrow

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from service.attribution import METHODS, Attribution, Ints, Parameters, ValueAndGrad
-from service.attribution.method import EXACT, Rules, Sign, Stepwise
+from service.attribution.method import EXACT, Part, Rules, Sign, Stepwise
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.networks.questions import PREDICTED
@@ -105,18 +105,19 @@ class View:
             return at
         others = np.full(len(images), self._other)
         other = self._network.value_and_grad(images, others, rules, layer, references)
-        return ValueAndGrad(
-            at.logits,
-            at.class_ids,
-            at.scores - other.scores,
-            at.before_relu | other.before_relu,
-            at.at,
-            at.gradients - other.gradients,
-        )
+        return _less(at, other)
 
-    def logits(self, images: Floats) -> Floats:
-        """The scores (N, classes), without gradients."""
-        return self._network.classify(images)
+    def logits(self, images: Floats, layer: str | None = None, values: Floats | None = None) -> Floats:
+        """The scores (N, classes), without gradients; with other values of a layer if one is named."""
+        return self._network.classify(images, layer, values)
+
+    def parts(self, images: Floats, class_ids: Ints, part: Part) -> tuple[ValueAndGrad, list[Floats], list[Floats]]:
+        """Values and gradients of inner parts; the gradients minus those of the other class if there is one."""
+        at, values, gradients = self._network.parts(images, class_ids, part)
+        if self._other is None:
+            return at, values, gradients
+        other, _, theirs = self._network.parts(images, np.full(len(images), self._other), part)
+        return _less(at, other), values, [own - their for own, their in zip(gradients, theirs, strict=True)]
 
     def probabilities(self, images: Floats) -> Floats:
         """The probabilities (N, classes), or the scores of a network whose scores are no probabilities."""
@@ -125,6 +126,17 @@ class View:
     def of(self, values: Floats, class_id: int) -> Floats:
         """The column of the class, minus that of the other class if there is one."""
         return values[:, class_id] - (0 if self._other is None else values[:, self._other])
+
+
+def _less(one: ValueAndGrad, other: ValueAndGrad) -> ValueAndGrad:
+    return ValueAndGrad(
+        one.logits,
+        one.class_ids,
+        one.scores - other.scores,
+        one.before_relu | other.before_relu,
+        one.at,
+        one.gradients - other.gradients,
+    )
 
 
 def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> list[Floats]:

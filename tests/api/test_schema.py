@@ -24,6 +24,7 @@ PHOTOGRAPHS = {
     "/conductance",
     "/tcav",
     "/evaluate",
+    "/compare",
     "/visualize",
     "/session",
 }

@@ -10,6 +10,8 @@ from scipy.special import softmax
 from service.attribution import ValueAndGrad
 from service.attribution.method import EXACT, Rules
 
+BIASES = np.array([0.3, -0.2, 0.5, 0.1])
+
 
 class Toy:
     """relu(conv3x3) gives a layer of 4 maps; the scores of 3 classes are weighted sums of the maps.
@@ -38,9 +40,21 @@ class Toy:
     def logits64(self, image: Any) -> Any:
         return (self.heads * self.maps(image)).sum(axis=(1, 2, 3))
 
-    def logits(self, images: Any) -> Any:
+    def logits(self, images: Any, layer: str | None = None, values: Any = None) -> Any:
         self.images_seen += len(images)
+        if layer is not None:
+            return np.einsum("kchw,nchw->nk", self.heads, values).astype(np.float32)
         return np.stack([self.logits64(i) for i in images]).astype(np.float32)
+
+    def parts(self, images: Any, class_ids: Any, part: str) -> Any:
+        """As if each map had been given a bias of its own, or as if two blocks had attended to 6 x 7 patches."""
+        at = self.value_and_grad(images, class_ids)
+        if part == "bias":
+            z, d = self.before(images[0]), self.heads[at.class_ids[0]]
+            return at, [], [(d * (z > 0) * BIASES[:, None, None])[None].astype(np.float32)]
+        rng = np.random.default_rng(9)
+        values = softmax(rng.normal(size=(2, 1, 3, 43, 43)), axis=-1).astype(np.float32)
+        return at, list(values), list(rng.normal(size=values.shape).astype(np.float32))
 
     def probabilities(self, images: Any) -> Any:
         return softmax(self.logits(images), axis=1)

@@ -11,8 +11,8 @@ from tests.attribution.conftest import Toy
 from tests.attribution.test_methods import CLASS, close, run
 
 
-def scaled(small: Any) -> Any:
-    return zoom(small, (12 / 10, 14 / 12), order=1, mode="nearest", grid_mode=True)
+def scaled(small: Any, size: tuple[int, int] = (10, 12)) -> Any:
+    return zoom(small, (12 / size[0], 14 / size[1]), order=1, mode="nearest", grid_mode=True)
 
 
 def component(values: Any) -> Any:
@@ -65,3 +65,11 @@ def test_score_cam_tries_the_maps_with_the_largest_range(toy: Toy, image: Any) -
     found = run(toy, image, "score_cam", channels=1)
     close(found.map, scaled(best))
     assert found.notes == {"samples": 1}
+
+
+def test_ablation_cam(toy: Toy, image: Any) -> None:
+    maps = toy.maps(image)
+    whole = toy.logits64(image)[CLASS]
+    falls = [(toy.heads[CLASS][k] * maps[k]).sum() / abs(whole) for k in range(4)]
+    expected = sum(fall * m for fall, m in zip(falls, maps, strict=True))
+    close(run(toy, image, "ablation_cam").map, scaled(expected.clip(0)))

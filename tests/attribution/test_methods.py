@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, zoom
 from scipy.special import softmax
 
 from service.attribution import METHODS, Attribution
 from service.attribution.baselines import baseline
 from service.attribution.method import GUIDED, Rules
 from service.attribution.perturbation import Masks, random_mask
-from tests.attribution.conftest import Toy
+from tests.attribution.conftest import BIASES, Toy
 
 CLASS = 1
 
@@ -203,3 +203,16 @@ def test_steps_yield_the_fraction_that_is_done(toy: Toy, image: Any, name: str) 
     assert done == sorted(done)
     assert all(0 < d <= 1 for d in done)
     assert not done or done[-1] == 1
+
+
+def test_full_grad_adds_up_pixels_and_biases(toy: Toy, image: Any) -> None:
+    def rescaled(values: Any) -> Any:
+        return (abs(values) - abs(values).min()) / (abs(values).max() - abs(values).min())
+
+    gradient = toy.gradient(image, CLASS)
+    of_biases = toy.heads[CLASS] * (toy.before(image) > 0) * BIASES[:, None, None]
+    spread = zoom(rescaled(of_biases).sum(axis=0), (12 / 10, 14 / 12), order=1, mode="nearest", grid_mode=True)
+    found = run(toy, image, "full_grad")
+    close(found.map, rescaled(gradient * image).sum(axis=0) + spread)
+    whole = (gradient * image).sum() + of_biases.sum()
+    assert found.notes["completeness_error"] == pytest.approx(whole - toy.logits64(image)[CLASS], rel=1e-4)

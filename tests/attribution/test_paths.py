@@ -63,7 +63,7 @@ def guided_path(toy: Toy, image: Any, steps: int, fraction: float, anchors: floa
         goal = (1 - k / steps) * there.sum()
         while (left := (there - moved).sum() - goal) > 1e-9:
             waiting = [i for i in range(image.size) if moved[i] < high[i]]
-            least = sorted(abs(gradients[i]) for i in waiting)
+            least = sorted(abs(gradients[i]) if i in waiting else np.inf for i in range(image.size))
             limit = least[int(fraction * (len(least) - 1))]
             chosen = [i for i in waiting if abs(gradients[i]) <= limit]
             share = min(1, left / sum(high[i] - moved[i] for i in chosen))

@@ -3,8 +3,6 @@
 Optional: pip install --group bench, then pip install --no-deps zennit. It asks for torchvision only to know its models.
 """
 
-import sys
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,15 +13,10 @@ from service.networks.network import Network
 from service.pictures.decode import decode
 from service.pictures.images import fit
 from service.saliency.explain import View
+from tests.attribution.peers import stand_in_for_torchvision
 
 torch = pytest.importorskip("torch", reason="optional: pip install --group bench")
-for name, classes in {"resnet": ("Bottleneck", "BasicBlock"), "": ()}.items():
-    stand_in = ModuleType(f"torchvision.models.{name}")
-    for each in classes:
-        setattr(stand_in, each, type(each, (), {}))
-    for module in ("torchvision", "torchvision.models"):
-        sys.modules.setdefault(module, ModuleType(module))
-    sys.modules.setdefault(stand_in.__name__, stand_in)
+stand_in_for_torchvision()
 zennit = pytest.importorskip("zennit", reason="optional: pip install --no-deps zennit")
 
 from zennit.attribution import Gradient  # noqa: E402 - needs torch

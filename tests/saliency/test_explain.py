@@ -83,6 +83,8 @@ SEEN_ON_THE_FACE |= {
     "hsic": {},
     "feature_ablation": {},
     "xrai": {"steps": 8},
+    "full_grad": {},
+    "ablation_cam": {},
     "lime": {"samples": 200},
     "kernel_shap": {"samples": 200},
     "shapley_sampling": {"permutations": 3},
@@ -91,10 +93,10 @@ SEEN_ON_THE_FACE |= {
 
 
 def test_all_methods_are_covered() -> None:
-    assert SEEN_ON_THE_FACE.keys() == METHODS.keys()
+    assert SEEN_ON_THE_FACE.keys() == {name for name, method in METHODS.items() if method.needs is None}
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SEEN_ON_THE_FACE)
 def test_the_heat_gathers_on_the_face_of_the_cat(network: Network, cat: bytes, method: str) -> None:
     one = ask(network, cat, method, **SEEN_ON_THE_FACE[method])
     assert one.class_id == 285

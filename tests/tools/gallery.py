@@ -77,6 +77,8 @@ def methods(http: httpx.Client) -> list[str]:
     """A table with a row for each method."""
     rows = ["| method | Egyptian cat | espresso | seconds |", "| --- | --- | --- | --- |"]
     for method in http.get("/methods").json():
+        if method["needs"] is not None:  # attention, which SqueezeNet has not
+            continue
         places, seconds = [], []
         for photograph in ("cat", "coffee"):
             headers, files = {"Accept": "image/png"}, {"image": DATA[photograph]}
@@ -150,13 +152,16 @@ def factors_drawn(http: httpx.Client, client: Client) -> list[str]:
 
 
 def activations_and_evaluation(http: httpx.Client) -> list[str]:
-    """Activations and an evaluation."""
+    """Activations, an evaluation and a comparison."""
     files, headers = {"image": DATA["cat"]}, {"Accept": "image/png"}
     grid = http.post("/activations?layer=fire3&channels=36", files=files, headers=headers).raise_for_status().content
     plot = http.post("/evaluate?method=grad_cam", files=files, headers=headers).raise_for_status().content
+    several = [("image", DATA[name]) for name in ("cat", "coffee", "rocket")]
+    table = http.post("/compare", files=several, headers=headers).raise_for_status().content
     return [
         f"`POST /activations`, the 36 strongest of 128 feature maps of fire3:\n\n![fire3]({save(grid, 'activations')})",
         f"\n`POST /evaluate`, Grad-CAM put to the test:\n\n![evaluation]({save(plot, 'evaluation', 1000)})",
+        f"\n`POST /compare`, the usual methods and metrics:\n\n![comparison]({save(table, 'comparison', 1200)})",
     ]
 
 

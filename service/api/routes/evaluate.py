@@ -3,67 +3,81 @@
 from fastapi import APIRouter, Request, Response
 
 from service.api.deps import ServicesDep
+from service.api.evaluation_parameters import EvaluateParameters
+from service.api.evaluation_schemas import EvaluateAnswer, MetricAnswer
+from service.api.evaluations import evaluation_result
 from service.api.negotiation import JSON, PNG, negotiate
-from service.api.parameters import EvaluateParameters
 from service.api.problems import BINARY, RESPONSES
-from service.api.responses import evaluation_result, meta
-from service.api.schemas import EvaluateAnswer
-from service.api.uploads import read_photographs, request_described
+from service.api.responses import meta
+from service.api.uploads import FILES_AND_MASKS, Photographs, read_photographs_and_masks, request_described
 from service.networks.network import Network
 from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
-from service.saliency.evaluation import evaluate, runs_needed
+from service.saliency.evaluation import evaluate, evaluation_runs
 from service.saliency.explain import Question, question_of
 from service.saliency.intake import read_and_fit
+from service.saliency.metrics import METRICS, Amounts, Metric, runs_needed
+from service.saliency.metrics.region import regions
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
-router = APIRouter(tags=["photographs"])
+router = APIRouter(prefix="/evaluate", tags=["photographs"])
+
+
+@router.get("/metrics")
+async def list_metrics() -> list[MetricAnswer]:
+    """All metrics of `/evaluate` and `/compare`, with what they can and cannot tell."""
+    return [_described(metric) for metric in METRICS.values()]
 
 
 @router.post(
-    "/evaluate",
+    "",
     responses={200: {"model": EvaluateAnswer, "content": {PNG: BINARY}}, **RESPONSES},
-    openapi_extra=request_described(EvaluateParameters),
+    openapi_extra=request_described(EvaluateParameters, FILES_AND_MASKS),
 )
 async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     """Put a method to the test on a photograph.
 
-    Deletion and insertion (Petsiuk et al. 2018) against random and edge-detector baselines, completeness, and the
-    cascading randomization of the weights (Adebayo et al. 2018). `application/json` gives the curves, `image/png`
-    a plot. It takes some seconds.
+    By default deletion and insertion (Petsiuk et al. 2018), completeness, the cascading randomization of the weights
+    (Adebayo et al. 2018), sparseness and complexity; `metrics` names others. Random and edge-detector maps are measured
+    beside, so that the numbers mean something. With a `box`, or a `mask` as a second file, it is measured whether the
+    map is where the object is. `application/json` gives the numbers and curves, `image/png` a plot. It takes some
+    seconds.
     """
     media = negotiate(request, JSON, PNG)
-    files, parameters = await read_photographs(request, EvaluateParameters, 1)
+    sent, parameters = await read_photographs_and_masks(request, EvaluateParameters, 1)
+    parameters = parameters.completed(1, bool(sent.masks))
     network = services.network(parameters.model)
     question = question_of(
         network, parameters.method, parameters.method_values, parameters.class_id, parameters.other_class_id
     )
     return await services.work(
-        lambda: _answer(network, files, question, parameters, media, services.settings),
+        lambda: _answer(network, sent, question, parameters, media, services.settings),
         request,
         greatest_effort(network, _runs_of(question, parameters), 1, parameters.resize),
     )
 
 
 def _runs_of(question: Question, parameters: EvaluateParameters) -> RunsNeeded:
-    return lambda height, width: runs_needed(question, height, width, parameters.points, parameters.stages)
+    return lambda height, width: evaluation_runs(question, height, width, parameters.measured, parameters.amounts)
 
 
 def _answer(
     network: Network,
-    files: list[bytes],
+    sent: Photographs,
     question: Question,
     parameters: EvaluateParameters,
     media: str,
     settings: Settings,
 ) -> Response:
     watch = Stopwatch()
-    ((_, fitted),) = read_and_fit(network, files, parameters.intake(settings), watch)
+    intake = parameters.intake(settings)
+    ((_, fitted),) = taken = read_and_fit(network, sent.images, intake, watch)
+    (region,) = regions(parameters.boxes or sent.masks, network, taken, intake)
     _, height, width = fitted.pixels.shape
     needed = effort(network, _runs_of(question, parameters), [(height, width)])
-    check_effort(needed, settings.max_evaluations, "ask for fewer points or stages")
+    check_effort(needed, settings.max_evaluations, "ask for fewer points or stages, or for fewer metrics")
     with watch.stage("evaluate"):
-        found = evaluate(network, fitted.pixels, question, parameters.points, parameters.stages)
+        found = evaluate(network, fitted.pixels, question, parameters.measured, parameters.amounts, region)
     headers = {"Vary": "Accept", "Convlens-Provider": network.provider}
     if media == PNG:
         from service.saliency.plots import evaluation_plot  # loaded when it is first needed: it takes a second
@@ -72,3 +86,16 @@ def _answer(
         return Response(evaluation_plot(found, title), media_type=PNG, headers=headers)
     answer = EvaluateAnswer(meta=meta(network, parameters, watch), data=evaluation_result(network, found))
     return Response(answer.model_dump_json(), media_type=JSON, headers=headers)
+
+
+def _described(metric: Metric) -> MetricAnswer:
+    return MetricAnswer(
+        name=metric.name,
+        summary=metric.summary,
+        paper=metric.paper,
+        better=metric.better,
+        limits=metric.limits,
+        default=metric.is_default,
+        needs_region=metric.needs_region,
+        evaluations=runs_needed([metric.name], [1], Amounts()),
+    )

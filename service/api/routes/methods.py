@@ -23,6 +23,7 @@ def _answer(method: Method) -> MethodAnswer:
         paper=method.paper,
         warning=method.warning,
         sign=method.sign,
+        needs=method.needs,
         evaluations=method.parameters().runs_needed(224, 224),
         parameters=method.parameters.model_json_schema().get("properties", {}),
     )

@@ -29,7 +29,7 @@ MANY = 8  # times as many pictures as other requests may hold
 @router.post(
     "/tcav",
     responses={200: {"model": TcavAnswer, "content": {PNG: BINARY}}, **RESPONSES},
-    openapi_extra=request_described(TcavParameters, FILES),
+    openapi_extra=request_described(TcavParameters, FILES, [*FILES]),
 )
 async def run_tcav(request: Request, services: ServicesDep) -> Response:
     """Test a class with a concept that you show in pictures (Kim et al. 2018).

@@ -1,0 +1,151 @@
+"""Answers about how far saliency maps can be trusted."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from service.api.schemas import Meta, Prediction
+from service.saliency.metrics.metric import Better
+
+
+class CurveAnswer(BaseModel):
+    """Probability of the class while pixels are taken away or put back, the hottest first."""
+
+    fractions: Annotated[list[float], Field(description="Share of the pixels.")]
+    deletion: Annotated[list[float], Field(description="Probability when they are black.")]
+    insertion: Annotated[list[float], Field(description="Probability when only they are sharp.")]
+    deletion_area: Annotated[float, Field(description="Under the deletion curve: less is better.")]
+    insertion_area: Annotated[float, Field(description="Under the insertion curve: more is better.")]
+
+
+class RandomizationStage(BaseModel):
+    """A stage of the randomization of the weights."""
+
+    layers: Annotated[int, Field(description="How many layers are random, counted from the last one.")]
+    first: Annotated[str, Field(description="The first random layer.")]
+    similarity: Annotated[
+        float,
+        Field(description="Rank correlation with the original map: near 1 means that it does not see the weights."),
+    ]
+
+
+class Completeness(BaseModel):
+    """Whether the map sums up to what the score has gained over a black picture, as integrated gradients promise."""
+
+    map_sum: float
+    score_difference: float
+
+
+class MeasuredAnswer(BaseModel):
+    """What a metric says of a map."""
+
+    value: Annotated[float | None, Field(description="Null where it is not defined, for a map of zeros for instance.")]
+    at: Annotated[
+        list[float | str],
+        Field(
+            description="Where the series was taken that the value sums up: shares of the pixels, layers or a class."
+        ),
+    ]
+    series: list[float]
+
+
+class EvaluationResult(BaseModel):
+    """A method put to the test on one photograph."""
+
+    class_id: int
+    name: str
+    curves: Annotated[
+        dict[str, CurveAnswer],
+        Field(
+            description="By map: that of the method, `random` and `edges`. "
+            "Empty unless both `deletion` and `insertion` are measured."
+        ),
+    ]
+    completeness: Completeness
+    randomization: Annotated[
+        list[RandomizationStage], Field(description="Of `cascading_randomization`, if it is measured.")
+    ]
+    metrics: Annotated[
+        dict[str, dict[str, MeasuredAnswer]],
+        Field(
+            description="By metric, then by map: that of the method, `random` and `edges`. See `GET /evaluate/metrics`."
+        ),
+    ]
+    notes: Annotated[dict[str, float], Field(description="What the method has to say beside its map.")]
+
+
+class EvaluateAnswer(BaseModel):
+    """Answer of `POST /evaluate`."""
+
+    meta: Meta
+    data: EvaluationResult
+
+
+class MetricAnswer(BaseModel):
+    """A metric of saliency maps."""
+
+    name: str
+    summary: Annotated[str, Field(description="What is measured.")]
+    paper: str
+    better: Annotated[Better, Field(description="Which values are better.")]
+    limits: Annotated[str, Field(description="What it can and cannot tell.")]
+    default: Annotated[bool, Field(description="Whether it is measured unless others are named.")]
+    needs_region: Annotated[bool, Field(description="Whether it needs a `box` or a `mask`.")]
+    evaluations: Annotated[
+        int,
+        Field(
+            description="Runs of the network for a method that takes one run, and the baselines, with the default "
+            "parameters of `/evaluate`."
+        ),
+    ]
+
+
+class ComparedMethod(BaseModel):
+    """A method among others."""
+
+    name: str
+    mean_rank: Annotated[float, Field(description="The mean of its ranks in all metrics; 1 for the best of all.")]
+    runs: Annotated[int, Field(description="Runs of the network that a map takes.")]
+    seconds: Annotated[
+        float,
+        Field(description="Time that a map took, the least of all photographs: a first one may wait for its graph."),
+    ]
+    warning: Annotated[str | None, Field(description="What to beware of when reading its maps.")]
+
+
+class ComparedMetric(BaseModel):
+    """A metric of several methods."""
+
+    name: str
+    better: Annotated[Better, Field(description="Which values are better.")]
+    limits: Annotated[str, Field(description="What it can and cannot tell.")]
+    values: Annotated[
+        dict[str, float | None],
+        Field(description="By method, and for `random` and `edges`: the mean over the photographs; null if undefined."),
+    ]
+    ranks: Annotated[
+        dict[str, float], Field(description="By method; 1 for the best. Equal ones share the mean of theirs.")
+    ]
+
+
+class ComparedPhotograph(Prediction):
+    """One of the photographs, and the class that was explained."""
+
+    image: Annotated[int, Field(description="Which of the photographs sent, from 0.")]
+    metrics: Annotated[dict[str, dict[str, float | None]], Field(description="By metric, then by method or baseline.")]
+
+
+class ComparisonResult(BaseModel):
+    """Several methods put to the same tests."""
+
+    reading: Annotated[str, Field(description="What the numbers can and cannot tell.")]
+    methods: Annotated[list[ComparedMethod], Field(description="In the order of their mean ranks.")]
+    metrics: list[ComparedMetric]
+    photographs: list[ComparedPhotograph]
+
+
+class CompareAnswer(BaseModel):
+    """Answer of `POST /compare`."""
+
+    meta: Meta
+    data: ComparisonResult
