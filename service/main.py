@@ -33,6 +33,8 @@ from service.api.routes import (
     activations,
     classify,
     compare,
+    concepts,
+    conductance,
     evaluate,
     health,
     methods,
@@ -40,6 +42,7 @@ from service.api.routes import (
     models,
     saliency,
     session,
+    tcav,
     visualize,
 )
 from service.api.same_site import LOOPBACK, SameSite
@@ -104,7 +107,20 @@ def _application(
     app = FastAPIOffline(title="convlens", version=__version__, description=DESCRIPTION, lifespan=lifespan)
     _add_middleware(app, settings, keys)
     problems.install(app)
-    for module in (saliency, classify, activations, evaluate, compare, methods, visualize, models, metrics):
+    for module in (
+        saliency,
+        classify,
+        activations,
+        concepts,
+        conductance,
+        tcav,
+        evaluate,
+        compare,
+        methods,
+        visualize,
+        models,
+        metrics,
+    ):
         app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)
     for module in (health, session):
         app.include_router(module.router)

@@ -25,7 +25,7 @@ META: dict[str, JsonValue] = {
     "parameters": {"model": "squeezenet1_1", "resize": "squash"},
     "timings_ms": {"decode": 3.8, "resize": 0.8, "run": 10.6},
 }
-_CAT: dict[str, JsonValue] = {"class_id": 285, "name": "Egyptian cat", "probability": 0.6435}
+CAT: dict[str, JsonValue] = {"class_id": 285, "name": "Egyptian cat", "probability": 0.6435}
 
 
 class Meta(BaseModel):
@@ -49,7 +49,7 @@ class Classified(BaseModel):
 class ClassifyAnswer(BaseModel):
     """Answer of `POST /classify`: one entry per image, in the order sent."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": META, "data": [{"predictions": [_CAT]}]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"meta": META, "data": [{"predictions": [CAT]}]}]})
 
     meta: Meta
     data: list[Classified]
@@ -112,10 +112,10 @@ class SaliencyAnswer(BaseModel):
                     "meta": META,
                     "data": [
                         {
-                            "predictions": [_CAT],
+                            "predictions": [CAT],
                             "image": 0,
                             "explained": {
-                                **_CAT,
+                                **CAT,
                                 "other_class_id": None,
                                 "score": 31.96,
                                 "value": "logits",

@@ -16,6 +16,8 @@ from service.errors import BrokenBody, InvalidParameter, TooLarge, UnsupportedMe
 P = TypeVar("P", bound=BaseModel)
 FIELD = "image"
 MASK = "mask"
+FILES: Mapping[str, str] = {FIELD: "One or several image files."}
+FILES_AND_MASKS = {**FILES, MASK: "Masks of the same sizes, white where the object is."}
 MAX_FIELDS = 32
 MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 
@@ -90,7 +92,7 @@ async def _read_images(request: Request, max_images: int, names: Sequence[str]) 
     """
     media = _media_type(request)
     if media == "multipart/form-data":
-        return await _from_form(request, max_images, names)
+        return await _from_form(request, names, [FIELD], max_images)
     if media.startswith("image/") or media == "application/octet-stream":
         return Form([(FIELD, await request.body())], {})
     raise UnsupportedMedia(
@@ -100,18 +102,20 @@ async def _read_images(request: Request, max_images: int, names: Sequence[str]) 
     )
 
 
-async def _from_form(request: Request, max_images: int, names: Sequence[str]) -> Form:
-    place = f"the field {' or '.join(map(repr, names))} (curl -F image=@cat.png)"
+async def _from_form(request: Request, names: Sequence[str], needed: Sequence[str], max_images: int) -> Form:
+    """A form with files in the fields of these names, in those needed one each and ``max_images`` together at most."""
+    place = f"the field {' or '.join(map(repr, names))} (curl -F {names[0]}=@cat.png)"
     try:
         form = await _read_form(request, names, place, len(names) * max_images + 1, MAX_FIELDS)
     except BrokenBody as error:
         if "Too many files" in str(error):
             raise _too_many(max_images) from error
         raise
-    number = sum(name == FIELD for name, _ in form.files)
-    if not number:
-        raise InvalidParameter(f"the form has no file in a field {FIELD!r} (curl -F image=@cat.png)")
-    if number > max_images:
+    sent = [name for name, _ in form.files if name in needed]
+    for name in needed:
+        if name not in sent:
+            raise InvalidParameter(f"the form has no file in a field {name!r} (curl -F {name}=@cat.png)")
+    if len(sent) > max_images:
         raise _too_many(max_images)
     return form
 
@@ -141,14 +145,38 @@ async def read_photographs_and_masks(request: Request, parameters: type[P], max_
     return Photographs(images, masks), found
 
 
+async def read_sets(
+    request: Request, parameters: type[P], names: Sequence[str], max_images: int
+) -> tuple[dict[str, list[bytes]], P]:
+    """The images in the form fields of these names, one or several each, and the parameters; see `read_photographs`."""
+    found = _of_query(request, parameters)
+    if not is_form(request):
+        fields = " ".join(f"-F {name}=@…" for name in names)
+        raise UnsupportedMedia(
+            f"send multipart/form-data with pictures in the fields {', '.join(names)} (curl {fields})"
+        )
+    form = await _from_form(request, names, names, max_images)
+    return {name: [data for field, data in form.files if field == name] for name in names}, _laid_over(found, form)
+
+
 async def _read(request: Request, parameters: type[P], max_images: int, names: Sequence[str]) -> tuple[Form, P]:
     """The form, and the parameters: those of the query with the form fields laid over them."""
-    query = request.scope["query_string"]
-    found = _from_query(parameters, query) if len(query) > MAX_KEPT_QUERY else _kept(parameters, query)
+    found = _of_query(request, parameters)
     form = await _read_images(request, max_images, names)
-    if form.fields:
-        found = _validated(parameters, {**found.model_dump(exclude_unset=True), **form.fields}, "form")
-    return form, found
+    return form, _laid_over(found, form)
+
+
+def _of_query(request: Request, parameters: type[P]) -> P:
+    query = request.scope["query_string"]
+    found: P = _from_query(parameters, query) if len(query) > MAX_KEPT_QUERY else _kept(parameters, query)
+    return found
+
+
+def _laid_over(found: P, form: Form) -> P:
+    """The parameters of the query with those of the form laid over them."""
+    if not form.fields:
+        return found
+    return _validated(type(found), {**found.model_dump(exclude_unset=True), **form.fields}, "form")
 
 
 def _from_query(parameters: type[P], query: bytes) -> P:
@@ -169,18 +197,23 @@ def _validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
         raise RequestValidationError([{**e, "loc": (place, *e["loc"])} for e in error.errors()]) from error
 
 
-def request_described(parameters: type[BaseModel], takes_masks: bool = False) -> dict[str, Any]:
-    """The OpenAPI description of what `read_photographs` reads: parameters in the query, or as fields of the form.
+def request_described(
+    parameters: type[BaseModel], files: Mapping[str, str] = FILES, needed: Sequence[str] = (FIELD,)
+) -> dict[str, Any]:
+    """The OpenAPI description of a request: parameters in the query or as fields of the form, and files.
 
-    takes_masks: whether it is `read_photographs_and_masks`.
+    files: what belongs into which field. needed: those that may not be empty; photographs alone may be the body too.
     """
     properties = parameters.model_json_schema()["properties"]
     image = {"type": "string", "format": "binary"}
-    files = {"type": "array", "items": image, "description": "One or several image files."}
-    masks = {"type": "array", "items": image, "description": "Masks of the same sizes, white where the object is."}
-    fields = {FIELD: files, **({MASK: masks} if takes_masks else {}), **properties}
-    form = {"type": "object", "required": [FIELD], "properties": fields}
-    content = {"multipart/form-data": {"schema": form}, "image/*": {"schema": image}}
+    fields = {
+        name: {"type": "array", "items": image, "description": text, **({"minItems": 1} if name in needed else {})}
+        for name, text in files.items()
+    }
+    form = {"type": "object", "required": [*needed], "properties": {**fields, **properties}}
+    content: dict[str, Any] = {"multipart/form-data": {"schema": form}}
+    if [*needed] == [FIELD]:
+        content["image/*"] = {"schema": image}
     query = [
         {"name": name, "in": "query", "required": False, "schema": schema, "description": schema.get("description", "")}
         for name, schema in properties.items()

@@ -1,6 +1,7 @@
 """Methods that gather gradients along paths from an uninformative picture to the one in question."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -259,23 +260,28 @@ class _Walk:
         self.point = target
 
 
-def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:
-    """The gradients (n, 3, H, W) of the score that was differentiated at the image.
+def on_path(subject: Subject, points: Floats, at: ValueAndGrad, layer: str | None = None) -> ValueAndGrad:
+    """What `value_and_grad` gives at points (n, 3, H, W), for the score that was differentiated at the image.
 
-    If that is the score after a final ReLU, its gradient is zero wherever the ReLU is inactive, although
+    If that is the score after a final ReLU, it is 0 with a zero gradient wherever the ReLU is inactive, although
     `value_and_grad` falls back to the score before the ReLU there.
     """
-    found = subject.value_and_grad(points, np.repeat(at.class_ids, len(points)))
-    if at.before_relu[0]:
-        return found.gradients
-    return np.where(found.before_relu[:, None, None, None], np.float32(0), found.gradients)
+    found = subject.value_and_grad(points, np.repeat(at.class_ids[:1], len(points)), layer=layer)
+    if at.before_relu[0] or not found.before_relu.any():
+        return found
+    active = ~found.before_relu
+    scores, gradients = found.scores * active, found.gradients * active[:, None, None, None]
+    return replace(found, scores=scores, gradients=gradients)
+
+
+def _true_gradients(subject: Subject, points: Floats, at: ValueAndGrad) -> Floats:
+    """The gradients (n, 3, H, W) of `on_path`."""
+    return on_path(subject, points, at).gradients
 
 
 def gained(subject: Subject, at: ValueAndGrad, start: Floats) -> float:
     """The score at the image less that at the start of a path, which is what a complete map sums up to."""
-    other = subject.value_and_grad(start[None], at.class_ids[:1])
-    first = 0.0 if other.before_relu[0] and not at.before_relu[0] else float(other.scores[0])
-    return float(at.scores[0]) - first
+    return float(at.scores[0]) - float(on_path(subject, start[None], at).scores[0])
 
 
 def complete(values: Array, at: ValueAndGrad, difference: float, points: int) -> Attribution:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from service.errors import InvalidParameter
 from service.kinds.parameters import FromPhotograph, Layer
-from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen
+from service.kinds.plan import Inputs, Plan, direction_of, kind, measure_direction, measure_terms, seen
 from service.networks.network import Network
 from service.networks.questions import Term
 from service.pictures import images
@@ -79,7 +79,8 @@ def dream(network: Network, parameters: DreamParameters, inputs: Inputs) -> Plan
     if channel is None:
         measure = measure_terms(network, [Term("energy", parameters.layer)], [1.0], {})
     else:
-        measure = measure_terms(network, [Term("channel", parameters.layer)], [1.0], {"0.channel": np.array([channel])})
+        direction = direction_of(network, parameters.layer, [channel], [1.0])
+        measure = measure_direction(network, parameters.layer, direction)
     octaves = Octaves(
         photo.astype(np.float64), parameters.octaves, parameters.octave_scale, parameters.steps_per_octave
     )

@@ -3,20 +3,21 @@
 from dataclasses import asdict, fields, replace
 from typing import Annotated, Literal, Self
 
-import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from service.errors import InvalidParameter
-from service.kinds.parameters import ClassId, JobParameters, Layer
-from service.kinds.plan import Inputs, Plan, kind, measure_class, measure_terms, seen
+from service.kinds.parameters import Channel, ClassId, JobParameters, Layer, as_list, split_commas, split_several
+from service.kinds.plan import Inputs, Plan, direction_of, kind, measure_class, measure_direction, seen
+from service.kinds.several import diverse
 from service.models.weights import SQUEEZENET_SHA256
 from service.networks.network import Network
-from service.networks.questions import Term
 from service.synthesis.ascent import Recipe
 from service.synthesis.names import PresetName
 from service.synthesis.parametrization import Start
 from service.synthesis.presets import PRESETS, USUAL_SIDE, Hyperparameters, defaults_of, summaries
+from service.synthesis.sheet import Sheet
 
+MAX_SHEET = 2 * 512**2  # pixels of several pictures together
 SMALLEST = 64  # short side of pictures of networks that were trained on larger ones
 
 
@@ -130,7 +131,7 @@ class ClassParameters(FromNoise):
     @property
     def class_ids(self) -> list[int]:
         """The classes, one or several."""
-        return self.class_id if isinstance(self.class_id, list) else [self.class_id]
+        return as_list(self.class_id)
 
     @property
     def is_batch(self) -> bool:
@@ -139,14 +140,60 @@ class ClassParameters(FromNoise):
 
 
 class NeuronParameters(FromNoise):
-    """What makes the mean of a channel of a layer grow."""
+    """What makes the mean of a channel of a layer grow, or a weighted sum of several."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"kind": "neuron", "layer": "fire6", "channel": 12, "preset": "lucid"}]}
+        json_schema_extra={
+            "examples": [
+                {"kind": "neuron", "layer": "fire6", "channel": 12, "preset": "lucid"},
+                {"kind": "neuron", "layer": "fire8", "channel": [100, 31], "weights": [1, -0.5], "preset": "lucid"},
+            ]
+        }
     )
     kind: Literal["neuron"]
     layer: Layer
-    channel: Annotated[int, Field(ge=0, description="Number of the channel, from 0.")]
+    channel: Annotated[
+        Channel | Annotated[list[Channel], Field(min_length=1, max_length=256)],
+        BeforeValidator(split_several),
+        Field(description="Number of the channel, from 0, or several that are drawn together, in one direction."),
+    ]
+    weights: Annotated[
+        Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(max_length=256)] | None,
+        BeforeValidator(split_commas),
+        Field(
+            description="One for each channel, 1 if absent; what has a negative weight is avoided. The channels of a "
+            "factor of `POST /concepts`, with their weights, draw that factor.",
+        ),
+    ] = None
+
+    pictures: Annotated[
+        int,
+        Field(
+            ge=1, le=9, description="How many are drawn at the same time, on one sheet, each as different as can be."
+        ),
+    ] = 1
+    diversity: Annotated[
+        float, Field(ge=0, le=100, description="How much it counts that several pictures are not alike.")
+    ] = 1.0
+
+    def completed(self, network: Network) -> Self:
+        """With the defaults of the preset. Raises `InvalidParameter` for a sheet that is too large."""
+        complete = super().completed(network)
+        height, width = network.size_of(complete.size)
+        if self.pictures > 1 and self.pictures * height * width > MAX_SHEET:
+            raise InvalidParameter(
+                f"{self.pictures} pictures of {width} x {height} are too many pixels; all together may have "
+                f"{MAX_SHEET:,}: ask for fewer pictures or a smaller size"
+            )
+        return complete
+
+    @model_validator(mode="after")
+    def _one_weight_a_channel(self) -> Self:
+        if self.weights is not None and len(self.weights) != len(self.channels):
+            raise ValueError(f"channel has {len(self.channels)} numbers and weights {len(self.weights)}")
+        if self.weights is not None and not any(self.weights):
+            raise ValueError("weights must not all be 0")
+        return self
 
     @property
     def layers(self) -> list[str]:
@@ -155,8 +202,8 @@ class NeuronParameters(FromNoise):
 
     @property
     def channels(self) -> list[tuple[str, int]]:
-        """The channel that is drawn."""
-        return [(self.layer, self.channel)]
+        """The channels that are drawn."""
+        return [(self.layer, channel) for channel in as_list(self.channel)]
 
 
 @kind(ClassParameters)
@@ -172,10 +219,14 @@ def draw_class(network: Network, parameters: ClassParameters, inputs: Inputs) ->
 
 @kind(NeuronParameters)
 def draw_neuron(network: Network, parameters: NeuronParameters, inputs: Inputs) -> Plan:  # noqa: ARG001
-    """Draw what makes the mean of a channel grow.
+    """Draw what makes the mean of a channel grow, or that of a direction in the space of the channels.
 
-    Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network", section 3.
+    Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network", section 3; Olah et al. 2017, "Feature
+    Visualization", section "Interaction between Neurons".
     """
-    terms = [Term("channel", parameters.layer)]
-    measure = measure_terms(network, terms, [1.0], {"0.channel": np.array([parameters.channel])})
-    return Plan(parameters.recipe(network), measure, lambda _, picture: seen(network, picture))
+    layer, numbers, recipe = parameters.layer, as_list(parameters.channel), parameters.recipe(network)
+    direction = direction_of(network, layer, numbers, parameters.weights or [1.0] * len(numbers))
+    if parameters.pictures > 1:
+        sheet = Sheet(parameters.pictures, network.size_of(parameters.size))
+        return diverse(network, recipe, layer, direction, sheet, parameters.diversity)
+    return Plan(recipe, measure_direction(network, layer, direction), lambda _, picture: seen(network, picture))

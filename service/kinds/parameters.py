@@ -12,6 +12,7 @@ from service.pictures.images import Resize
 MAX_PREVIEWS = 200
 
 ClassId = Annotated[int, Field(ge=0)]
+Channel = Annotated[int, Field(ge=0)]
 Layer = Annotated[str, Field(description="Name of a layer; see `GET /models/{name}/layers`.", examples=["fire6"])]
 
 
@@ -21,6 +22,16 @@ def split_commas(value: Any) -> Any:
     if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
         return [item.strip() for part in parts for item in part.split(",")]
     return parts
+
+
+def split_several(value: Any) -> Any:
+    """`split_commas` of text that holds a comma: for values that are one or a list."""
+    return split_commas(value) if isinstance(value, str) and "," in value else value
+
+
+def as_list(value: int | list[int]) -> list[int]:
+    """A list of one or several."""
+    return value if isinstance(value, list) else [value]
 
 
 class JobParameters(BaseModel):

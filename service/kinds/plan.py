@@ -1,7 +1,7 @@
 """What defines a kind of job: its parameters, how its picture is made, and what its record tells of the result."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_args
 
 import numpy as np
@@ -94,20 +94,39 @@ def measure_terms(
 ) -> Callable[[Floats], Measurement]:
     """A function of an image (3, H, W) that measures the weighted sum of the terms.
 
-    The mean of a channel is below 0 only where the values before the Relu were taken.
-
     Args:
         network: What measures.
         terms: What the score is made of.
         weights: One for each term.
         feeds: Further inputs of the terms by name; see `service.networks.objectives.weighted_terms`.
     """
-    of_channel = [term.kind for term in terms] == ["channel"]
     row = np.array([weights], np.float32)
 
     def measure(image: Floats) -> Measurement:
         score, _, gradients = network.measure(image[None], tuple(terms), row, feeds)
-        return Measurement(float(score[0]), gradients[0], before_relu=of_channel and bool(score[0] < 0))
+        return Measurement(float(score[0]), gradients[0])
+
+    return measure
+
+
+def direction_of(network: Network, layer: str, channels: Sequence[int], weights: Sequence[float]) -> Floats:
+    """The weights of all channels of a layer, (C,), from those of some."""
+    direction = np.zeros(network.layer(layer).channels, np.float32)
+    np.add.at(direction, list(channels), weights)
+    return direction
+
+
+def measure_direction(network: Network, layer: str, direction: Floats) -> Callable[[Floats], Measurement]:
+    """A function of an image (3, H, W) that measures the sum of the means of channels, weighted by the direction (C,).
+
+    Without negative weights it is below 0 only where values before a Relu were taken.
+    """
+    climbs = bool((direction >= 0).all())
+    measure_it = measure_terms(network, [Term("direction", layer)], [1.0], {"0.direction": direction[None]})
+
+    def measure(image: Floats) -> Measurement:
+        found = measure_it(image)
+        return replace(found, before_relu=climbs and found.score < 0)
 
     return measure
 

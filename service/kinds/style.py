@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
 from service.attribution import Floats
+from service.kinds.grams import gram
 from service.kinds.parameters import FromPhotograph, Layer, split_commas
 from service.kinds.plan import Inputs, Plan, kind, measure_terms, seen
 from service.networks.network import Network
@@ -120,10 +121,3 @@ def recipe_of(parameters: StyleParameters, content: Floats) -> Recipe:
     )
     drop = (int(iterations * SETTLE), parameters.learning_rate / 30)
     return Recipe(photo, [], Adam(parameters.learning_rate, drop=drop), iterations)
-
-
-def gram(values: Floats) -> Floats:
-    """The Gram matrices (N, C, C) of activations (N, C, H, W), divided by C·H·W."""
-    columns = values.reshape(*values.shape[:2], -1).astype(np.float64)
-    found: Floats = (columns @ columns.transpose(0, 2, 1) / values[0].size).astype(np.float32)
-    return found

@@ -15,7 +15,7 @@ import onnx_ir as ir
 from service.autodiff import Ops
 from service.autodiff.shapes import constant_value
 from service.models.manifest import Manifest
-from service.networks.questions import Term
+from service.networks.questions import LEAST_COSINE, Term
 
 
 def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = True) -> onnx.ModelProto:
@@ -88,24 +88,48 @@ def _term(op: Ops, graph: ir.Graph, i: int, term: Term, x: ir.Value, batch: Any)
         return op.Neg(op.Add(_squared_differences(op, x, axis=2), _squared_differences(op, x, axis=3)))
     if term.kind == "energy":
         return op.Mul(op.ReduceMean(op.Mul(x, x), places, keepdims=0), 0.5)
-    if term.kind == "channel":
-        channel = op.Unsqueeze(_input(graph, f"{i}.channel", ir.DataType.INT64, [batch]), op.constant([1]))
-        values = [_channel_mean(op, each, channel) for each in (x, _before_relu(op, x)) if each is not None]
-        return op.Where(op.Greater(values[0], 0), *values) if len(values) == 2 else values[0]
     dims = x.shape.dims if x.shape is not None else ("N", None, None, None)
-    if term.kind == "content":
+    if term.kind == "direction":
+        return _along(op, x, _input(graph, f"{i}.direction", ir.DataType.FLOAT, [batch, dims[1]]))
+    if term.kind in ("content", "caricature"):
         target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], f"{i}.height", f"{i}.width"])
+        if term.kind == "caricature":
+            return _caricature(op, x, target, _input(graph, f"{i}.power", ir.DataType.FLOAT, [batch]))
         difference = op.Sub(x, target)
     else:
         target = _input(graph, f"{i}.target", ir.DataType.FLOAT, [batch, dims[1], dims[1]])
+        if term.kind == "likeness":
+            return _cosine_of(op, gram(op, x), target)
         difference = op.Unsqueeze(op.Sub(gram(op, x), target), op.constant([3]))
     return op.Neg(op.ReduceSum(op.Mul(difference, difference), places, keepdims=0))
 
 
-def _channel_mean(op: Ops, x: ir.Value, channel: ir.Value) -> ir.Value:
-    """The mean (N,) of the chosen channel (N, 1)."""
-    means = op.ReduceMean(x, op.constant([2, 3]), keepdims=0)
-    return op.Squeeze(op.GatherElements(means, channel, axis=1), op.constant([1]))
+def _along(op: Ops, x: ir.Value, weights: ir.Value) -> ir.Value:
+    """The weighted sum (N,) of the means of the channels. weights: (N, C)."""
+    places = op.constant([2, 3])
+    means = op.ReduceMean(x, places, keepdims=0)
+    if (before := _before_relu(op, x)) is not None:
+        asleep = op.And(op.Greater(weights, 0.0), op.LessOrEqual(means, 0.0))
+        means = op.Where(asleep, op.ReduceMean(before, places, keepdims=0), means)
+    return op.ReduceSum(op.Mul(weights, means), op.constant([1]), keepdims=0)
+
+
+def _caricature(op: Ops, x: ir.Value, target: ir.Value, power: ir.Value) -> ir.Value:
+    """The dot product (N,) of the layer with the target, times a power (N,) of their cosine."""
+    places = op.constant([1, 2, 3])
+    dot, own, other = (
+        op.ReduceSum(op.Mul(*pair), places, keepdims=0) for pair in ((x, target), (x, x), (target, target))
+    )
+    cosine = op.Div(dot, op.Sqrt(op.Add(op.Mul(own, other), np.finfo(np.float32).tiny)))
+    return op.Mul(dot, op.Pow(op.Max(cosine, LEAST_COSINE), power))
+
+
+def _cosine_of(op: Ops, matrix: ir.Value, target: ir.Value) -> ir.Value:
+    """The dot product (N,) of a matrix (N, C, C), at length 1, with a target."""
+    axes = op.constant([1, 2])
+    square = op.ReduceSum(op.Mul(matrix, matrix), axes, keepdims=0)
+    dot = op.ReduceSum(op.Mul(matrix, target), axes, keepdims=0)
+    return op.Div(dot, op.Sqrt(op.Add(square, np.finfo(np.float32).tiny)))
 
 
 def _before_relu(op: Ops, x: ir.Value) -> ir.Value | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 PREDICTED = -1  # as a class id: the class with the highest score
+LEAST_COSINE = 0.1  # of a caricature: so that there is a way up from activations that are unlike
 REFERENCE = "reference"  # the input of graphs that compare an image with another one
 
 
@@ -30,13 +31,18 @@ class Term:
 
     The kinds, where ``<i>`` is the position of the term:
 
-    - ``channel``: the mean of a channel of the layer, with the input ``<i>.channel``, int64 (N,). Where the mean and
-      its gradient are 0 because of a Relu, the mean before the Relu is taken instead.
+    - ``direction``: the weighted sum of the means of the channels of the layer, with the weights ``<i>.direction``,
+      (N, C). Where the mean of a channel that is to grow and its gradient are 0 because of a Relu, the mean before the
+      Relu is taken instead.
     - ``energy``: half the mean square of the layer (Mordvintsev et al. 2015, "Inceptionism").
     - ``content``: −Σ (F − T)², with the input ``<i>.target`` of the shape of the layer (Gatys et al. 2016, "Image Style
       Transfer", equation 1).
+    - ``caricature``: the dot product F·T of the layer with the input ``<i>.target`` of its shape, times the power
+      ``<i>.power``, (N,), of their cosine, which counts as `LEAST_COSINE` at least (Lucid, ``dot_compare``).
     - ``style``: −Σ (G − A)² with the Gram matrix G = F·Fᵀ / (C·H·W) and the input ``<i>.target``, (N, C, C) (equations
       3 and 4 there).
+    - ``likeness``: Σ G·T with the Gram matrix G of the layer at length 1 and the input ``<i>.target``, (N, C, C): the
+      cosine, if that has length 1 too (Lucid, ``diversity``).
     - ``variation``: −Σ of the squared differences of neighbouring pixels of the image (N, 3, H, W) (Johnson et al.
       2016, section 3.2).
 
@@ -45,5 +51,5 @@ class Term:
         layer: The name of the layer, or of the image.
     """
 
-    kind: Literal["channel", "energy", "content", "style", "variation"]
+    kind: Literal["direction", "energy", "content", "caricature", "style", "likeness", "variation"]
     layer: str

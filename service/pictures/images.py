@@ -1,6 +1,7 @@
 """Arrays to pictures, and photographs to what networks take."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
@@ -174,6 +175,18 @@ def beside(*pictures: Pixels) -> Pixels:
 def below(*pictures: Pixels) -> Pixels:
     """Pictures of the same width, one below the other."""
     return np.concatenate(pictures, axis=0)
+
+
+def tiled(tiles: Sequence[Pixels], gap: int) -> Pixels:
+    """Pictures of one size row by row in a grid that is about as many wide as high, black between them."""
+    columns = int(np.ceil(np.sqrt(len(tiles))))
+    rows = -(-len(tiles) // columns)
+    height, width, _ = tiles[0].shape
+    canvas = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), np.uint8)
+    for i, tile in enumerate(tiles):
+        y, x = i // columns * (height + gap), i % columns * (width + gap)
+        canvas[y : y + height, x : x + width] = tile
+    return canvas
 
 
 def scale_to(picture: Pixels, like: Pixels) -> Pixels:

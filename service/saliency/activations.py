@@ -52,12 +52,5 @@ def grid(activation: Activation, most: int, tile: int, colormap: Colormap) -> Pi
     """
     shown = activation.strongest[:most]
     top = max(float(activation.values[shown].max()), 1e-12)
-    columns = int(np.ceil(np.sqrt(len(shown))))
-    rows = -(-len(shown) // columns)
-    side = tile + GAP
-    canvas = np.zeros((rows * side - GAP, columns * side - GAP, 3), np.uint8)
-    for i, channel in enumerate(shown):
-        y, x = i // columns * side, i % columns * side
-        heat = (activation.values[channel] / top).clip(0, 1)
-        canvas[y : y + tile, x : x + tile] = images.enlarge(images.heatmap(heat, colormap), tile, tile)
-    return canvas
+    heats = [(activation.values[channel] / top).clip(0, 1) for channel in shown]
+    return images.tiled([images.enlarge(images.heatmap(heat, colormap), tile, tile) for heat in heats], GAP)

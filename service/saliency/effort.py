@@ -6,6 +6,9 @@ from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.pictures.images import MAX_ELONGATION, Resize
 
+PIXELS_OF_A_RUN = 2_500_000  # that are drawn in the time of a run
+TINTED_OF_A_RUN = 150_000  # pixels that maps are laid over in the time of a run
+
 RunsNeeded = Callable[[int, int], int]  # of a picture, by height and width
 
 

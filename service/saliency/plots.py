@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from service.attribution.tcav import Tcav
 from service.pictures.decode import Pixels
 from service.saliency.comparison import Comparison
 from service.saliency.evaluation import Evaluated
@@ -155,6 +156,28 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()
+
+
+def concept_plot(found: Tcav, title: str) -> bytes:
+    """A PNG that shows the scores of a concept beside those of random pictures, and the sensitivity of each picture."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    scores, sensitivities = figure.subplots(1, 2)
+    both = {"concept": found.scores, "random": found.random_scores}
+    for i, values in enumerate(both.values()):
+        mean = float(values.mean())
+        scores.bar(i, mean, color=COLOURS[2 - i], width=0.6)
+        scores.errorbar(i, mean, float(values.std(ddof=1)), color="black", capsize=6)
+    scores.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
+    scores.set(title=f"TCAV score, p = {found.p_value:.2g}", ylim=(-0.05, 1.12), ylabel="share of the photographs")
+    scores.set_xticks([0, 1], [f"{name}: {values.mean():.2f}" for name, values in both.items()])
+    places = range(1, len(found.sensitivities) + 1)
+    signs = [COLOURS[2] if value > 0 else COLOURS[0] for value in found.sensitivities]
+    sensitivities.bar(places, found.sensitivities, color=signs)
+    sensitivities.axhline(0, color="black", linewidth=0.8)
+    sensitivities.set(title="Towards the concept the score grows by", xlabel="photograph")
+    figure.suptitle(title)
+    return _png(figure)
 
 
 def _text(measured: Measured) -> str:

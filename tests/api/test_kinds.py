@@ -79,6 +79,31 @@ def test_an_inversion_has_the_activations_of_the_photograph(jobs: Client, networ
     assert ((original - inverted) ** 2).sum() / (original**2).sum() == pytest.approx(errors[1], rel=1e-3)
 
 
+def test_a_caricature_goes_further_in_the_direction_of_the_photograph(
+    jobs: Client, network: Network, cat: bytes
+) -> None:
+    job = done(jobs, "caricature", {"image": cat}, size=96, iterations=40, layer="fire4")
+    assert job.trace[-1] > 2 * max(job.trace[0], 0)
+    original, drawn = (
+        network.activations(as_network_input(pixels(png)), ["fire4"])[0].astype(np.float64)
+        for png in (jobs.artifact(job.id, "original.png"), jobs.image(job.id))
+    )
+    assert original.shape == drawn.shape
+    cosine = (original * drawn).sum() / np.sqrt((original**2).sum() * (drawn**2).sum())
+    assert job.result["cosine"] == pytest.approx(cosine, rel=1e-5)
+    assert job.result["exaggeration"] == pytest.approx((original * drawn).sum() / (original**2).sum(), rel=1e-5)
+    assert job.result["exaggeration"] > 1
+
+
+def test_more_power_stays_closer_to_the_photograph(jobs: Client, cat: bytes) -> None:
+    results = [
+        done(jobs, "caricature", {"image": cat}, size=96, iterations=40, layer="fire4", power=power).result
+        for power in (0, 4)
+    ]
+    assert results[0]["cosine"] < results[1]["cosine"]
+    assert results[0]["exaggeration"] > results[1]["exaggeration"]
+
+
 def test_a_dream_holds_more_of_what_the_layer_sees(jobs: Client, network: Network, cat: bytes) -> None:
     job = done(jobs, "deepdream", {"image": cat}, size=96, octaves=3, steps_per_octave=5, layer="fire4")
     assert (job.steps, job.step) == (15, 15)
@@ -104,6 +129,37 @@ def test_a_channel_is_excited(jobs: Client, network: Network, preset: str) -> No
     drawn = network.activations(as_network_input(pixels(jobs.image(job.id))), ["fire4"])[0][0, 17].mean()
     grey = network.activations(np.full((1, 3, 64, 64), 0.5, np.float32), ["fire4"])[0][0, 17].mean()
     assert drawn > 2 * grey
+
+
+def test_a_direction_excites_some_channels_and_avoids_another(jobs: Client, network: Network) -> None:
+    def means(**parameters: Any) -> Any:
+        job = done(jobs, "neuron", layer="fire4", preset="lucid", iterations=40, size=64, **parameters)
+        values = network.activations(as_network_input(pixels(jobs.image(job.id))), ["fire4"])[0][0].mean(axis=(1, 2))
+        return float(values[17]), float(values[40])
+
+    alone, together = means(channel=17), means(channel=[17, 40], weights=[1, 3])
+    assert together[0] + 3 * together[1] > 2 * (alone[0] + 3 * alone[1])
+    assert together[1] > 2 * alone[1]
+    assert means(channel=[17, 40], weights=[1, -3])[1] < 0.5 * alone[1]
+    assert means(channel="17, 40", weights="1,3") == together
+    assert means(channel=[17]) == alone
+
+
+def test_several_pictures_of_a_channel_differ_as_much_as_is_asked_for(jobs: Client, network: Network) -> None:
+    asked: dict[str, Any] = {"layer": "fire4", "channel": 17, "preset": "lucid", "iterations": 40, "size": 64}
+    alike, diverse = (done(jobs, "neuron", pictures=3, diversity=d, **asked) for d in (0, 2))
+    assert diverse.result["similarity"] < alike.result["similarity"]
+    sheet = pixels(jobs.image(diverse.id))
+    assert sheet.shape == (128, 128, 3)
+    grey = network.activations(np.full((1, 3, 64, 64), 0.5, np.float32), ["fire4"])[0][0, 17].mean()
+    assert list(diverse.links.artifacts) == ["picture-1.png", "picture-2.png", "picture-3.png"]
+    for i, name in enumerate(diverse.links.artifacts):
+        one = pixels(jobs.artifact(diverse.id, name))
+        np.testing.assert_array_equal(one, sheet[i // 2 * 64 :][:64, i % 2 * 64 :][:, :64])
+        (values,) = network.activations(as_network_input(one), ["fire4"])
+        assert values[0, 17].mean() > 2 * grey
+        seen = int(network.classify(as_network_input(one)).argmax())
+        assert diverse.result["pictures"][i]["predicted_class_id"] == seen
 
 
 def test_a_channel_that_is_dead_on_grey_is_woken(jobs: Client) -> None:
@@ -179,8 +235,19 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
     ("fooling", {"class_id": 1}, set(), "needs a picture in the form field 'image'"),
     ("fooling", {}, {"image"}, "class_id: Field required"),
     ("neuron", {"layer": "fire9", "channel": 512}, set(), "channel must be from 0 to 511 for fire9; it is 512"),
+    ("neuron", {"layer": "fire9", "channel": [1, 512]}, set(), "channel must be from 0 to 511 for fire9; it is 512"),
+    ("neuron", {"layer": "fire9", "channel": []}, set(), "channel"),
+    ("neuron", {"layer": "fire9", "channel": [1, 2], "weights": [1]}, set(), "2 numbers and weights 1"),
+    ("neuron", {"layer": "fire9", "channel": 3, "weights": [0]}, set(), "weights must not all be 0"),
+    ("neuron", {"layer": "fire9", "channel": 3, "weights": ["nan"]}, set(), "weights"),
+    ("neuron", {"layer": "fire9", "channel": 3, "pictures": 9, "size": 512}, set(), "fewer pictures or a smaller size"),
+    ("neuron", {"layer": "fire9", "channel": 3, "pictures": 10}, set(), "pictures: Input should be less than"),
+    ("neuron", {"layer": "fire9", "channel": 3, "diversity": -1}, set(), "diversity"),
     ("neuron", {"layer": "nowhere", "channel": 0}, set(), "no layer 'nowhere'; it has: preprocessed, conv1"),
     ("neuron", {"layer": "fire9", "channel": 0}, {"image"}, "takes no picture in the form field 'image'"),
+    ("caricature", {"layer": "x"}, {"image"}, "no layer 'x'"),
+    ("caricature", {"power": -1}, {"image"}, "power: Input should be greater than or equal to 0"),
+    ("caricature", {}, set(), "needs a picture in the form field 'image'"),
     ("deepdream", {"layer": "x"}, {"image"}, "no layer 'x'"),
     ("deepdream", {"size": 9999}, {"image"}, "size: Input should be less than or equal to 1024"),
     ("style", {}, {"image"}, "needs a picture in the form field 'style_image'"),
@@ -191,7 +258,7 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
         "2 names and style_weights 1 numbers",
     ),
     ("style", {"style_layers": "fire2,x", "style_weights": "1,2"}, {"image", "style_image"}, "no layer 'x'"),
-    ("poem", {}, set(), "'class', 'neuron', 'fooling', 'inversion', 'deepdream', 'style'"),
+    ("poem", {}, set(), "'class', 'neuron', 'fooling', 'inversion', 'caricature', 'deepdream', 'style'"),
     ("class", {"class_id": 1}, {"image"}, "takes no picture"),
 ]
 

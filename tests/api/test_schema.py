@@ -16,7 +16,18 @@ from tests.conftest import Server
 KEY = "cl_for_the_tests"
 # What a photograph holds, and which parameters a method or a kind of job takes, no schema can say: such requests may be
 # refused.
-PHOTOGRAPHS = {"/saliency", "/classify", "/activations", "/evaluate", "/compare", "/visualize", "/session"}
+PHOTOGRAPHS = {
+    "/saliency",
+    "/classify",
+    "/activations",
+    "/concepts",
+    "/conductance",
+    "/tcav",
+    "/evaluate",
+    "/compare",
+    "/visualize",
+    "/session",
+}
 
 
 @pytest.fixture(scope="module")

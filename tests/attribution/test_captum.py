@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from service.attribution import METHODS
+from service.attribution.conductance import conductance
+from service.attribution.method import Stepwise
 from service.networks.network import Network
 from service.pictures.decode import decode
 from service.pictures.images import fit
@@ -100,6 +102,19 @@ def test_occlusion(network: Network, theirs: Any, image: Any) -> None:
         )
     found = ours(network, image, "occlusion", window=40, stride=24, fill="black")
     assert error(found, expected[0, 0].numpy()) < 1e-3
+
+
+@pytest.mark.parametrize("layer", ["fire9", "fire4"])
+def test_conductance(network: Network, theirs: Any, image: Any, layer: str) -> None:
+    """Captum takes the gradient at one end of each part of the path: both ways together it is that at both ends."""
+    attribute = captum.LayerConductance(theirs, theirs[0][{"fire9": 12, "fire4": 6}[layer]]).attribute
+    picture, black = torch.tensor(image[None]), torch.zeros(1, 3, 224, 224)
+    there = attribute(picture, black, CLASS, n_steps=16, method="riemann_trapezoid")
+    back = attribute(black, picture, CLASS, n_steps=16, method="riemann_trapezoid")
+    expected = (there - back)[0].detach().numpy() / 2
+    start = np.zeros_like(image)
+    found = Stepwise(conductance(View(network, None), image, CLASS, layer, start, 16)).finish()
+    assert error(found.values, expected) < 1e-2
 
 
 @pytest.mark.filterwarnings("ignore:Setting forward, backward hooks")

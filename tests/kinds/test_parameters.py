@@ -26,12 +26,18 @@ NOISE: dict[str, Any] = {
 NOISE |= {"learning_rate": 0.05, "l2_reg": 0.0, "blur_every": 0, "blur_sigma": 0.5, "max_jitter": 8, "size": 224}
 PHOTO: dict[str, Any] = {"model": "squeezenet1_1", "seed": 1, "preview_every": 25, "size": 224, "resize": "native"}
 
-# Kind, class, request, and what version 0.1 stored for it.
+# Kind, class, request, and what is stored for it, by version 0.1 if that had the kind.
 STORED: list[tuple[str, int | None, dict[str, Any], dict[str, Any]]] = [
     ("class", 76, {"preset": "lucid"}, NOISE),
     ("neuron", None, {"preset": "lucid", "layer": "fire6", "channel": 12}, NOISE | {"layer": "fire6", "channel": 12}),
     ("fooling", 817, {}, PHOTO | {"iterations": 100, "learning_rate": 1.0}),
     ("inversion", None, {}, PHOTO | {"layer": "fire3", "iterations": 300, "learning_rate": 0.1, "variation": 0.5}),
+    (
+        "caricature",
+        None,
+        {"power": 3},
+        PHOTO | {"layer": "fire5", "power": 3.0, "iterations": 256, "learning_rate": 0.05, "max_jitter": 4},
+    ),
     (
         "deepdream",
         None,
@@ -51,6 +57,10 @@ STORED: list[tuple[str, int | None, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
+# What later versions store as well; jobs of version 0.1 have the defaults.
+LATER: dict[str, dict[str, Any]] = {"neuron": {"weights": None, "pictures": 1, "diversity": 1.0}}
+
+
 def test_every_kind_is_here() -> None:
     assert list(KINDS) == [kind for kind, *_ in STORED]
 
@@ -61,8 +71,9 @@ def test_a_record_keeps_all_parameters_and_gives_them_back(
 ) -> None:
     of_class = {} if class_id is None else {"class_id": class_id}
     completed = parse({"kind": kind, "seed": 1, **of_class, **asked}).completed(network)
-    assert completed.to_record() == stored
-    assert KINDS[kind].parameters.from_record(kind, class_id, stored) == completed
+    assert completed.to_record() == stored | LATER.get(kind, {})
+    for each in (stored, completed.to_record()):
+        assert KINDS[kind].parameters.from_record(kind, class_id, each) == completed
 
 
 def test_a_record_that_lacks_something_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from service.autodiff import differentiate
-from service.kinds.style import gram
+from service.kinds.grams import gram
 from service.networks.objectives import weighted_terms
 from service.networks.questions import Term
 from service.runtime.engine import Engine
@@ -21,7 +21,7 @@ MODEL = """<ir_version: 8, opset_import: ["": 18]>
     layer = Conv(image, kernel) y = Tanh(layer) }"""
 TERMS = [
     Term(kind, "image" if kind == "variation" else "layer")
-    for kind in ("channel", "energy", "content", "style", "variation")
+    for kind in ("direction", "energy", "content", "caricature", "style", "likeness", "variation")
 ]
 
 
@@ -37,23 +37,35 @@ def feeds(terms: Sequence[Term], images: Any) -> dict[str, Any]:
     rng, n, (h, w) = np.random.default_rng(1), len(images), (images.shape[2] - 2, images.shape[3] - 2)
     extra: dict[str, Any] = {"image": images, "weights": rng.normal(size=(n, len(terms)))}
     for i, term in enumerate(terms):
-        if term.kind == "channel":
-            extra[f"{i}.channel"] = rng.integers(0, 5, n)
-        if term.kind == "content":
+        if term.kind == "direction":
+            extra[f"{i}.direction"] = rng.normal(size=(n, 5))
+        if term.kind in ("content", "caricature"):
             extra[f"{i}.target"] = rng.normal(size=(n, 5, h, w))
-        if term.kind == "style":
+        if term.kind == "caricature":
+            extra[f"{i}.target"][0] += 2 * np.tanh(images[0].mean())  # one whose cosine counts, and one below the least
+            extra[f"{i}.power"] = np.array([2.5, 1.0])
+        if term.kind in ("style", "likeness"):
             extra[f"{i}.target"] = rng.normal(size=(n, 5, 5))
     return extra
 
 
 def naive(term: Term, image: Any, layer: Any, i: int, values: dict[str, Any], n: int) -> float:
     channels, height, width = layer.shape
-    if term.kind == "channel":
-        return float(layer[values[f"{i}.channel"][n]].mean())
+    if term.kind == "direction":
+        return float(sum(values[f"{i}.direction"][n][c] * layer[c].mean() for c in range(channels)))
     if term.kind == "energy":
         return float((layer**2).mean() / 2)
     if term.kind == "content":
         return -float(((layer - values[f"{i}.target"][n]) ** 2).sum())
+    if term.kind == "caricature":
+        target = values[f"{i}.target"][n]
+        dot = float((layer * target).sum())
+        cosine = dot / np.sqrt((layer**2).sum() * (target**2).sum())
+        return dot * float(max(cosine, 0.1) ** values[f"{i}.power"][n])
+    if term.kind == "likeness":
+        columns = layer.reshape(channels, -1)
+        matrix = columns @ columns.T
+        return float((matrix * values[f"{i}.target"][n]).sum() / np.sqrt((matrix**2).sum()))
     if term.kind == "style":
         loss = 0.0
         for a in range(channels):
@@ -117,14 +129,32 @@ def test_an_inactive_channel_is_scored_before_the_relu() -> None:
         """<ir_version: 8, opset_import: ["": 18]> g (float[N,2,H,W] image) => (float[N,4,H,W] layer) {
         a = Relu(image) b = Neg(image) c = Relu(b) layer = Concat<axis=1>(a, c) }"""
     )
-    model = differentiate(weighted_terms(joined, [Term("channel", "layer")]), of="score", wrt="image")
+    model = differentiate(weighted_terms(joined, [Term("direction", "layer")]), of="score", wrt="image")
     images = np.full((4, 2, 3, 3), -0.5, np.float32)
     feeds = {
         "image": images,
         "weights": np.ones((4, 1), np.float32),
-        "0.channel": np.arange(4),
+        "0.direction": np.eye(4, dtype=np.float32),
         "d_score": np.ones(4, np.float32),
     }
     score, gradient = Engine("cpu").load(model).run(["score", "d_image"], feeds)
     np.testing.assert_allclose(score, [-0.5, -0.5, 0.5, 0.5])
     np.testing.assert_allclose(gradient.sum(axis=(2, 3)), [[1, 0], [0, 1], [-1, 0], [0, -1]], rtol=1e-6)
+
+
+def test_of_a_direction_only_channels_that_are_to_grow_are_scored_before_the_relu() -> None:
+    """Channels 0 and 1 of the layer are asleep at -0.5, 2 and 3 awake at 0.5."""
+    proto = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 18]> g (float[N,2,H,W] image) => (float[N,4,H,W] layer) {
+        a = Relu(image) b = Neg(image) c = Relu(b) layer = Concat<axis=1>(a, c) }"""
+    )
+    model = differentiate(weighted_terms(proto, [Term("direction", "layer")]), of="score", wrt="image")
+    feeds = {
+        "image": np.full((2, 2, 3, 3), -0.5, np.float32),
+        "weights": np.ones((2, 1), np.float32),
+        "0.direction": np.array([[2, -3, 0, 1], [-1, -1, -4, 0]], np.float32),
+        "d_score": np.ones(2, np.float32),
+    }
+    score, gradient = Engine("cpu").load(model).run(["score", "d_image"], feeds)
+    np.testing.assert_allclose(score, [2 * -0.5 + 0.5, -4 * 0.5])
+    np.testing.assert_allclose(gradient.sum(axis=(2, 3)), [[2, -1], [4, 0]], rtol=1e-6)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from service.client import Client
 from tests.conftest import PHOTOGRAPHS, Server
+from tests.pieces import others, pieces
 
 DOCS = Path(__file__).parents[2] / "docs"
 FOLDER = DOCS / "images" / "gallery"
@@ -21,6 +22,8 @@ NAMES = {
     "cat": "chelsea.png",
     "coffee": "coffee.png",
     "rocket": "rocket.jpg",
+    "astronaut": "astronaut.png",
+    "motorcycle": "motorcycle_left.png",
     "stars": "hubble_deep_field.jpg",
     "tissue": "ihc.png",
 }
@@ -42,10 +45,18 @@ JOBS: list[tuple[str, str, list[str], dict[str, Any]]] = [
         [],
         {"layer": "fire8", "channel": 100, "preset": "lucid", "iterations": 300},
     ),
+    (
+        "neuron: four sides of channel 100 of fire8",
+        "neuron",
+        [],
+        {"layer": "fire8", "channel": 100, "preset": "lucid", "iterations": 200, "pictures": 4, "size": 192},
+    ),
     ("fooling: a sports car", "fooling", ["cat"], {"class_id": 817}),
     ("inversion of pool1", "inversion", ["cat"], {"layer": "pool1"}),
     ("inversion of fire5", "inversion", ["cat"], {"layer": "fire5"}),
     ("inversion of fire8, smoother", "inversion", ["cat"], {"layer": "fire8", "variation": 10}),
+    ("caricature by fire5", "caricature", ["cat"], {}),
+    ("caricature by fire7, closer", "caricature", ["coffee"], {"layer": "fire7", "power": 4}),
     ("deepdream of fire7", "deepdream", ["rocket"], {}),
     ("deepdream of fire4", "deepdream", ["cat"], {"layer": "fire4"}),
     ("style: stars", "style", ["cat", "stars"], {"size": 300}),
@@ -98,7 +109,49 @@ def jobs(client: Client) -> list[str]:
     return rows
 
 
-def others(http: httpx.Client) -> list[str]:
+def layers(http: httpx.Client) -> list[str]:
+    """Factors, conductance and concepts of layers."""
+
+    def drawn(path: str, *names: str) -> bytes:
+        files = [("image", DATA[name]) for name in names]
+        return http.post(path, files=files, headers={"Accept": "image/png"}).raise_for_status().content
+
+    one = save(drawn("/concepts", "cat"), "concepts-cat")
+    several = save(drawn("/concepts?factors=8", "cat", "coffee", "astronaut", "motorcycle"), "concepts-several", 1200)
+    sets = {"concept": pieces("chelsea.png", 20, 120), "random": others(5, 120)}
+    sets["image"] = pieces("chelsea.png", 10, 260, seed=1)
+    files = [(name, picture) for name, pictures in sets.items() for picture in pictures]
+    tested = http.post("/tcav?layer=fire7&class_id=285", files=files, headers={"Accept": "image/png"})
+    tcav = save(tested.raise_for_status().content, "tcav", 800)
+    carried = save(drawn("/conductance?channels=9", "motorcycle"), "conductance", 600)
+    return [
+        f"`POST /concepts`, five factors of fire9 and what they add to the score:\n\n![factors]({one})",
+        f"\nEight factors of four photographs together:\n\n![factors of several photographs]({several})",
+        "\n`POST /conductance`, the nine channels of fire9 that carry most of the score of the moped:\n\n"
+        f"![conductance]({carried})",
+        f"\n`POST /tcav`, pieces of a cat's coat as a concept, put to the Egyptian cat in fire7:\n\n![tcav]({tcav})",
+    ]
+
+
+def factors_drawn(http: httpx.Client, client: Client) -> list[str]:
+    """The factors of a photograph and, for each, what excites it most."""
+    asked, files = {"layer": "fire8", "factors": 4}, {"image": DATA["cat"]}
+    overlay = http.post("/concepts", params=asked, files=files, headers={"Accept": "image/png"}).raise_for_status()
+    pictures = []
+    for factor in http.post("/concepts", params=asked, files=files).json()["data"]["factors"]:
+        channels, weights = zip(*((part["channel"], part["weight"]) for part in factor["channels"]), strict=True)
+        fixed = {"preset": "lucid", "iterations": 150, "seed": 0, "preview_every": 0}
+        job = client.wait(client.start("neuron", layer="fire8", channel=channels, weights=weights, **fixed).id)
+        pictures.append(save(client.image(job.id), f"factor-{len(pictures) + 1}", 220))
+    cells = " | ".join(f"![factor {i + 1}]({place})" for i, place in enumerate(pictures))
+    return [
+        "\nFour factors of fire8, and a job of the kind `neuron` for each, drawn from its channels and weights:\n",
+        "| factors | 1 | 2 | 3 | 4 |\n| --- | --- | --- | --- | --- |",
+        f"| ![factors of fire8]({save(overlay.content, 'concepts-fire8', 220)}) | {cells} |",
+    ]
+
+
+def activations_and_evaluation(http: httpx.Client) -> list[str]:
     """Activations, an evaluation and a comparison."""
     files, headers = {"image": DATA["cat"]}, {"Accept": "image/png"}
     grid = http.post("/activations?layer=fire3&channels=36", files=files, headers=headers).raise_for_status().content
@@ -132,7 +185,10 @@ def main() -> None:
                 "\nFooling: the original (Egyptian cat), the fooling image (sports car), "
                 "their difference, ten times their difference.\n",
                 "## Layers and evaluation\n",
-                *others(server.client),
+                *activations_and_evaluation(server.client),
+                "",
+                *layers(server.client),
+                *factors_drawn(server.client, client),
             ]
         server.stop()
     (DOCS / "gallery.md").write_text("\n".join(page) + "\n")

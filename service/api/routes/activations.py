@@ -15,14 +15,12 @@ from service.pictures import images
 from service.pictures.npy import encode_npy
 from service.runtime.demand import current
 from service.saliency.activations import Activation, activations, grid
-from service.saliency.effort import greatest_effort
+from service.saliency.effort import PIXELS_OF_A_RUN, greatest_effort
 from service.saliency.intake import read_and_fit
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
 router = APIRouter(tags=["photographs"])
-
-PIXELS_OF_A_RUN = 2_500_000  # that are drawn in the time of a run
 
 
 @router.post(

@@ -9,7 +9,7 @@ from service.api.evaluations import comparison_result
 from service.api.negotiation import JSON, PNG, negotiate
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta
-from service.api.uploads import Photographs, read_photographs_and_masks, request_described
+from service.api.uploads import FILES_AND_MASKS, Photographs, read_photographs_and_masks, request_described
 from service.networks.network import Network
 from service.saliency.comparison import compare, comparison_runs
 from service.saliency.effort import check_effort, effort, greatest_effort
@@ -26,7 +26,7 @@ TILE = 224  # longest side of a picture in the plot, in pixels
 @router.post(
     "/compare",
     responses={200: {"model": CompareAnswer, "content": {PNG: BINARY}}, **RESPONSES},
-    openapi_extra=request_described(CompareParameters, takes_masks=True),
+    openapi_extra=request_described(CompareParameters, FILES_AND_MASKS),
 )
 async def compare_methods(request: Request, services: ServicesDep) -> Response:
     """Compare several methods by several metrics on one or several photographs.

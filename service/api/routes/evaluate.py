@@ -9,7 +9,7 @@ from service.api.evaluations import evaluation_result
 from service.api.negotiation import JSON, PNG, negotiate
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta
-from service.api.uploads import Photographs, read_photographs_and_masks, request_described
+from service.api.uploads import FILES_AND_MASKS, Photographs, read_photographs_and_masks, request_described
 from service.networks.network import Network
 from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
 from service.saliency.evaluation import evaluate, evaluation_runs
@@ -32,7 +32,7 @@ async def list_metrics() -> list[MetricAnswer]:
 @router.post(
     "",
     responses={200: {"model": EvaluateAnswer, "content": {PNG: BINARY}}, **RESPONSES},
-    openapi_extra=request_described(EvaluateParameters, takes_masks=True),
+    openapi_extra=request_described(EvaluateParameters, FILES_AND_MASKS),
 )
 async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     """Put a method to the test on a photograph.
