@@ -126,7 +126,7 @@ def measured(http: httpx.Client, name: str) -> dict[str, dict[str, float | None]
         params={
             "methods": name,
             "metrics": ",".join(METRICS),
-            "box": ",".join(map(str, chain.from_iterable(BOXES.values()))),
+            "box": edges,
         },
         files=[("image", DATA[photograph]) for photograph in EXPLAINED],
         timeout=900,
