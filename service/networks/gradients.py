@@ -11,10 +11,11 @@ from service.attribution.method import EXACT, RESCALE, Part, Rules, RuleSet
 from service.autodiff import RULES, NotDifferentiable, Ops, Rule, gradient_model
 from service.autodiff.backward import Adjusted
 from service.autodiff.deeplift import rescale
+from service.autodiff.errors import Independent
 from service.autodiff.nchwc import NCHWC_RULES
 from service.autodiff.relevance import Box, LayerRule, alpha_beta_rule, epsilon_rule, gamma_rule, relevance
 from service.autodiff.relu_variants import deconvnet, guided, rectgrad
-from service.errors import ModelError
+from service.errors import InvalidParameter, ModelError
 from service.graphs.batch_norms import without_batch_norms
 from service.graphs.constants import without_shape_arithmetic
 from service.graphs.nchwc import for_nchwc
@@ -46,11 +47,13 @@ _RELEVANCE: dict[RuleSet, Callable[..., tuple[LayerRule, LayerRule]]] = {  # of 
 
 
 @contextmanager
-def refused_as_model_error() -> Iterator[None]:
-    """Turn `NotDifferentiable` into a `ModelError` with the same message."""
+def refused_as_model_error(layer: str | None = None) -> Iterator[None]:
+    """Turn `NotDifferentiable` into a `ModelError` with the same message, or into an `InvalidParameter` for a layer."""
     try:
         yield
     except NotDifferentiable as error:
+        if layer is not None and isinstance(error, Independent):
+            raise InvalidParameter(f"what is explained does not depend on the layer {layer!r}") from error
         raise ModelError(str(error)) from error
 
 
@@ -69,16 +72,17 @@ def score_gradient(
     prepared = _prepared(model, form, [*layers, *_named(quantity)], rules == EXACT)
     if rules.name in _RELEVANCE:
         scored = _scored(without_batch_norms(prepared), manifest, quantity, one_channel=False)
-        with refused_as_model_error():
+        with refused_as_model_error(wrt if layers else None):
             return gradient_model(scored, "score", wrt or manifest.input, adjusted=_of_relevance(model, rules))
     if rules == RESCALE:
         scored = _scored(prepared, manifest, quantity, one_channel=False)
-        with refused_as_model_error():
+        with refused_as_model_error(wrt if layers else None):
             return gradient_model(scored, "score", wrt or manifest.input, adjusted=rescale(REFERENCE))
     scored = _scored(prepared, manifest, quantity, one_channel=not layers)
     if form.in_float16 and not layers:  # objectives may have squares that exceed float16
         scored = in_float16(scored)
-    return _differentiated(scored, form, wrt or manifest.input, rules)
+    with refused_as_model_error(wrt if layers else None):
+        return _differentiated(scored, form, wrt or manifest.input, rules)
 
 
 def _scored(
@@ -114,7 +118,8 @@ def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> ir.Model:
     asked_for = [output for output in scored.graph.output if output.name in ("terms", "score")]
     del scored.graph.output[:]  # the runtime would compute what only others need too
     scored.graph.output.extend(asked_for)
-    return _differentiated(scored, form, image, EXACT)
+    with refused_as_model_error():
+        return _differentiated(scored, form, image, EXACT)
 
 
 def with_layers(model: Model, names: Sequence[str]) -> onnx.ModelProto:
@@ -188,7 +193,6 @@ def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> o
 
 def _differentiated(proto: onnx.ModelProto, form: Form, wrt: str, asked: Rules) -> ir.Model:
     rules: Mapping[str, Rule] = RULES
-    with refused_as_model_error():
-        if form.on_cpu:
-            proto, rules = for_nchwc(proto), RULES | NCHWC_RULES
-        return gradient_model(proto, of="score", wrt=wrt, rules=_VARIANTS[asked.name](rules, *asked.values))
+    if form.on_cpu:
+        proto, rules = for_nchwc(proto), RULES | NCHWC_RULES
+    return gradient_model(proto, of="score", wrt=wrt, rules=_VARIANTS[asked.name](rules, *asked.values))

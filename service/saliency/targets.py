@@ -108,6 +108,9 @@ class Beside:
     other: Floats | None = None
 
 
+NOTHING = Beside()
+
+
 def resolve(network: Network, image: Floats, wanted: Wanted, beside: Beside) -> Target:
     """The weights of a target for an image (3, H, W).
 
@@ -126,7 +129,7 @@ def resolve(network: Network, image: Floats, wanted: Wanted, beside: Beside) -> 
     return Target(quantity, weights)
 
 
-def check(network: Network, wanted: Wanted) -> None:
+def check_target(network: Network, wanted: Wanted) -> None:
     """Raise `InvalidParameter` if the network has nothing of the name that the target names."""
     for _, atom in wanted.terms:
         if atom.kind == "layer":

@@ -33,7 +33,7 @@ def test_json_says_everything(client: httpx.Client, cat: bytes) -> None:
     assert meta["provider"] == "cpu"
     assert meta["parameters"] == {
         "model": "squeezenet1_1", "resize": "squash", "decode": "exact", "class_id": None, "other_class_id": None,
-        "method": "gradient", "mode": "now",
+        "method": "gradient", "mode": "now", "target": None, "box": None,
         "output": "heatmap", "sign": None, "colormap": "inferno", "opacity": 0.9, "smoothing": 0.0,
     }  # fmt: skip
     assert {"decode", "resize", "run", "colour", "encode"} == set(meta["timings_ms"])

@@ -18,7 +18,7 @@ from service.models.drafting import Choices
 from service.models.importing import add
 from service.networks.checking import check, smooth_image, standalone
 from service.networks.network import Network
-from service.saliency.explain import View
+from service.saliency.view import View
 
 Array = np.ndarray[Any, Any]
 LUMA = np.array([0.299, 0.587, 0.114])

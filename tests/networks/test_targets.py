@@ -12,7 +12,7 @@ from service.networks.network import Network
 from service.networks.questions import Quantity, Target
 from service.pictures.decode import decode
 from service.pictures.images import fit
-from service.saliency.explain import View
+from service.saliency.view import View
 
 CLASS = 285
 

@@ -14,7 +14,7 @@ from service.models.importing import add
 from service.networks.checking import standalone
 from service.networks.network import Network
 from service.networks.questions import Term
-from service.saliency.explain import View
+from service.saliency.view import View
 from tests.models.networks import TOKENS, WIDTH, vision_transformer, write
 
 IMAGE = np.random.default_rng(1).random((3, 32, 48), np.float32)
