@@ -182,10 +182,15 @@ _MOVING = frozenset("Transpose Reshape Squeeze Unsqueeze Identity Slice Resize F
 
 
 def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
-    """Make the scores an output (N, classes)."""
+    """Make the scores (N, classes) an output, the first one, with those that the manifest names behind it."""
     values = {value.name: value for node in graph for value in node.outputs}
-    if manifest.logits not in values:
-        raise ModelError(f"the graph has no value {manifest.logits!r}, which the manifest names as its logits")
+    for wanted in [manifest.places or manifest.logits, *manifest.outputs]:
+        if wanted not in values:
+            raise ModelError(f"the graph has no value {wanted!r}, which the manifest names as its logits or outputs")
+    kept = [values[name] for name in manifest.outputs]
+    if manifest.places is not None:
+        values[manifest.logits] = _means(graph, values[manifest.places], manifest)
+        kept.append(values[manifest.places])
     logits = values[manifest.logits]
     classes = len(manifest.labels)
     if score_count(logits) not in (None, classes):
@@ -198,7 +203,21 @@ def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
         flat.type = logits.type
         logits = flat
     logits.shape = ir.Shape([logits.shape[0] if logits.shape is not None else "N", classes])
-    graph.outputs[:] = [logits]
+    graph.outputs[:] = [logits, *(value for value in kept if value is not logits)]
+
+
+def _means(graph: ir.Graph, places: ir.Value, manifest: Manifest) -> ir.Value:
+    """The means (N, classes) of scores (N, classes, height, width) over all places."""
+    dims = list(places.shape or ())
+    if len(dims) != 4 or (isinstance(dims[1], int) and dims[1] != len(manifest.labels)):
+        raise ModelError(
+            f"{manifest.places!r} has the shape {described(places)}; {len(manifest.labels)} labels need "
+            f"(N, {len(manifest.labels)}, height, width)"
+        )
+    op = Ops(graph, scope="adapted")
+    means = op.ReduceMean(places, op.constant([2, 3]), keepdims=0, _name=manifest.logits)
+    means.type, means.shape = places.type, ir.Shape([dims[0], len(manifest.labels)])
+    return means
 
 
 def score_count(value: ir.Value) -> int | None:

@@ -14,6 +14,7 @@ from service.errors import ModelError
 Channels = Literal["RGB", "BGR", "L", "RGBA"]
 Layout = Literal["NCHW", "NHWC", "NHW", "N(CHW)", "N(HWC)"]
 Scores = Literal["softmax", "sigmoid", "none"]
+Task = Literal["classification", "multilabel", "regression", "segmentation", "embedding"]
 LUMA = (0.299, 0.587, 0.114)  # grey as in most image libraries (ITU-R BT.601)
 PREPROCESSED = "preprocessed"  # the name of the value that a network takes, where the service preprocesses
 
@@ -100,6 +101,25 @@ class Manifest(_Strict):
     logits: Annotated[
         str, Field(description="The value that holds one score per class: (N, classes), before a softmax or sigmoid.")
     ] = "logits"
+    task: Annotated[
+        Task,
+        Field(
+            description=(
+                "What the network tells: the class of a picture, several that apply, numbers, the class of each place, "
+                "or a vector that is near to those of similar pictures."
+            )
+        ),
+    ] = "classification"
+    places: Annotated[
+        str | None,
+        Field(
+            description="For `segmentation`: the value (N, classes, height, width) of the graph; `logits` then is the "
+            "name of its means over all places, which the service appends."
+        ),
+    ] = None
+    outputs: Annotated[
+        tuple[str, ...], Field(description="Further outputs of the graph that can be asked for and explained.")
+    ] = ()
     scores: Annotated[
         Scores,
         Field(

@@ -10,7 +10,7 @@ from service.attribution import METHODS, Attribution, Ints, Parameters, ValueAnd
 from service.attribution.method import EXACT, Part, Rules, Sign, Stepwise
 from service.errors import InvalidParameter
 from service.networks.network import Network
-from service.networks.questions import PREDICTED
+from service.networks.questions import PREDICTED, Target
 from service.pictures import images
 from service.pictures.decode import Photograph, Pixels
 from service.pictures.images import Colormap, Fitted, Floats, Media
@@ -75,11 +75,16 @@ class Question:
 
 
 class View:
-    """A network as a `Subject` of methods. With another class, scores and gradients are differences to that class."""
+    """A network as a `Subject` of methods.
 
-    def __init__(self, network: Network, other_class_id: int | None) -> None:
+    With another class, scores and gradients are differences to that class. With a target, it is the only score there
+    is, as if of one class.
+    """
+
+    def __init__(self, network: Network, other_class_id: int | None, target: Target | None = None) -> None:
         self._network = network
         self._other = other_class_id
+        self._target = target
 
     @property
     def cam_layer(self) -> str:
@@ -100,7 +105,7 @@ class View:
         references: Floats | None = None,
     ) -> ValueAndGrad:
         """Scores and gradients, minus those of the other class if there is one."""
-        at = self._network.value_and_grad(images, class_ids, rules, layer, references)
+        at = self._network.value_and_grad(images, class_ids, rules, layer, references, self._target)
         if self._other is None:
             return at
         others = np.full(len(images), self._other)
@@ -109,11 +114,13 @@ class View:
 
     def logits(self, images: Floats, layer: str | None = None, values: Floats | None = None) -> Floats:
         """The scores (N, classes), without gradients; with other values of a layer if one is named."""
+        if self._target is not None:
+            return self._network.score(images, self._target, layer, values)[:, None]
         return self._network.classify(images, layer, values)
 
     def parts(self, images: Floats, class_ids: Ints, part: Part) -> tuple[ValueAndGrad, list[Floats], list[Floats]]:
         """Values and gradients of inner parts; the gradients minus those of the other class if there is one."""
-        at, values, gradients = self._network.parts(images, class_ids, part)
+        at, values, gradients = self._network.parts(images, class_ids, part, self._target)
         if self._other is None:
             return at, values, gradients
         other, _, theirs = self._network.parts(images, np.full(len(images), self._other), part)
@@ -121,7 +128,8 @@ class View:
 
     def probabilities(self, images: Floats) -> Floats:
         """The probabilities (N, classes), or the scores of a network whose scores are no probabilities."""
-        return self._network.probabilities(self._network.classify(images))
+        scores = self.logits(images)
+        return scores if self._target is not None else self._network.probabilities(scores)
 
     def of(self, values: Floats, class_id: int) -> Floats:
         """The column of the class, minus that of the other class if there is one."""

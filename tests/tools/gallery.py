@@ -6,11 +6,14 @@ Run: make gallery.
 import io
 import tempfile
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 from PIL import Image
+from scipy.stats import rankdata
 
 from service.client import Client
 from tests.conftest import PHOTOGRAPHS, Server
@@ -28,6 +31,19 @@ NAMES = {
     "tissue": "ihc.png",
 }
 DATA = {name: (PHOTOGRAPHS / file).read_bytes() for name, file in NAMES.items()}
+
+EXPLAINED = {"cat": "Egyptian cat", "coffee": "espresso", "rocket": "missile"}
+BOXES = {"cat": [60, 20, 390, 285], "coffee": [165, 15, 420, 240], "rocket": [285, 105, 350, 420]}  # face, cup, rocket
+METRICS = {  # with a short name, and whether larger is better
+    "insertion": ("insertion", True),
+    "mu_fidelity": ("μ-fidelity", True),
+    "relevance_mass_accuracy": ("in the box", True),
+    "random_logit": ("like another class's", False),
+    "sparseness": ("sparseness", True),
+}
+RANKED = ("insertion", "mu_fidelity", "relevance_mass_accuracy", "random_logit")
+CHEAP = 2  # runs
+RECOMMENDATION: list[str] = []
 
 JOBS: list[tuple[str, str, list[str], dict[str, Any]]] = [
     ("class, `cs231n`", "class", [], {"class_id": 76}),
@@ -75,24 +91,81 @@ def save(png: bytes, name: str, width: int = 420) -> str:
 
 
 def methods(http: httpx.Client) -> list[str]:
-    """A table with a row for each method."""
-    rows = ["| method | Egyptian cat | espresso | seconds |", "| --- | --- | --- | --- |"]
+    """Which methods do best, and a table with a row for each: three maps, their time, what the metrics say of them."""
+    heads = [f"{title} {'↑' if up else '↓'}" for title, up in METRICS.values()]
+    head = f"| method | {' | '.join(EXPLAINED.values())} | seconds | {' | '.join(heads)} |"
+    rows = [head, "| --- " * (head.count("|") - 1) + "|"]
+    scores: dict[str, dict[str, float | None]] = {}
+    cheap = set()
     for method in http.get("/methods").json():
         if method["needs"] is not None:  # attention, which SqueezeNet has not
             continue
-        places, seconds = [], []
-        for photograph in ("cat", "coffee"):
+        name, places, seconds = method["name"], [], []
+        for photograph in EXPLAINED:
             headers, files = {"Accept": "image/png"}, {"image": DATA[photograph]}
             # The first request creates the session and is not measured.
-            http.post("/saliency", params={"method": method["name"]}, files=files, headers=headers)
+            http.post("/saliency", params={"method": name}, files=files, headers=headers)
             started = time.perf_counter()
-            response = http.post("/saliency", params={"method": method["name"]}, files=files, headers=headers)
+            response = http.post("/saliency", params={"method": name}, files=files, headers=headers)
             seconds.append(time.perf_counter() - started)
-            places.append(save(response.raise_for_status().content, f"{method['name']}-{photograph}", 300))
-        cells = " | ".join(f"![{method['name']}]({place})" for place in places)
-        rows.append(f"| `{method['name']}`<br>{method['paper'].split(', ')[0]} | {cells} | {max(seconds):.2f} |")
-        print(method["name"], f"{max(seconds):.2f} s")
-    return rows
+            places.append(save(response.raise_for_status().content, f"{name}-{photograph}", 300))
+        scores |= measured(http, name)
+        cells = " | ".join(f"![{name}]({place})" for place in places)
+        paper = method["paper"].split(", ")[0]
+        rows.append(f"| `{name}`<br>{paper} | {cells} | {min(seconds):.2f} | {numbers(scores[name])} |")
+        cheap |= {name} if method["evaluations"] <= CHEAP else set()
+        print(name, f"{min(seconds):.2f} s", scores[name])
+    rows += [f"| *{name}* | | | | | {numbers(scores[name])} |" for name in ("random", "edges")]
+    return [*chosen({name: scores[name] for name in scores if name not in ("random", "edges")}, cheap), *rows]
+
+
+def measured(http: httpx.Client, name: str) -> dict[str, dict[str, float | None]]:
+    """What the metrics say of a method and of the maps that it is compared with, means over the photographs."""
+    edges = ",".join(map(str, chain.from_iterable(BOXES.values())))
+    response = http.post(
+        "/compare",
+        params={
+            "methods": name,
+            "metrics": ",".join(METRICS),
+            "box": edges,
+        },
+        files=[("image", DATA[photograph]) for photograph in EXPLAINED],
+        timeout=900,
+    )
+    found: dict[str, dict[str, float | None]] = {who: {} for who in (name, "random", "edges")}
+    for metric in response.raise_for_status().json()["data"]["metrics"]:
+        for who, values in found.items():
+            values[metric["name"]] = metric["values"].get(who)
+    return found
+
+
+def numbers(values: dict[str, float | None]) -> str:
+    """The values of a row."""
+    return " | ".join("–" if (value := values[name]) is None else f"{value:.2f}" for name in METRICS)
+
+
+def chosen(scores: dict[str, dict[str, float | None]], cheap: set[str]) -> list[str]:
+    """The methods that do best by each metric, and by the mean of their ranks."""
+    ranks = {
+        metric: rankdata([_to_be_small(values[metric], up) for values in scores.values()])
+        for metric, (_, up) in METRICS.items()
+        if metric in RANKED
+    }
+    mean = dict(zip(scores, np.mean(list(ranks.values()), axis=0), strict=True))
+    orders = {"mean rank": mean} | {
+        METRICS[metric][0]: dict(zip(scores, of_all, strict=True)) for metric, of_all in ranks.items()
+    }
+    rows = [f"| best by | within {CHEAP} runs | at any price |", "| --- | --- | --- |"]
+    for title, order in orders.items():
+        best = sorted(order, key=lambda name: order[name])
+        first = ", ".join(f"`{name}`" for name in [name for name in best if name in cheap][:3])
+        rows.append(f"| {title} | {first} | {', '.join(f'`{name}`' for name in best[:3])} |")
+    return [*rows, "", *RECOMMENDATION, ""]
+
+
+def _to_be_small(value: float | None, up: bool) -> float:
+    """The value with the best as the least, and no value as the worst."""
+    return np.inf if value is None else round(-value if up else value, 3)
 
 
 def jobs(client: Client) -> list[str]:
@@ -173,7 +246,7 @@ def main() -> None:
     for old in FOLDER.glob("*.jpg"):
         old.unlink()
     with tempfile.TemporaryDirectory() as data:
-        server = Server("--data-dir", data, "--threads", "0")
+        server = Server("--data-dir", data, "--threads", "0", "--max-evaluations", "100000", "--request-seconds", "900")
         server.wait_until_ready()
         with Client(server.url) as client:
             page = [
