@@ -61,7 +61,22 @@ class Client:
         masks: one for each photograph, white where the object is, or none. ``methods=[...]``, ``metrics=[...]``, …
         are the parameters of the request. It takes seconds for each photograph; ``timeout`` of the client bounds it.
         """
-        return self._send(calls.compare(images, masks, parameters))
+        return self._send(calls.ask("/compare", {"image": images, "mask": masks}, parameters))
+
+    def concepts(self, images: Sequence[bytes], **parameters: Any) -> dict[str, Any]:
+        """The factors of a layer in photographs: the answer of `POST /concepts`, ``meta`` and ``data``."""
+        return self._send(calls.ask("/concepts", {"image": images}, parameters))
+
+    def conductance(self, image: bytes, **parameters: Any) -> dict[str, Any]:
+        """What the channels of a layer carry of a score: the answer of `POST /conductance`."""
+        return self._send(calls.ask("/conductance", {"image": [image]}, parameters))
+
+    def tcav(
+        self, concept: Sequence[bytes], random: Sequence[bytes], images: Sequence[bytes], **parameters: Any
+    ) -> dict[str, Any]:
+        """Whether a class depends on a concept: the answer of `POST /tcav`. images: photographs of the class."""
+        pictures = {"concept": concept, "random": random, "image": images}
+        return self._send(calls.ask("/tcav", pictures, parameters))
 
     def submit(
         self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any
@@ -177,7 +192,22 @@ class AsyncClient:
 
     async def compare(self, images: Sequence[bytes], masks: Sequence[bytes] = (), **parameters: Any) -> dict[str, Any]:
         """Methods put to the same tests on photographs; see `Client.compare`."""
-        return await self._send(calls.compare(images, masks, parameters))
+        return await self._send(calls.ask("/compare", {"image": images, "mask": masks}, parameters))
+
+    async def concepts(self, images: Sequence[bytes], **parameters: Any) -> dict[str, Any]:
+        """The factors of a layer in photographs; see `Client.concepts`."""
+        return await self._send(calls.ask("/concepts", {"image": images}, parameters))
+
+    async def conductance(self, image: bytes, **parameters: Any) -> dict[str, Any]:
+        """What the channels of a layer carry of a score; see `Client.conductance`."""
+        return await self._send(calls.ask("/conductance", {"image": [image]}, parameters))
+
+    async def tcav(
+        self, concept: Sequence[bytes], random: Sequence[bytes], images: Sequence[bytes], **parameters: Any
+    ) -> dict[str, Any]:
+        """Whether a class depends on a concept; see `Client.tcav`."""
+        pictures = {"concept": concept, "random": random, "image": images}
+        return await self._send(calls.ask("/tcav", pictures, parameters))
 
     async def submit(
         self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any

@@ -60,9 +60,9 @@ def numbered(pixels: Pixels, maps: Floats) -> Pixels:
     return np.asarray(picture)
 
 
-def captioned(picture: Pixels, left: str, right: str) -> Pixels:
-    """The picture with two short texts below it, and white beside it if it is too narrow for them."""
-    picture = padded(picture, 0, NARROWEST_CAPTION)
+def captioned(picture: Pixels, left: str, right: str = "") -> Pixels:
+    """The picture with one or two short texts below it, and white beside it if it is too narrow for both."""
+    picture = padded(picture, 0, NARROWEST_CAPTION if right else 0)
     strip = Image.new("RGB", (picture.shape[1], ROW), _PAPER)
     canvas, font = ImageDraw.Draw(strip), _font(13)
     canvas.text((_PAD, ROW / 2), left, _INK, font, "lm")

@@ -67,6 +67,7 @@ JOBS: list[tuple[str, str, list[str], dict[str, Any]]] = [
         [],
         {"layer": "fire8", "channel": 100, "preset": "lucid", "iterations": 200, "pictures": 4, "size": 192},
     ),
+    ("spritemap: the first 64 channels of fire5", "spritemap", [], {"layer": "fire5"}),
     ("fooling: a sports car", "fooling", ["cat"], {"class_id": 817}),
     ("inversion of pool1", "inversion", ["cat"], {"layer": "pool1"}),
     ("inversion of fire5", "inversion", ["cat"], {"layer": "fire5"}),
@@ -175,8 +176,9 @@ def jobs(client: Client) -> list[str]:
         job = client.wait(client.start(kind, images, seed=0, preview_every=0, **parameters).id)
         assert job.state == "succeeded", job.problem
         seconds = job.times["succeeded"] - job.times["running"]  # type: ignore[index]
-        png = client.artifact(job.id, "panel.png") if kind == "fooling" else client.image(job.id)
-        place = save(png, f"job-{i:02}-{kind}", 900 if kind == "fooling" else 420)
+        shown = {"fooling": "panel.png", "spritemap": "numbered.png"}.get(kind)
+        png = client.artifact(job.id, shown) if shown else client.image(job.id)
+        place = save(png, f"job-{i:02}-{kind}", 900 if shown else 420)
         rows.append(f"| {title} | ![{title}]({place}) | {seconds:.1f} |")
         print(title, f"{seconds:.1f} s", job.result)
     return rows
