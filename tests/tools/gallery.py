@@ -44,17 +44,19 @@ METRICS = {  # with a short name, and whether larger is better
 RANKED = ("insertion", "mu_fidelity", "relevance_mass_accuracy", "random_logit")
 CHEAP = 2  # runs
 RECOMMENDATION = [
-    "Three photographs and one network are few, so take small differences for nothing. What holds in all of them: start "
-    "with `grad_cam`, which costs one run and tells classes apart. Check it by an experiment, `feature_ablation` or "
-    "`occlusion`, which do best by all of these numbers together. Where contributions are to add up, `deeplift` foretells "
-    "what is removed better than integrated gradients and needs two runs. For outlines look at `guided_grad_cam`, and at "
-    "relevance propagation only in contrast of two classes: like guided backpropagation its maps of different classes "
-    "are nearly the same. A method below *edges* in a column has nothing to say there that an edge detector has not.",
+    "Three photographs and one network are few, so take small differences for nothing. What holds in all of them: "
+    "start with `grad_cam`, which costs one run and tells classes apart. Check it by an experiment, "
+    "`feature_ablation` or `occlusion`, which do best by all of these numbers together. Where contributions are "
+    "to add up, `deeplift` foretells what is removed better than integrated gradients and needs two runs. For "
+    "outlines look at `guided_grad_cam`, and at relevance propagation only in contrast of two classes: like "
+    "guided backpropagation its maps of different classes are nearly the same. A method below *edges* in a column "
+    "has nothing to say there that an edge detector has not.",
     "",
     "Insertion: the mean probability of the class while the hottest pixels are put into the blurred picture. "
-    "μ-fidelity: the correlation of the map with what random covers take from the score. In the box: the share of the "
-    "map that is on the face, the cup and the rocket. Like another class's: how similar the map of another class is. "
-    "`GET /evaluate/metrics` says what each can and cannot tell. Vision transformers have two methods more.",
+    "μ-fidelity: the correlation of the map with what random covers take from the score. In the box: the share of "
+    "the map that is on the face, the cup and the rocket. Like another class's: how similar the map of another "
+    "class is. `GET /evaluate/metrics` says what each can and cannot tell. Vision transformers have two methods "
+    "more.",
 ]
 
 JOBS: list[tuple[str, str, list[str], dict[str, Any]]] = [
