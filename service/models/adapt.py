@@ -189,8 +189,8 @@ def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
             raise ModelError(f"the graph has no value {wanted!r}, which the manifest names as its logits or outputs")
     kept = [values[name] for name in manifest.outputs]
     if manifest.places is not None:
-        values[manifest.logits] = _means(graph, values[manifest.places], manifest)
-        kept.append(values[manifest.places])
+        places, values[manifest.logits] = _means(graph, values[manifest.places], manifest)
+        kept.append(places)
     logits = values[manifest.logits]
     classes = len(manifest.labels)
     if score_count(logits) not in (None, classes):
@@ -206,18 +206,22 @@ def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
     graph.outputs[:] = [logits, *(value for value in kept if value is not logits)]
 
 
-def _means(graph: ir.Graph, places: ir.Value, manifest: Manifest) -> ir.Value:
-    """The means (N, classes) of scores (N, classes, height, width) over all places."""
-    dims = list(places.shape or ())
+def _means(graph: ir.Graph, places: ir.Value, manifest: Manifest) -> tuple[ir.Value, ir.Value]:
+    """Scores (N, classes, height, width), and their means (N, classes) over all places."""
+    op, dims = Ops(graph, scope="adapted"), list(places.shape or ())
+    if len(dims) == 4 and dims[3] == len(manifest.labels) != dims[1]:  # the classes last
+        places.name, dims = f"{places.name}/classes_last", [dims[0], dims[3], *dims[1:3]]
+        first = op.Transpose(places, perm=[0, 3, 1, 2], _name=manifest.places)
+        first.type, first.shape = places.type, ir.Shape(dims)
+        places = first
     if len(dims) != 4 or (isinstance(dims[1], int) and dims[1] != len(manifest.labels)):
         raise ModelError(
             f"{manifest.places!r} has the shape {described(places)}; {len(manifest.labels)} labels need "
             f"(N, {len(manifest.labels)}, height, width)"
         )
-    op = Ops(graph, scope="adapted")
     means = op.ReduceMean(places, op.constant([2, 3]), keepdims=0, _name=manifest.logits)
     means.type, means.shape = places.type, ir.Shape([dims[0], len(manifest.labels)])
-    return means
+    return places, means
 
 
 def score_count(value: ir.Value) -> int | None:

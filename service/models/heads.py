@@ -12,20 +12,48 @@ _PASSING = frozenset("Identity Flatten Reshape Squeeze Unsqueeze Cast Dropout Qu
 _CHOOSING = frozenset(["ArgMax", "TopK", "ReduceMax", "Hardmax"])  # what is made of scores for those who want an answer
 
 
+MOST_CLASSES = 4096  # of a segmentation: what is more is taken for a side
+
+
 @dataclass(frozen=True)
 class Head:
-    """Scores. guess: why ``scores`` is what it is, where the graph does not say; empty where it does."""
+    """Scores.
+
+    guess: why ``scores`` is what it is, where the graph does not say; empty where it does. is_dense: whether there is
+    a score for each class at each place.
+    """
 
     logits: ir.Value
     classes: int
     scores: Scores
     guess: str
+    is_dense: bool = False
 
 
 def heads_of(outputs: Iterable[ir.Value]) -> dict[str, Head]:
     """The heads by the names of their outputs, those with several classes first."""
     found = {str(output.name): head for output in outputs if (head := _head(output)) is not None}
     return dict(sorted(found.items(), key=lambda item: item[1].classes == 1))
+
+
+def dense_heads_of(outputs: Iterable[ir.Value]) -> dict[str, Head]:
+    """The heads (N, classes, height, width), or with the classes last, by the names of their outputs."""
+    return {str(output.name): head for output in outputs if (head := _dense_head(output)) is not None}
+
+
+def _dense_head(output: ir.Value) -> Head | None:
+    value, scores = _before_activation(output)
+    dims = list(value.shape or ())
+    if len(dims) != 4 or value.dtype not in (None, ir.DataType.FLOAT):
+        return None
+    is_last = dims[3] != dims[1] == dims[2] or not isinstance(dims[1], int)  # two equal sides are height and width
+    classes = dims[3] if is_last else dims[1]
+    if not isinstance(classes, int) or classes > MOST_CLASSES:
+        return None
+    if scores is not None:
+        return Head(value, classes, scores, "", is_dense=True)
+    usual: Scores = "sigmoid" if classes == 1 else "softmax"
+    return Head(value, classes, usual, "the graph ends in the scores; or `sigmoid`, if classes overlap", is_dense=True)
 
 
 def _head(output: ir.Value) -> Head | None:

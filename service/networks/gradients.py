@@ -27,7 +27,7 @@ from service.models.manifest import PREPROCESSED, Manifest
 from service.models.preprocessing import pixel_bounds
 from service.networks.objectives import class_score, weighted_terms
 from service.networks.quantities import weighted_value
-from service.networks.questions import REFERENCE, Form, Quantity, Term
+from service.networks.questions import REFERENCE, SCORE, TERMS, Form, Quantity, Term
 from service.runtime.float16 import in_float16
 
 # Made from the rules of derivatives and the values that a question has; those of relevance also from the box of pixels.
@@ -73,11 +73,11 @@ def score_gradient(
     if rules.name in _RELEVANCE:
         scored = _scored(without_batch_norms(prepared), manifest, quantity, one_channel=False)
         with refused_as_model_error(wrt if layers else None):
-            return gradient_model(scored, "score", wrt or manifest.input, adjusted=_of_relevance(model, rules))
+            return gradient_model(scored, SCORE, wrt or manifest.input, adjusted=_of_relevance(model, rules))
     if rules == RESCALE:
         scored = _scored(prepared, manifest, quantity, one_channel=False)
         with refused_as_model_error(wrt if layers else None):
-            return gradient_model(scored, "score", wrt or manifest.input, adjusted=rescale(REFERENCE))
+            return gradient_model(scored, SCORE, wrt or manifest.input, adjusted=rescale(REFERENCE))
     scored = _scored(prepared, manifest, quantity, one_channel=not layers)
     if form.in_float16 and not layers:  # objectives may have squares that exceed float16
         scored = in_float16(scored)
@@ -115,7 +115,7 @@ def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> ir.Model:
     image = model.manifest.input
     proto = _prepared(model, form, [term.layer for term in terms if term.layer != image], rewrite=True)
     scored = weighted_terms(proto, terms)
-    asked_for = [output for output in scored.graph.output if output.name in ("terms", "score")]
+    asked_for = [output for output in scored.graph.output if output.name in (TERMS, SCORE)]
     del scored.graph.output[:]  # the runtime would compute what only others need too
     scored.graph.output.extend(asked_for)
     with refused_as_model_error():
@@ -123,22 +123,33 @@ def terms_gradient(model: Model, form: Form, terms: Sequence[Term]) -> ir.Model:
 
 
 def with_layers(model: Model, names: Sequence[str]) -> onnx.ModelProto:
-    """The network with layers as further outputs, tokens as feature maps (N, channels, height, width)."""
+    """The network with layers or outputs beside its scores, tokens as feature maps (N, channels, height, width)."""
     manifest = model.manifest
     grids = {
         name: Grid(layer.channels, layer.size, manifest.size, layer.leading)
         for name, layer in model.facts.layers.items()
         if name in names and layer.leading is not None and layer.size is not None
     }
-    return with_outputs(with_grids(model.proto, manifest.input, grids) if grids else model.proto, names)
+    proto = with_outputs(with_grids(model.proto, manifest.input, grids) if grids else model.proto, names)
+    return _with_only(proto, [*_of_classes(manifest), *names])
 
 
 def only_scores(model: Model) -> onnx.ModelProto:
     """The network without what only other outputs need."""
-    if len(model.proto.graph.output) == 1:
-        return model.proto
-    copy = ir.from_proto(model.proto)
-    copy.graph.outputs[:] = [output for output in copy.graph.outputs if output.name == model.manifest.logits]
+    return _with_only(model.proto, _of_classes(model.manifest))
+
+
+def _of_classes(manifest: Manifest) -> list[str]:
+    """The values that hold the scores of classes."""
+    return [name for name in (manifest.logits, manifest.logits_before_relu) if name is not None]
+
+
+def _with_only(proto: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+    """The model with only these of its outputs, without what the others need; the runtime would compute that too."""
+    if all(output.name in names for output in proto.graph.output):
+        return proto
+    copy = ir.from_proto(proto)
+    copy.graph.outputs[:] = [output for output in copy.graph.outputs if output.name in names]
     passes.RemoveUnusedNodesPass()(copy)
     return ir.to_proto(copy)
 
@@ -169,7 +180,7 @@ def parts_gradient(model: Model, form: Form, part: Part, quantity: Quantity | No
     names = list(added) if part == "bias" else attentions(prepared)
     scored = _scored(prepared, model.manifest, quantity, one_channel=False)
     with refused_as_model_error():
-        found = gradient_model(scored, "score", [model.manifest.input, *names])
+        found = gradient_model(scored, SCORE, [model.manifest.input, *names])
     graph = found.graph
     values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
     gradients = list(graph.outputs)[-len(names) :] if names else []
@@ -185,7 +196,7 @@ def parts_gradient(model: Model, form: Form, part: Part, quantity: Quantity | No
 
 
 def _prepared(model: Model, form: Form, keep: Sequence[str], rewrite: bool) -> onnx.ModelProto:
-    proto = with_layers(model, keep) if keep else model.proto
+    proto = with_layers(model, keep) if keep else only_scores(model)
     if form.size is not None:
         proto = without_shape_arithmetic(with_image_shape(proto, model.manifest.input, (form.rows, None, *form.size)))
     return simplify(proto) if rewrite else proto
@@ -195,4 +206,4 @@ def _differentiated(proto: onnx.ModelProto, form: Form, wrt: str, asked: Rules) 
     rules: Mapping[str, Rule] = RULES
     if form.on_cpu:
         proto, rules = for_nchwc(proto), RULES | NCHWC_RULES
-    return gradient_model(proto, of="score", wrt=wrt, rules=_VARIANTS[asked.name](rules, *asked.values))
+    return gradient_model(proto, of=SCORE, wrt=wrt, rules=_VARIANTS[asked.name](rules, *asked.values))

@@ -13,7 +13,20 @@ from service.attribution.method import EXACT, Part, Rules
 from service.errors import InvalidParameter
 from service.models.library import Model
 from service.networks.described import Described
-from service.networks.questions import PREDICTED, REFERENCE, Form, Quantity, Target, Term
+from service.networks.questions import (
+    CHOSEN,
+    CLASS_ID,
+    D_SCORE,
+    PREDICTED,
+    REFERENCE,
+    SCORE,
+    TERMS,
+    WEIGHTS,
+    Form,
+    Quantity,
+    Target,
+    Term,
+)
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Array, Engine, Session
 from service.runtime.sessions import Sessions
@@ -111,14 +124,14 @@ class Network(Described):
 
     def score(self, images: Floats, target: Target, layer: str | None = None, values: Floats | None = None) -> Floats:
         """The scores (N,) of a target, with other values (N, C, h, w) of a layer if one is named."""
-        feeds: dict[str, Array] = {self.model.manifest.input: images, "weights": target.rows(len(images))}
+        feeds: dict[str, Array] = {self.model.manifest.input: images, WEIGHTS: target.rows(len(images))}
         quantity = target.quantity
         if layer is None or values is None:
             session = self._session((quantity,), lambda: _graphs().weighted(self.model, quantity))
         else:
             feeds[self.layer(layer).name] = values
             session = self._session((quantity, "behind", layer), lambda: _graphs().behind(self.model, layer, quantity))
-        (scores,) = self._run(session, ["score"], feeds)
+        (scores,) = self._run(session, [SCORE], feeds)
         return scores
 
     def outputs(self, images: Floats) -> dict[str, Floats]:
@@ -129,10 +142,10 @@ class Network(Described):
 
     def _asked(self, images: Floats, class_ids: Ints | None, target: Target | None) -> dict[str, Array]:
         """The inputs of a graph of scores and gradients."""
-        feeds: dict[str, Array] = {self.model.manifest.input: images, "d_score": np.ones(len(images), np.float32)}
+        feeds: dict[str, Array] = {self.model.manifest.input: images, D_SCORE: np.ones(len(images), np.float32)}
         if target is not None:
-            return feeds | {"weights": target.rows(len(images))}
-        return feeds | {"class_id": np.full(len(images), PREDICTED, np.int64) if class_ids is None else class_ids}
+            return feeds | {WEIGHTS: target.rows(len(images))}
+        return feeds | {CLASS_ID: np.full(len(images), PREDICTED, np.int64) if class_ids is None else class_ids}
 
     def _scored(
         self,
@@ -144,10 +157,10 @@ class Network(Described):
     ) -> tuple[ValueAndGrad, list[Array]]:
         """What a run tells of the score, without the gradients, and further outputs of it."""
         if target is not None:
-            scores, *found = self._run(session, ["score", *further], feeds)
+            scores, *found = self._run(session, [SCORE, *further], feeds)
             ids = np.zeros(len(images), np.int64)
             return ValueAndGrad(scores[:, None], ids, scores, np.zeros(len(images), bool), images, images), found
-        names = [self.model.manifest.logits, "chosen", "score", *further]
+        names = [self.model.manifest.logits, CHOSEN, SCORE, *further]
         logits, chosen, scores, *found = self._run(session, names, feeds)
         return ValueAndGrad(logits, chosen, scores, self._is_before_relu(scores), images, images), found
 
@@ -199,8 +212,8 @@ class Network(Described):
         session = self._session(
             ("terms", terms, size), lambda: _graphs().terms_gradient(self.model, self._form(size), terms)
         )
-        all_feeds = {manifest.input: images, "weights": weights, "d_score": np.ones(len(images), np.float32), **feeds}
-        score, values, gradients = self._run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds)
+        all_feeds = {manifest.input: images, WEIGHTS: weights, D_SCORE: np.ones(len(images), np.float32), **feeds}
+        score, values, gradients = self._run(session, [SCORE, TERMS, f"d_{manifest.input}"], all_feeds)
         return score, values, gradients
 
     def gradient_model(

@@ -5,7 +5,7 @@ import onnx_ir as ir
 
 from service.autodiff import Ops
 from service.models.manifest import Scores
-from service.networks.questions import Quantity
+from service.networks.questions import SCORE, WEIGHTS, Quantity
 
 _MOST = 1e9  # is taken off what is to be left out of a logarithm of a sum of exponentials
 
@@ -13,7 +13,7 @@ _MOST = 1e9  # is taken off what is to be left out of a logarithm of a sum of ex
 def weighted_value(model: onnx.ModelProto, quantity: Quantity, scores: Scores) -> onnx.ModelProto:
     """Append the weighted sum of a value.
 
-    The new input is ``weights``, float32 of the shape (N, …) of the value, the new output ``score``, float32 (N,).
+    The new input is `WEIGHTS`, float32 of the shape (N, …) of the value, the new output `SCORE`, float32 (N,).
 
     Args:
         model: The network.
@@ -27,7 +27,7 @@ def weighted_value(model: onnx.ModelProto, quantity: Quantity, scores: Scores) -
     batch = shape[0] if shape is not None else "N"
     dims = value.shape.dims[1:] if value.shape is not None else (None,)
     sizes = [d if isinstance(d, int) else f"weights_{i}" for i, d in enumerate(dims)]
-    weights = ir.val("weights", ir.DataType.FLOAT, ir.Shape([batch, *sizes]))
+    weights = ir.val(WEIGHTS, ir.DataType.FLOAT, ir.Shape([batch, *sizes]))
     graph.inputs.append(weights)
     score = _score(Ops(graph, scope="objective"), value, weights, quantity, scores)
     score.shape = ir.Shape([batch])
@@ -46,9 +46,9 @@ def _score(op: Ops, x: ir.Value, weights: ir.Value, quantity: Quantity, scores: 
             op.ReduceLogSumExp(op.Sub(x, op.Mul(left_out, _MOST)), axis, keepdims=0)
             for left_out in (op.Neg(op.Sub(w, 1)), w)
         )
-        return op.Sub(of_chosen, of_others, _name="score")
+        return op.Sub(of_chosen, of_others, _name=SCORE)
     total = op.ReduceSum(op.Mul(x, w), axis, keepdims=0)
     if quantity.transform != "cosine":
-        return op.Identity(total, _name="score")
+        return op.Identity(total, _name=SCORE)
     lengths = op.Mul(*(op.ReduceL2(each, axis, keepdims=0) for each in (x, w)))
-    return op.Div(total, op.Add(lengths, 1e-12), _name="score")
+    return op.Div(total, op.Add(lengths, 1e-12), _name=SCORE)

@@ -9,7 +9,11 @@ from service.attribution import Floats
 
 PREDICTED = -1  # as a class id: the class with the highest score
 LEAST_COSINE = 0.1  # of a caricature: so that there is a way up from activations that are unlike
-REFERENCE = "reference"  # the input of graphs that compare an image with another one
+
+# Inputs and outputs that are appended to graphs, by names that no file has for values of its own.
+CLASS_ID, CHOSEN, SCORE, D_SCORE = "asked/class_id", "asked/chosen", "asked/score", "d_asked/score"
+WEIGHTS, TERMS = "asked/weights", "asked/terms"
+REFERENCE = "asked/reference"  # what an image is compared with
 
 
 @dataclass(frozen=True)

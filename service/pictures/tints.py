@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from service.pictures.decode import Pixels
 
@@ -21,6 +21,17 @@ _PAD, _LABEL, _NUMBERS = 5, 26, 76  # widths in a legend: between its parts, of 
 _PAPER, _INK, _AXIS = "#ffffff", "#202020", "#b0b0b0"
 FAINT = 0.25  # strengths that get no number
 _SHADE = 0.45  # brightness of a colour over black
+
+
+def painted(photograph: Pixels, ids: npt.NDArray[np.int64], opacity: float) -> Pixels:
+    """The photograph (H, W, 3) with each place of ``ids`` (h, w) in the colour of its class; none for −1."""
+    height, width = photograph.shape[:2]
+    rows, columns = (np.arange(side) * cells // side for side, cells in zip((height, width), ids.shape, strict=True))
+    large = ids[rows[:, None], columns]
+    colours = np.array([ImageColor.getrgb(colour) for colour in COLOURS], np.float32)[large % len(COLOURS)]
+    mixed = (1 - opacity) * photograph + opacity * colours
+    found: Pixels = np.where((large < 0)[..., None], photograph, mixed).round().astype(np.uint8)
+    return found
 
 
 def tinted(photograph: Pixels, maps: Floats, colours: Sequence[str], opacity: float) -> Pixels:

@@ -224,3 +224,8 @@ def test_a_method_that_needs_what_the_network_has_not(client: httpx.Client, cat:
     response = post(client, cat, method="transformer_attribution")
     assert response.status_code == 422
     assert "squeezenet1_1 has no attention" in response.json()["detail"]
+
+
+def test_a_classifier_predicts_classes(client: httpx.Client, cat: bytes) -> None:
+    one = client.post("/predict", files={"image": cat}).json()["data"][0]
+    assert (one["task"], one["predictions"][0]["name"]) == ("classification", "Egyptian cat")

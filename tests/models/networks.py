@@ -71,6 +71,65 @@ def classifier(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
+COLOURS = ("nothing", "red", "green", "blue")
+
+
+def segmenter(channels_last: bool = False, activation: str = "", size: int = 64) -> onnx.ModelProto:
+    """A small U: it tells where a picture is red, green or blue, from pixels and from what is around them.
+
+    The scores are ``maps``, (N, 4, size, size), or (N, size, size, 4) if ``channels_last``. activation: what the graph
+    ends in, as ``Softmax<axis = 1>`` or ``ArgMax<axis = 1>``.
+    """
+    blur = np.zeros((3, 3, 3, 3), np.float32)
+    blur[range(3), range(3)] = 1 / 9
+    head = np.zeros((4, 6, 1, 1), np.float32)
+    for k in range(3):
+        head[k + 1, :, 0, 0] = np.tile(np.where(np.arange(3) == k, 4, -4), 2)
+    names = "maps" if not channels_last else "first"
+    tail = "maps = Transpose<perm = [0, 2, 3, 1]>(first)" if channels_last else ""
+    out = "maps"
+    if activation:
+        tail, out = f"{tail} final = {activation}(maps)", "final"
+    kind = f"int64[N, 1, {size}, {size}]" if "ArgMax" in activation else f"float[N, 4, {size}, {size}]"
+    kind = f"float[N, {size}, {size}, 4]" if channels_last else kind
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 18]>
+        segmenter (float[N, 3, {size}, {size}] pixels) => ({kind} {out}) {{
+          a = Conv<pads = [1, 1, 1, 1]>(pixels, blur)
+          b = Relu(a)
+          c = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(b)
+          d = Resize<mode = "linear", coordinate_transformation_mode = "half_pixel">(c, , scales)
+          e = Concat<axis = 1>(b, d)
+          {names} = Conv(e, head, bias)
+          {tail}
+        }}"""
+    )
+    arrays = {"blur": blur, "head": head, "bias": np.array([0, -1, -1, -1], np.float32)}
+    arrays["scales"] = np.array([1, 1, 2, 2], np.float32)
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+    return model
+
+
+def embedder(dimensions: int = 8) -> onnx.ModelProto:
+    """A network that makes vectors, and what it normalizes them to, of pictures of 64 x 64."""
+    rng = np.random.default_rng(3)
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 18]>
+        embedder (float[N, 3, 64, 64] pixels) => (float[N, {dimensions}] vector, float[N, 6, 31, 31] features) {{
+          a = Conv<kernel_shape = [4, 4], strides = [2, 2]>(pixels, kernel, shift)
+          features = Relu(a)
+          c = GlobalAveragePool(features)
+          d = Flatten(c)
+          vector = MatMul(d, weights)
+        }}"""
+    )
+    arrays = {"kernel": rng.normal(size=(6, 3, 4, 4)), "shift": rng.normal(size=6), "weights": rng.normal(size=(6, 8))}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()
+    )
+    return model
+
+
 TOKENS, WIDTH, HEADS = 4 * 6, 8, 2
 
 
