@@ -33,6 +33,15 @@ class Mask(BaseModel):
     png: Annotated[str, Field(description="A grey PNG in base64 whose levels are class ids, 255 for none.")]
 
 
+class Object(Prediction):
+    """An object that was detected."""
+
+    box: Annotated[
+        tuple[float, float, float, float],
+        Field(description="Left, upper, right and lower edge in the photograph, in pixels."),
+    ]
+
+
 class PredictResult(BaseModel):
     """What the network says of one photograph; what does not belong to its task is null."""
 
@@ -43,6 +52,10 @@ class PredictResult(BaseModel):
     ] = None
     values: Annotated[dict[str, float] | None, Field(description="The numbers of a regression by name.")] = None
     mask: Annotated[Mask | None, Field(description="The segmentation.")] = None
+    objects: Annotated[
+        list[Object] | None,
+        Field(description="What a detector finds, the most likely first: the k-th is the target `detection:k`."),
+    ] = None
     vector: Annotated[list[float] | None, Field(description="The embedding.")] = None
     similarity: Annotated[
         float | None, Field(description="Cosine of the angle to the vector of the picture in the field `other`.")

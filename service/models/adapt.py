@@ -21,6 +21,7 @@ from service.autodiff.versions import OPSET_FLOOR, at_opset_floor
 from service.errors import ModelError
 from service.graphs.constants import fold
 from service.graphs.offload import offload, skeleton
+from service.models.boxes import expose_detections
 from service.models.floats import to_float32
 from service.models.manifest import Manifest, Preprocessing
 from service.models.preprocessing import arrange, picture_axes, preprocess
@@ -184,10 +185,12 @@ _MOVING = frozenset("Transpose Reshape Squeeze Unsqueeze Identity Slice Resize F
 def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
     """Make the scores (N, classes) an output, the first one, with those that the manifest names behind it."""
     values = {value.name: value for node in graph for value in node.outputs}
+    kept = [] if manifest.detection is None else expose_detections(graph, values, manifest)
+    values |= {value.name: value for value in kept}
     for wanted in [manifest.places or manifest.logits, *manifest.outputs]:
         if wanted not in values:
             raise ModelError(f"the graph has no value {wanted!r}, which the manifest names as its logits or outputs")
-    kept = [values[name] for name in manifest.outputs]
+    kept += [values[name] for name in manifest.outputs]
     if manifest.places is not None:
         places, values[manifest.logits] = _means(graph, values[manifest.places], manifest)
         kept.append(places)

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from service.errors import ModelError
 from service.models.adapt import described, modernized
+from service.models.detections import detector_of
 from service.models.evidence import guess_preprocessing
 from service.models.heads import Head, dense_heads_of, heads_of
 from service.models.labels import imagenet_labels
@@ -80,7 +81,8 @@ def draft(proto: onnx.ModelProto, path: Path, choices: Choices) -> Drafted:
     """Draft a manifest for an ONNX file. Raises `ModelError` if it tells nothing of images that the service knows."""
     graph = ir.from_proto(modernized(proto)).graph
     image = _image(graph, choices.size)
-    head, others = _head(graph, choices.output, choices.task)
+    detector = _detector(graph, choices)
+    head, others = (detector, []) if detector else _head(graph, choices.output, choices.task)
     guesses: dict[str, str] = {}
     size = _size(image, choices.size, guesses)
     task = choices.task or _task(head, choices.scores)
@@ -103,10 +105,11 @@ def draft(proto: onnx.ModelProto, path: Path, choices: Choices) -> Drafted:
             size=size,
             resize=round(min(size) * 256 / 224),
             preprocessing=preprocessing,
-            logits=SCORES if head.is_dense else head.logits.name or "",
+            logits=SCORES if head.is_dense or head.detection else head.logits.name or "",
+            detection=head.detection,
             places=head.logits.name if head.is_dense else None,
             task=task,
-            outputs=_further(graph, head),
+            outputs=() if head.detection else _further(graph, head),
             scores=choices.scores or ("none" if task == "embedding" else head.scores),
             labels=labels,
         ),
@@ -180,10 +183,25 @@ def _size(image: Input, chosen: tuple[int, int] | None, guesses: dict[str, str])
     return height or USUAL_SIZE, width or USUAL_SIZE
 
 
+def _detector(graph: ir.Graph, choices: Choices) -> Head | None:
+    """The boxes and scores of a detector, if that is what is asked for, or if nothing else is there."""
+    if choices.task not in (None, "detection") or choices.output is not None:
+        return None
+    outputs = list(graph.outputs)
+    if choices.task is None and (heads_of(outputs) or dense_heads_of(outputs)):
+        return None
+    found = detector_of(outputs)
+    if found is None:
+        return None
+    return Head(outputs[0], found.classes, found.scores, found.guess, detection=found.detection)
+
+
 def _task(head: Head, scores: Scores | None) -> Task:
     """What the network seems to tell."""
     if head.is_dense:
         return "segmentation"
+    if head.detection is not None:
+        return "detection"
     return {"softmax": "classification", "sigmoid": "multilabel", "none": "regression"}[scores or head.scores]  # type: ignore[return-value]
 
 

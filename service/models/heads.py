@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from service.models.adapt import score_count
-from service.models.manifest import Scores
+from service.models.manifest import Detection, Scores
 
 _PASSING = frozenset("Identity Flatten Reshape Squeeze Unsqueeze Cast Dropout QuantizeLinear DequantizeLinear".split())
 _CHOOSING = frozenset(["ArgMax", "TopK", "ReduceMax", "Hardmax"])  # what is made of scores for those who want an answer
@@ -20,7 +20,7 @@ class Head:
     """Scores.
 
     guess: why ``scores`` is what it is, where the graph does not say; empty where it does. is_dense: whether there is
-    a score for each class at each place.
+    a score for each class at each place. detection: where a detector has its boxes.
     """
 
     logits: ir.Value
@@ -28,6 +28,7 @@ class Head:
     scores: Scores
     guess: str
     is_dense: bool = False
+    detection: Detection | None = None
 
 
 def heads_of(outputs: Iterable[ir.Value]) -> dict[str, Head]:
@@ -42,7 +43,7 @@ def dense_heads_of(outputs: Iterable[ir.Value]) -> dict[str, Head]:
 
 
 def _dense_head(output: ir.Value) -> Head | None:
-    value, scores = _before_activation(output)
+    value, scores = before_activation(output)
     dims = list(value.shape or ())
     if len(dims) != 4 or value.dtype not in (None, ir.DataType.FLOAT):
         return None
@@ -57,7 +58,7 @@ def _dense_head(output: ir.Value) -> Head | None:
 
 
 def _head(output: ir.Value) -> Head | None:
-    value, scores = _before_activation(output)
+    value, scores = before_activation(output)
     classes = score_count(value) or score_count(output)
     if classes is None or (score_count(output) is None and output.dtype == ir.DataType.FLOAT):
         return None
@@ -68,7 +69,7 @@ def _head(output: ir.Value) -> Head | None:
     return Head(value, classes, "softmax", "the graph ends in the scores; or `sigmoid`, if several classes can apply")
 
 
-def _before_activation(output: ir.Value) -> tuple[ir.Value, Scores | None]:
+def before_activation(output: ir.Value) -> tuple[ir.Value, Scores | None]:
     """The input of a final softmax or sigmoid and which it is; the output itself and None if there is neither."""
     value = output
     while (node := value.producer()) is not None and node.inputs and node.inputs[0] is not None:

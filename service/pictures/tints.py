@@ -34,6 +34,17 @@ def painted(photograph: Pixels, ids: npt.NDArray[np.int64], opacity: float) -> P
     return found
 
 
+def framed(photograph: Pixels, boxes: Sequence[tuple[float, ...]], ids: Sequence[int]) -> Pixels:
+    """The photograph with boxes (left, upper, right, lower, in pixels) in the colours of their classes."""
+    picture = Image.fromarray(photograph)
+    draw = ImageDraw.Draw(picture)
+    for box, class_id in zip(boxes, ids, strict=True):
+        left, upper, right, lower = box
+        corners = (min(left, right), min(upper, lower), max(left, right), max(upper, lower))
+        draw.rectangle(corners, outline=COLOURS[class_id % len(COLOURS)], width=3)
+    return np.asarray(picture)
+
+
 def tinted(photograph: Pixels, maps: Floats, colours: Sequence[str], opacity: float) -> Pixels:
     """The photograph in grey, each pixel in the colour of the map that is the strongest there.
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.images import Floats
+from service.saliency.detections import Detected, detect
 from service.saliency.targets import seen
 
 NOWHERE = 255  # in a mask: places of no class
@@ -20,10 +21,12 @@ class Predicted:
     Attributes:
         values: The probabilities (classes,), numbers of a regression, or the vector of an embedding.
         mask: The class of each place (h, w) for a segmentation, −1 for none; None for other tasks.
+        boxes: The objects that a detector finds; None for other tasks.
     """
 
     values: Floats
     mask: npt.NDArray[np.int64] | None = None
+    boxes: list[Detected] | None = None
 
 
 def predict(network: Network, image: Floats) -> Predicted:
@@ -31,6 +34,8 @@ def predict(network: Network, image: Floats) -> Predicted:
     outputs = network.outputs(image[None])
     manifest = network.model.manifest
     values = network.probabilities(outputs[manifest.logits])[0]
+    if manifest.detection is not None:
+        return Predicted(values, boxes=detect(network, outputs, image.shape[1:]))
     if manifest.places is None:
         return Predicted(values)
     return Predicted(values, seen(outputs[manifest.places][0]))

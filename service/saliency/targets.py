@@ -9,6 +9,8 @@ A target is a sum of terms, ``[number *] atom``, with these atoms:
 - ``layer:NAME[17]``: the mean of a channel of a layer, or of what else is selected of it.
 - ``region:15``: the score of a class of a segmentation, the mean over the region that is sent along, or over the places
   where the network sees the class.
+- ``detection:0``: the score of the most likely box of a detector, or with another number of the next ones, and
+  ``detection:0.left`` (``right``, ``upper``, ``lower``) one of its sides.
 - ``similarity``: the cosine of the angle between the vector of this picture and that of another one that is sent along.
 
 All terms of a target are of one value of the network: ``class:285 - class:282`` is a target, and the sum of a class and
@@ -26,15 +28,19 @@ from service.attribution.method import Ints
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.networks.questions import Quantity, Target
+from service.saliency.detections import detect, side_of
 
 MOST_TERMS = 100
 _TERM = re.compile(
     r"\s*(?P<sign>[+-])?\s*(?:(?P<weight>\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?"
     r"(?:(?P<kind>class|probability|log_odds|region):(?P<id>\d{1,9})|(?P<place>output|layer):(?P<name>[^\[\]]+)"
-    r"\[(?P<index>[^\[\]]*)\]|(?P<similar>similarity))\s*"
+    r"\[(?P<index>[^\[\]]*)\]|detection:(?P<rank>\d{1,5})(?:\.(?P<side>left|right|upper|lower))?|(?P<similar>similarity))\s*"
 )
 _SELECTOR = re.compile(r"\s*(?:(\d{1,9})|(\d{0,9})\s*:\s*(\d{0,9}))\s*")
-FORM = "terms like class:285, probability:285, log_odds:285, output:NAME[0,3], layer:NAME[17], region:15 or similarity"
+FORM = (
+    "terms like class:285, probability:285, log_odds:285, output:NAME[0,3], layer:NAME[17], region:15, detection:0, "
+    "detection:0.left or similarity"
+)
 
 Selector = int | slice
 
@@ -84,6 +90,8 @@ def _atom(found: re.Match[str]) -> Atom:
         return Atom(found["kind"], index=(int(found["id"]),))
     if found["similar"]:
         return Atom("similarity")
+    if found["rank"]:
+        return Atom("side" if found["side"] else "detection", found["side"] or "", (int(found["rank"]),))
     return Atom(found["place"], found["name"].strip(), tuple(_selectors(found["index"])))
 
 
@@ -121,6 +129,8 @@ def resolve(network: Network, image: Floats, wanted: Wanted, beside: Beside) -> 
         return _similar(network, beside)
     if atom.kind == "region":
         return _of_region(network, image, wanted, beside)
+    if atom.kind in ("detection", "side"):
+        return _of_detections(network, image, wanted)
     quantity, value = _value(network, image, atom)
     weights = np.zeros(value.shape, np.float32)
     for weight, each in wanted.terms:
@@ -140,6 +150,8 @@ def check_target(network: Network, wanted: Wanted) -> None:
             )
         elif atom.kind in ("class", "probability", "log_odds", "region"):
             _check_class(network, atom)
+        elif atom.kind in ("detection", "side") and network.model.manifest.detection is None:
+            raise InvalidParameter(f"{network.model.name} is no detector; detection is for networks that tell boxes")
 
 
 def _check_class(network: Network, atom: Atom) -> None:
@@ -196,6 +208,26 @@ def _of_region(network: Network, image: Floats, wanted: Wanted, beside: Beside) 
             raise InvalidParameter(f"there is no place of {atom.kind}:{class_id}: {what}; send a box or a mask")
         weights[class_id] += np.float32(weight) * region.astype(np.float32) / region.sum()
     return Target(Quantity(places), weights)
+
+
+def _of_detections(network: Network, image: Floats, wanted: Wanted) -> Target:
+    """Scores or sides of boxes. They are found before any are suppressed, so that the choice needs no gradient."""
+    detection = network.model.manifest.detection
+    assert detection is not None
+    outputs = network.outputs(image[None])
+    found = detect(network, outputs, image.shape[1:])
+    kind = wanted.terms[0][1].kind
+    value = outputs[detection.scores if kind == "detection" else detection.boxes][0]
+    weights = np.zeros(value.shape, np.float32)
+    for weight, atom in wanted.terms:
+        (rank,) = atom.index
+        if not isinstance(rank, int) or rank >= len(found):
+            raise InvalidParameter(f"the network detects {len(found)} objects here; there is no detection:{rank}")
+        if kind == "detection":
+            weights[found[rank].row, found[rank].class_id] += np.float32(weight)
+        else:
+            weights[found[rank].row] += np.float32(weight) * side_of(detection, atom.name)
+    return Target(Quantity(detection.scores if kind == "detection" else detection.boxes), weights)
 
 
 def seen(maps: Floats) -> Ints:

@@ -17,27 +17,14 @@ from service.errors import ModelError
 from service.models.drafting import Choices, draft
 from service.models.importing import add
 from service.settings import Settings
+from tests.api.drawings import DISC, SIZE, SQUARE, UNIT, drawn, explained, inside, png
 from tests.conftest import eventually, serving
 from tests.models.networks import COLOURS, classifier, embedder, segmenter, write
-
-UNIT = {"preprocessing": "unit"}
-DISC, SQUARE = (10, 30, 60, 80), (120, 60, 180, 110)  # a red disc and a blue square, left, upper, right, lower
-SIZE = (200, 120)
-
-
-def png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")
 def shapes() -> bytes:
-    image = Image.new("RGB", SIZE, (40, 40, 40))
-    draw = ImageDraw.Draw(image)
-    draw.ellipse(DISC, fill=(230, 20, 20))
-    draw.rectangle(SQUARE, fill=(20, 20, 230))
-    return png(image)
+    return drawn()
 
 
 @pytest.fixture(scope="module")
@@ -61,22 +48,6 @@ def predict(client: httpx.Client, model: str, **files: bytes) -> Any:
     assert response.status_code == 200, response.text
     (one,) = response.json()["data"]
     return one
-
-
-def explained(client: httpx.Client, data: bytes, **parameters: Any) -> Any:
-    response = client.post(
-        "/saliency", files={"image": data}, params=parameters, headers={"Accept": "application/x-npy"}
-    )
-    assert response.status_code == 200, response.text
-    return np.load(io.BytesIO(response.content))
-
-
-def inside(heat: Any, box: tuple[int, int, int, int], margin: int = 6) -> float:
-    """The share of a map (64, 64) that is in a box of the picture."""
-    left, right = ((edge + sign * margin) * 64 / SIZE[0] for edge, sign in ((box[0], -1), (box[2], 1)))
-    upper, lower = ((edge + sign * margin) * 64 / SIZE[1] for edge, sign in ((box[1], -1), (box[3], 1)))
-    part = heat[int(max(upper, 0)) : int(lower) + 1, int(max(left, 0)) : int(right) + 1]
-    return float(np.abs(part).sum() / np.abs(heat).sum())
 
 
 def test_models_tell_their_task(tasks: httpx.Client) -> None:

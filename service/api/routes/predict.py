@@ -8,15 +8,17 @@ from fastapi import APIRouter, Request, Response
 from service.api.deps import ServicesDep
 from service.api.negotiation import JSON, PNG, negotiate
 from service.api.parameters import ClassifyParameters
-from service.api.predict_schemas import Covered, Mask, PredictAnswer, PredictResult
+from service.api.predict_schemas import Covered, Mask, Object, PredictAnswer, PredictResult
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import classified, meta, prediction
 from service.api.uploads import FILES, OTHER, Photographs, read_photographs_and, request_described
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.pictures import images
+from service.pictures.decode import Pixels
 from service.pictures.images import Fitted
-from service.pictures.tints import painted
+from service.pictures.tints import framed, painted
+from service.saliency.detections import Detected
 from service.saliency.intake import read_and_fit
 from service.saliency.predict import Predicted, mask_picture, predict, run_lengths, shares
 from service.settings import Settings
@@ -36,10 +38,10 @@ router = APIRouter(tags=["photographs"])
     ),
 )
 async def predict_photographs(request: Request, services: ServicesDep) -> Response:
-    """What the network says of photographs: classes, those that apply, numbers, a mask, or a vector.
+    """What the network says of photographs: classes, those that apply, numbers, a mask, boxes, or a vector.
 
-    That depends on its `task`, see `GET /models/{name}`. `Accept: image/png` gives the mask of a segmentation over the
-    photograph.
+    That depends on its `task`, see `GET /models/{name}`. `Accept: image/png` gives the mask or the boxes over
+    the photograph.
     """
     media = negotiate(request, JSON, PNG)
     sent, parameters = await read_photographs_and(
@@ -47,8 +49,11 @@ async def predict_photographs(request: Request, services: ServicesDep) -> Respon
     )
     network = services.network(parameters.model)
     task = network.model.manifest.task
-    if media == PNG and (task != "segmentation" or len(sent.images) > 1):
-        raise InvalidParameter(f"{media} shows one segmentation; {network.model.name} has the task {task}")
+    if media == PNG and (task not in ("segmentation", "detection") or len(sent.images) > 1):
+        raise InvalidParameter(
+            f"{media} shows one segmentation or detection; {network.model.name} has the task {task}, and "
+            f"{len(sent.images)} were sent"
+        )
     if sent.others and task != "embedding":
         raise InvalidParameter(f"pictures are compared by an embedding; {network.model.name} has the task {task}")
     return await services.work(lambda: _answer(network, sent, parameters, media, services.settings), request)
@@ -65,14 +70,22 @@ def _answer(
         compared: list[Predicted | None] = [predict(network, fitted.pixels) for _, fitted in others]
     if media == PNG:
         ((photograph, fitted),) = taken
-        assert found[0].mask is not None
         seen = images.cut(photograph, fitted.box, settings.max_side)
-        return Response(images.encode_png(painted(seen, found[0].mask, OPACITY)), media_type=PNG)
+        return Response(images.encode_png(_drawn(seen, found[0])), media_type=PNG)
     data = [
         _result(network, one, fitted, other)
         for one, (_, fitted), other in zip(found, taken, compared or [None] * len(taken), strict=True)
     ]
     return Response(PredictAnswer(meta=meta(network, parameters, watch), data=data).model_dump_json(), media_type=JSON)
+
+
+def _drawn(seen: Pixels, one: Predicted) -> Pixels:
+    """The mask or the boxes over what the network sees of the photograph."""
+    if one.mask is not None:
+        return painted(seen, one.mask, OPACITY)
+    height, width = seen.shape[:2]
+    boxes = [(b[0] * width, b[1] * height, b[2] * width, b[3] * height) for b in (each.box for each in one.boxes or [])]
+    return framed(seen, boxes, [each.class_id for each in one.boxes or []])
 
 
 def _result(network: Network, one: Predicted, fitted: Fitted, other: Predicted | None) -> PredictResult:
@@ -85,9 +98,23 @@ def _result(network: Network, one: Predicted, fitted: Fitted, other: Predicted |
         order = np.argsort(-one.values, kind="stable")
         chosen = [int(i) for i in order if one.values[i] >= APPLIES]
         return PredictResult(task=task, predictions=[prediction(network, i, one.values) for i in chosen])
+    if one.boxes is not None:
+        return PredictResult(task=task, objects=[_object(network, each, fitted) for each in one.boxes])
     if one.mask is None:
         return PredictResult(task=task, predictions=classified(network, one.values).predictions)
     return PredictResult(task=task, mask=_mask(network, one, fitted))
+
+
+def _object(network: Network, one: Detected, fitted: Fitted) -> Object:
+    left, upper, right, lower = fitted.sent_box
+    width, height = right - left, lower - upper
+    x0, y0, x1, y1 = one.box
+    return Object(
+        class_id=one.class_id,
+        name=network.model.manifest.labels[one.class_id],
+        probability=one.probability,
+        box=(left + x0 * width, upper + y0 * height, left + x1 * width, upper + y1 * height),
+    )
 
 
 def _mask(network: Network, one: Predicted, fitted: Fitted) -> Mask:
