@@ -18,6 +18,9 @@ from service.jobs.record import ACTIVE
 __all__ = ["AsyncClient", "Client", "ServiceError"]
 
 
+Beside = Mapping[str, Sequence[bytes]]  # pictures beside photographs, by the names of their fields
+
+
 class Client:
     """Submits jobs and fetches what they made. Raises `ServiceError` for what the service refuses."""
 
@@ -54,6 +57,14 @@ class Client:
     def models(self) -> list[dict[str, Any]]:
         """All models."""
         return self._send(calls.models())
+
+    def explain(self, images: Sequence[bytes], beside: Beside | None = None, **parameters: Any) -> dict[str, Any]:
+        """Saliency maps of photographs: the answer of `POST /saliency`. beside: by field, ``mask`` or ``other``."""
+        return self._send(calls.ask("/saliency", {"image": images, **(beside or {})}, parameters))
+
+    def predict(self, images: Sequence[bytes], beside: Beside | None = None, **parameters: Any) -> dict[str, Any]:
+        """What the network says of photographs: the answer of `POST /predict`."""
+        return self._send(calls.ask("/predict", {"image": images, **(beside or {})}, parameters))
 
     def compare(self, images: Sequence[bytes], masks: Sequence[bytes] = (), **parameters: Any) -> dict[str, Any]:
         """Methods put to the same tests on photographs: the answer of `POST /compare`, ``meta`` and ``data``.
@@ -189,6 +200,14 @@ class AsyncClient:
     async def models(self) -> list[dict[str, Any]]:
         """All models."""
         return await self._send(calls.models())
+
+    async def explain(self, images: Sequence[bytes], beside: Beside | None = None, **parameters: Any) -> dict[str, Any]:
+        """Saliency maps of photographs; see `Client.explain`."""
+        return await self._send(calls.ask("/saliency", {"image": images, **(beside or {})}, parameters))
+
+    async def predict(self, images: Sequence[bytes], beside: Beside | None = None, **parameters: Any) -> dict[str, Any]:
+        """What the network says of photographs; see `Client.predict`."""
+        return await self._send(calls.ask("/predict", {"image": images, **(beside or {})}, parameters))
 
     async def compare(self, images: Sequence[bytes], masks: Sequence[bytes] = (), **parameters: Any) -> dict[str, Any]:
         """Methods put to the same tests on photographs; see `Client.compare`."""

@@ -7,6 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
+from service.client import Client
 from service.saliency.targets import parse
 
 
@@ -119,3 +120,10 @@ def test_parsing() -> None:
     assert wanted.terms[0][1].index == (0, slice(None), slice(2, 5))
     with pytest.raises(ValueError, match="at most 100"):
         parse(" + ".join(["class:1"] * 101))
+
+
+def test_the_clients_explain_and_predict(client: httpx.Client, cat: bytes, coffee: bytes) -> None:
+    with Client(str(client.base_url)) as own:
+        (found,) = own.explain([cat], {"other": [coffee]}, target="similarity", method="grad_cam")["data"]
+        assert found["explained"]["target"] == "similarity"
+        assert [one["predictions"][0]["class_id"] for one in own.predict([cat, coffee])["data"]] == [285, 967]
