@@ -2,14 +2,16 @@
 import { ask, json, needsKey } from "./api.js";
 import { offerMethods, openCompare } from "./compare.js";
 import { $, element, safely } from "./dom.js";
-import { openDraw, recent } from "./draw.js";
 import { openExplain, take } from "./explain.js";
+import { openHistory, showHistory } from "./history.js";
+import { chooseKind, openKinds } from "./kinds.js";
 import { openLook } from "./look.js";
 import { describe, loadMethods, openMethods } from "./methods.js";
 import { offerPhotographs, sampleOf, SAMPLES } from "./photograph.js";
 import { openStage } from "./stage.js";
 import { changed, offers, view } from "./state.js";
 import { fill } from "./strings.js";
+import { watch } from "./watch.js";
 
 async function loadModels() {
   offers.models = (await json("/models")).filter((model) => model.served);
@@ -27,7 +29,8 @@ async function start() {
   await Promise.all([loadModels(), loadMethods()]);
   offerMethods();
   await take(await first);
-  await Promise.all([loadLayers(), recent()]);
+  await Promise.all([loadLayers(), showHistory()]);
+  await chooseKind("class");
 }
 
 fill();
@@ -37,7 +40,8 @@ openExplain();
 openMethods();
 openLook();
 openCompare();
-openDraw();
+openKinds(watch);
+openHistory();
 offerPhotographs(take);
 needsKey.addEventListener("needed", () => { $("key-form").hidden = false; });
 $("key-form").onsubmit = (event) => {

@@ -155,18 +155,21 @@ async function learn(id) {
 /** The class that a text means: an id, a name or a part of one. */
 export async function findClass(text) {
   const wanted = text.trim();
-  const found = await json(`/models/${view.model}/classes?${query({ query: wanted.replace(/^\d+\s+/, "") })}`);
-  const byId = found.find((one) => String(one.class_id) === wanted.split(/\s/)[0]);
-  const exact = found.find((one) => one.name.toLowerCase().split(",").some((part) => part.trim() === wanted.toLowerCase()));
-  if (!byId && !exact && found.length === 0) throw new Problem(t("noClass", { text: wanted }));
-  return byId ?? exact ?? found[0];
+  const isId = /^\d+$/.test(wanted);
+  const found = await json(`/models/${view.model}/classes?${query({ query: isId ? "" : wanted })}`);
+  const matches = isId ? (one) => one.class_id === Number(wanted) : (one) => one.name.toLowerCase().split(",").some((part) => part.trim() === wanted.toLowerCase());
+  const one = found.find((each) => each.name === wanted) ?? found.find(matches) ?? (isId ? undefined : found[0]);
+  if (!one) throw new Problem(t("noClass", { text: wanted }));
+  return one;
 }
 
-/** Suggest classes for a field while something is typed into it. */
-export function suggest(input, suggestions) {
+/** Suggest classes for a field while something is typed into it. separator: of several classes in one field. */
+export function suggest(input, suggestions, separator = null) {
   input.oninput = safely(async () => {
-    const found = await json(`/models/${view.model}/classes?${query({ query: input.value })}`);
-    suggestions.replaceChildren(...found.slice(0, 20).map((one) => element("option", { value: one.name })));
+    const cut = separator === null ? 0 : input.value.lastIndexOf(separator) + 1;
+    const before = cut ? `${input.value.slice(0, cut)} ` : "";
+    const found = await json(`/models/${view.model}/classes?${query({ query: input.value.slice(cut).trim() })}`);
+    suggestions.replaceChildren(...found.slice(0, 20).map((one) => element("option", { value: before + one.name })));
   });
 }
 

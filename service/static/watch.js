@@ -1,0 +1,137 @@
+// A job is watched: its picture grows, its score climbs; it can be cancelled, asked for again, deleted.
+import { ask, json } from "./api.js";
+import { chart } from "./chart.js";
+import { $, element, safely, short } from "./dom.js";
+import { KINDS, parametersOf, submit } from "./kinds.js";
+import { changed } from "./state.js";
+import { t } from "./strings.js";
+
+const STREAMS = 4; // a browser opens six connections at most, and jobs run four at a time
+const FROM_NOISE = ["class", "neuron"];
+const WITHOUT_CHANCE = ["fooling"];
+let streams = 0;
+const waiting = [];
+
+export const nameOf = (job) => `${t(`kind.${job.kind}`)}: ${[job.class_name, job.parameters.layer ?? job.parameters.content_layer, job.parameters.channel].filter((part) => part !== null && part !== undefined).join(" ")}`;
+
+/** Watch what was accepted: a job, or a batch as a sheet that grows. */
+export function watch(accepted) {
+  const jobs = accepted.data ?? [accepted];
+  $("sheet").replaceChildren(...jobs.map((job) => new Watched(job).card));
+  $("sheet").classList.toggle("several", jobs.length > 1);
+  $("sheet").scrollIntoView({ block: "nearest" });
+  changed("jobs");
+}
+
+/** Open a job by its id. */
+export const openJob = async (id) => watch(await json(`/visualize/${id}`));
+
+class Watched {
+  constructor(job) {
+    this.job = job;
+    this.points = job.trace.map((score, i) => ({ step: i + 1, score, rank: null }));
+    this.picture = element("div", { className: "picture" });
+    this.bar = element("progress", { max: 1, value: job.step / job.steps, attributes: { "aria-label": t("drawProgress") } });
+    this.text = element("p", { className: "progress", attributes: { role: "status" } });
+    this.curve = element("div", {});
+    this.links = element("p", { className: "links" });
+    this.cancel = element("button", { type: "button", onclick: safely(() => ask(job.links.cancel, { method: "POST" })) }, t("cancel"));
+    this.card = element("article", { className: "job", id: `job-${job.id}`, attributes: { "aria-label": nameOf(job) } },
+      element("h3", {}, nameOf(job)), this.picture, this.bar, this.text, this.curve, element("p", { className: "links" }, this.cancel), this.links);
+    if (job.times[job.state] && ["succeeded", "failed", "cancelled"].includes(job.state)) safely(() => this.finish())();
+    else this.follow();
+  }
+
+  follow() {
+    this.text.textContent = t("queued", { position: this.job.position ?? "" });
+    if (this.job.preview !== null) this.show(`${this.job.links.self}/frames/${this.job.preview}`);
+    if (streams >= STREAMS) waiting.push(this);
+    else this.listen();
+  }
+
+  listen() {
+    streams++;
+    const source = new EventSource(this.job.links.events);
+    source.addEventListener("progress", (event) => this.progress(JSON.parse(event.data)));
+    source.addEventListener("preview", (event) => this.show(`${this.job.links.self}/frames/${JSON.parse(event.data).step}`));
+    const close = () => {
+      source.close();
+      streams--;
+      waiting.shift()?.listen();
+    };
+    source.addEventListener("end", safely(async () => {
+      close();
+      await this.finish();
+      changed("jobs");
+    }));
+    source.onerror = () => { if (source.readyState === EventSource.CLOSED) close(); };
+  }
+
+  progress({ step, score, rank }) {
+    this.points.push({ step, score, rank });
+    this.bar.value = step / this.job.steps;
+    this.text.textContent = t(rank ? "progressRank" : "progress", { step, steps: this.job.steps, score: score.toFixed(1), rank });
+    this.curve.replaceChildren(chart(this.points, this.job.steps));
+  }
+
+  // The new picture fades in over the one before.
+  async show(address) {
+    const image = element("img", { src: address, alt: t("pictureAlt", { name: nameOf(this.job) }) });
+    await image.decode().catch(() => {});
+    this.picture.append(image);
+    const before = [...this.picture.children].slice(0, -1);
+    image.getBoundingClientRect(); // so that the change of its opacity is seen
+    image.classList.add("here");
+    image.addEventListener("transitionend", () => before.forEach((one) => one.remove()));
+    if (before.length > 3) before.slice(0, -2).forEach((one) => one.remove());
+  }
+
+  async finish() {
+    const ended = await json(this.job.links.self);
+    this.job = ended;
+    this.cancel.hidden = this.bar.hidden = true;
+    this.text.textContent = outcome(ended);
+    const ranks = new Map(this.points.map((point) => [point.step, point.rank]));
+    this.points = ended.trace.map((score, i) => ({ step: i + 1, score, rank: ranks.get(i + 1) ?? null }));
+    if (this.points.length > 0) this.curve.replaceChildren(chart(this.points, ended.steps));
+    const hasPicture = ended.state === "succeeded" || ended.preview !== null;
+    if (hasPicture && ended.state !== "failed") await this.show(ended.links.image);
+    this.links.replaceChildren(...(hasPicture ? this.offers() : []), this.button("delete", async () => {
+      await ask(this.job.links.self, { method: "DELETE" });
+      this.card.remove();
+      changed("jobs");
+    }));
+  }
+
+  offers() {
+    const { links, kind } = this.job;
+    const made = [element("a", { href: links.image, download: `${kind}.png` }, t("download"))];
+    if (this.job.preview !== null) made.push(this.button("animate", () => this.show(`${links.animation}?format=webp`)));
+    for (const [name, address] of Object.entries(links.artifacts)) made.push(element("a", { href: address }, name));
+    if (KINDS.includes(kind) && !WITHOUT_CHANCE.includes(kind)) made.push(this.button("again", () => this.again()));
+    return made;
+  }
+
+  button(name, action) {
+    return element("button", { type: "button", onclick: safely(action) }, t(name));
+  }
+
+  // The same job with another seed; its photographs are among what it has made.
+  async again() {
+    const { kind, parameters, class_id: classId, links } = this.job;
+    const known = await parametersOf(kind);
+    const kept = Object.entries(parameters).filter(([name, value]) => name in known && !["seed", "preview_every", "model"].includes(name) && value !== null);
+    const picture = async (name) => new File([await (await ask(links.artifacts[name])).blob()], name, { type: "image/png" });
+    const pictures = FROM_NOISE.includes(kind) ? {} : { image: await picture("original.png") };
+    if (kind === "style") pictures.style_image = await picture("style.png");
+    const asForm = ([name, value]) => [name, Array.isArray(value) ? value.join(",") : value];
+    const asked = Object.fromEntries(FROM_NOISE.includes(kind) ? kept : kept.map(asForm));
+    watch(await submit(kind, { ...asked, ...(classId === null ? {} : { class_id: classId }), model: parameters.model }, pictures));
+  }
+}
+
+function outcome(job) {
+  const seen = job.result?.predicted_name ? t("sees", { name: job.result.predicted_name }) : "";
+  const score = job.score === null ? "" : t("scored", { score: short(job.score) });
+  return [t(`state.${job.state}`), seen, score, job.problem?.detail ?? ""].filter(Boolean).join(" ");
+}
