@@ -5,31 +5,25 @@ import { $, element, safely } from "./dom.js";
 import { openExplain, take } from "./explain.js";
 import { openHistory, showHistory } from "./history.js";
 import { chooseKind, openKinds } from "./kinds.js";
+import { openLink, openLinks } from "./link.js";
 import { openLook } from "./look.js";
-import { describe, loadMethods, openMethods } from "./methods.js";
-import { offerPhotographs, sampleOf, SAMPLES } from "./photograph.js";
+import { loadLayers, loadMethods, openMethods } from "./methods.js";
+import { offerPhotographs } from "./photograph.js";
 import { openStage } from "./stage.js";
+import { openCode } from "./code.js";
 import { changed, offers, view } from "./state.js";
 import { fill } from "./strings.js";
 import { watch } from "./watch.js";
 
 async function loadModels() {
   offers.models = (await json("/models")).filter((model) => model.served);
-  view.model ||= (offers.models.find((model) => model.default) ?? offers.models[0]).name;
-  $("model").replaceChildren(...offers.models.map((model) => element("option", { value: model.name, selected: model.name === view.model }, model.title)));
-}
-
-async function loadLayers() {
-  offers.layers = await json(`/models/${view.model}/layers`);
-  describe();
+  $("model").replaceChildren(...offers.models.map((model) => element("option", { value: model.name }, model.title)));
 }
 
 async function start() {
-  const first = sampleOf(SAMPLES[0]);
   await Promise.all([loadModels(), loadMethods()]);
   offerMethods();
-  await take(await first);
-  await Promise.all([loadLayers(), showHistory()]);
+  await Promise.all([openLink(), showHistory()]);
   await chooseKind("class");
 }
 
@@ -42,6 +36,8 @@ openLook();
 openCompare();
 openKinds(watch);
 openHistory();
+openCode();
+openLinks();
 offerPhotographs(take);
 needsKey.addEventListener("needed", () => { $("key-form").hidden = false; });
 $("key-form").onsubmit = (event) => {

@@ -15,6 +15,11 @@ async function download(accept, name, extra = {}) {
 /** How the service is to draw what the page shows. */
 export const drawing = () => ({ output: view.output, colormap: view.colormap, opacity: view.opacity, smoothing: view.smoothing });
 
+/** Put what is chosen into the fields. */
+export function showLook() {
+  for (const name of Object.keys(drawing())) $(name).value = view[name];
+}
+
 /** Wire the fields. */
 export function openLook() {
   $("colormap").replaceChildren(...COLORMAPS.map((name) => element("option", { selected: name === view.colormap }, name)));

@@ -27,6 +27,12 @@ export async function loadMethods() {
   describe();
 }
 
+/** Learn which layers the network has, and offer them. */
+export async function loadLayers() {
+  offers.layers = await json(`/models/${view.model}/layers`);
+  describe();
+}
+
 function card(method) {
   const use = element("button", { type: "button", attributes: { "aria-label": t("use", { name: method.name }) } }, method.name);
   use.onclick = safely(async () => {

@@ -1,18 +1,17 @@
 // What is looked at, and news of its changes.
 
+/** How the page begins. */
+export const USUAL = { method: "grad_cam", output: "overlay", colormap: "inferno", opacity: 0.9, smoothing: 1.5 };
+
 /** Everything that decides what one sees of a photograph. */
 export const view = {
-  photo: null, // { key, file, sample, url, width, height }
+  photo: null, // { key, file, sample, url, width, height, shown }
   model: "",
-  method: "grad_cam",
   values: {}, // of the parameters of the method; those that are absent have their defaults
   classId: null, // null for the predicted one
   otherId: null, // a class in contrast
-  output: "overlay", // or "heatmap"
-  colormap: "inferno",
-  opacity: 0.9,
-  smoothing: 1.5,
   locked: false, // one scale for the maps of all classes
+  ...USUAL, // method, output (or "heatmap"), colormap, opacity, smoothing
 };
 
 /** What the service offers. */
@@ -20,7 +19,7 @@ export const offers = { models: [], methods: new Map(), layers: [] };
 
 const bus = new EventTarget();
 
-/** Tell that something has changed: `photo`, `question` (method, class, …), `look` (colours), `model`, `jobs`. */
+/** Tell that something has changed: `photo`, `question` (method, class, …), `look` (colours), `model`, `jobs`, `watched`. */
 export const changed = (what) => bus.dispatchEvent(new Event(what));
 export const on = (what, action) => bus.addEventListener(what, action);
 

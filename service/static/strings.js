@@ -66,6 +66,11 @@ const ENGLISH = {
   chart: "Score at each step; at step {step} it is {score}, and the rank of the class {rank}", axisScore: "score by step", axisRank: "score, rank (dashed) by step",
   historyTitle: "History", historyKind: "Kind", allKinds: "all", historyMore: "Older ones", noJobs: "Nothing has been drawn yet.",
 
+  linkModel: "The link asks for the network {name}, which is not served here.", linkMethod: "The link asks for the method {name}, which there is not.",
+  linkPhoto: "The link asks for the sample {name}, which there is not.", copyLink: "Copy link", copied: "Copied.",
+  ownNotLinked: "Your own picture stays with you: it is not part of the link.",
+  code: "The same from a program", codeCurl: "curl, what you see", codePython: "Python, what you see", codeRaw: "curl, the raw map",
+
   usual: "usual",
 };
 

@@ -1,22 +1,33 @@
 // A job is watched: its picture grows, its score climbs; it can be cancelled, asked for again, deleted.
 import { ask, json } from "./api.js";
 import { chart } from "./chart.js";
+import { blocks, curl, python } from "./code.js";
 import { $, element, safely, short } from "./dom.js";
 import { KINDS, parametersOf, submit } from "./kinds.js";
 import { changed } from "./state.js";
 import { t } from "./strings.js";
 
 const STREAMS = 4; // a browser opens six connections at most, and jobs run four at a time
-const FROM_NOISE = ["class", "neuron"];
+const SENT = { image: "original.png", style_image: "style.png" }; // what a job keeps of its pictures, by field
+const LEFT_OUT = ["preview_every", "model"];
 const WITHOUT_CHANCE = ["fooling"];
 let streams = 0;
 const waiting = [];
 
 export const nameOf = (job) => `${t(`kind.${job.kind}`)}: ${[job.class_name, job.parameters.layer ?? job.parameters.content_layer, job.parameters.channel].filter((part) => part !== null && part !== undefined).join(" ")}`;
 
+/** What is watched, as the address of the page names it. */
+export const watched = { job: null, batch: null };
+
+function name(names) {
+  Object.assign(watched, { job: null, batch: null }, names);
+  changed("watched");
+}
+
 /** Watch what was accepted: a job, or a batch as a sheet that grows. */
 export function watch(accepted) {
   const jobs = accepted.data ?? [accepted];
+  name(accepted.data ? { batch: accepted.id } : { job: accepted.id });
   $("sheet").replaceChildren(...jobs.map((job) => new Watched(job).card));
   $("sheet").classList.toggle("several", jobs.length > 1);
   $("sheet").scrollIntoView({ block: "nearest" });
@@ -24,7 +35,10 @@ export function watch(accepted) {
 }
 
 /** Open a job by its id. */
-export const openJob = async (id) => watch(await json(`/visualize/${id}`));
+export const openJob = async (id) => watch(await json(`/visualize/${encodeURIComponent(id)}`));
+
+/** Open a batch by its id. */
+export const openBatch = async (id) => watch(await json(`/visualize/batches/${encodeURIComponent(id)}`));
 
 class Watched {
   constructor(job) {
@@ -99,8 +113,9 @@ class Watched {
     this.links.replaceChildren(...(hasPicture ? this.offers() : []), this.button("delete", async () => {
       await ask(this.job.links.self, { method: "DELETE" });
       this.card.remove();
+      if (watched.job === this.job.id) name({});
       changed("jobs");
-    }));
+    }), KINDS.includes(ended.kind) ? await this.program() : "");
   }
 
   offers() {
@@ -116,18 +131,34 @@ class Watched {
     return element("button", { type: "button", onclick: safely(action) }, t(name));
   }
 
+  // The lines with which a program gets the same picture.
+  async program() {
+    const { kind, class_id: classId } = this.job;
+    const asked = { kind, ...(classId === null ? {} : { class_id: classId }), ...(await keptOf(this.job)) };
+    return element("details", {}, element("summary", {}, t("code")), ...blocks([
+      [t("codeCurl"), curl("/visualize", this.files, asked)], [t("codePython"), python("/visualize", this.files, asked)]]));
+  }
+
   // The same job with another seed; its photographs are among what it has made.
   async again() {
     const { kind, parameters, class_id: classId, links } = this.job;
-    const known = await parametersOf(kind);
-    const kept = Object.entries(parameters).filter(([name, value]) => name in known && !["seed", "preview_every", "model"].includes(name) && value !== null);
     const picture = async (name) => new File([await (await ask(links.artifacts[name])).blob()], name, { type: "image/png" });
-    const pictures = FROM_NOISE.includes(kind) ? {} : { image: await picture("original.png") };
-    if (kind === "style") pictures.style_image = await picture("style.png");
-    const asForm = ([name, value]) => [name, Array.isArray(value) ? value.join(",") : value];
-    const asked = Object.fromEntries(FROM_NOISE.includes(kind) ? kept : kept.map(asForm));
+    const pictures = Object.fromEntries(await Promise.all(Object.entries(this.files).map(async ([field, name]) => [field, await picture(name)])));
+    const { seed, ...kept } = await keptOf(this.job);
+    const asked = Object.keys(pictures).length ? Object.fromEntries(Object.entries(kept).map(([name, value]) => [name, String(value)])) : kept;
     watch(await submit(kind, { ...asked, ...(classId === null ? {} : { class_id: classId }), model: parameters.model }, pictures));
   }
+
+  // The files of its pictures, by the fields of the form.
+  get files() {
+    return Object.fromEntries(Object.entries(SENT).filter(([, name]) => name in this.job.links.artifacts));
+  }
+}
+
+// The parameters of a job as a request takes them.
+async function keptOf(job) {
+  const known = await parametersOf(job.kind);
+  return Object.fromEntries(Object.entries(job.parameters).filter(([name, value]) => name in known && !LEFT_OUT.includes(name) && value !== null));
 }
 
 function outcome(job) {

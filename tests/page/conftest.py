@@ -40,3 +40,10 @@ def page(browser: Any, page_server: Server) -> Any:
     open_page(browser, page_server.url)
     browser.get_log("browser")
     return browser
+
+
+@pytest.fixture
+def no_jobs(page_server: Server) -> None:
+    """The test begins without jobs."""
+    for job in page_server.client.get("/visualize", params={"limit": 200}).json()["data"]:
+        page_server.client.delete(job["links"]["self"])

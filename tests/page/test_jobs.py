@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.conftest import Server, eventually
+from tests.conftest import Server
 from tests.page.browser import ARTIFACTS, errors, find, find_all, open_details, text, until
+from tests.waiting import eventually
 
 # Few steps and small pictures: what is tested is the page.
 SMALL: dict[str, dict[str, object]] = {
@@ -20,12 +21,7 @@ SMALL: dict[str, dict[str, object]] = {
 }
 CARD = "#sheet .job"
 
-
-@pytest.fixture(autouse=True)
-def _no_jobs(page_server: Server) -> None:
-    """Each test begins without jobs."""
-    for job in page_server.client.get("/visualize", params={"limit": 200}).json()["data"]:
-        page_server.client.delete(job["links"]["self"])
+pytestmark = pytest.mark.usefixtures("no_jobs")
 
 
 def fields(page: Any) -> list[str]:
