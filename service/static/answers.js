@@ -1,9 +1,10 @@
 // What the service says of a photograph: its classes, and raw maps, which are kept for a while.
 import { ask, form, json, query } from "./api.js";
-import { readNpy } from "./maps.js";
+import { readMap, readStack } from "./maps.js";
 import { question, view } from "./state.js";
 
 const KEPT = 48; // maps in memory, 200 KB each
+const KEPT_STACKS = 14; // feature maps of a layer, 3 MB each at most
 const maps = new Map();
 let giveUp = new AbortController();
 
@@ -24,7 +25,7 @@ async function fetchMap(photo, asked, signal) {
   const response = await ask(`/saliency?${query(asked)}`, { method: "POST", body: form({ image: photo.file }), headers, signal });
   const told = response.headers;
   return {
-    ...readNpy(await response.arrayBuffer()),
+    ...readMap(await response.arrayBuffer()),
     classId: Number(told.get("Convlens-Class-Id")),
     probability: told.has("Convlens-Probability") ? Number(told.get("Convlens-Probability")) : null,
     empty: told.get("Convlens-Zero-Gradient") === "true",
@@ -54,3 +55,23 @@ export function mapOf(photo, classId = view.classId, otherId = view.otherId) {
 
 /** The map, if it has already arrived. */
 export const arrived = (photo, classId, otherId = null) => maps.get(keyOf(photo, question(classId, otherId)))?.map ?? null;
+
+const stacks = new Map();
+
+async function fetchStack(photo, layer) {
+  const headers = { Accept: "application/x-npy" };
+  const response = await ask(`/activations?${query({ model: view.model, layer })}`, { method: "POST", body: form({ image: photo.file }), headers });
+  return readStack(await response.arrayBuffer());
+}
+
+/** The feature maps of a layer on a photograph, from memory if they were asked for lately. */
+export function stackOf(photo, layer) {
+  const key = JSON.stringify([photo.key, view.model, layer]);
+  if (!stacks.has(key)) {
+    const answer = fetchStack(photo, layer);
+    stacks.set(key, answer);
+    answer.catch(() => stacks.delete(key));
+    if (stacks.size > KEPT_STACKS) stacks.delete(stacks.keys().next().value);
+  }
+  return stacks.get(key);
+}

@@ -44,7 +44,7 @@ export function python(path, files, parameters, accept, written) {
 /** Blocks of code with titles. */
 export function blocks(titled) {
   return titled.flatMap(([title, code]) => [element("h4", {}, title),
-    element("pre", { tabIndex: 0, attributes: { role: "region", "aria-label": title } }, element("code", {}, code))]);
+    element("pre", { tabIndex: 0, attributes: { role: "group", "aria-label": title } }, element("code", {}, code))]);
 }
 
 function show() {

@@ -2,6 +2,7 @@
 import { Problem } from "./api.js";
 import { $, safely } from "./dom.js";
 import { take } from "./explain.js";
+import { looked, openLooked } from "./layers.js";
 import { showLook } from "./look.js";
 import { describe, loadLayers } from "./methods.js";
 import { sampleOf, SAMPLES } from "./photograph.js";
@@ -15,7 +16,7 @@ const LOOK = { output: String, colormap: String, opacity: Number, smoothing: Num
 function described() {
   const said = { photo: view.photo?.sample, model: view.model, method: view.method, class_id: view.classId, other_class_id: view.otherId, ...view.values };
   for (const name of Object.keys(LOOK)) if (view[name] !== USUAL[name]) said[name] = view[name];
-  const entries = Object.entries({ ...said, ...watched }).filter(([, value]) => value !== null && value !== undefined);
+  const entries = Object.entries({ ...said, ...looked, ...watched }).filter(([, value]) => value !== null && value !== undefined);
   return new URLSearchParams(entries).toString();
 }
 
@@ -59,6 +60,7 @@ export async function openLink() {
     await restore(new URLSearchParams());
     throw error;
   }
+  await openLooked(query);
   if (query.has("job")) await openJob(query.get("job"));
   if (query.has("batch")) await openBatch(query.get("batch"));
 }

@@ -4,12 +4,33 @@ import { palette } from "./palettes.js";
 const PERCENTILE = 0.995; // what is hotter has the hottest colour
 const TRUNCATE = 4; // sigmas after which a Gaussian ends
 
-/** A map of the format .npy (version 1, little-endian float32, two axes): `{ values, width, height }`. */
+/** Numbers of the format .npy (version 1, little-endian float32): `{ values, shape }`. */
 export function readNpy(buffer) {
   const length = new DataView(buffer).getUint16(8, true);
   const header = new TextDecoder("latin1").decode(new Uint8Array(buffer, 10, length));
-  const [, height, width] = header.match(/'shape': \((\d+), (\d+)\)/).map(Number);
-  return { values: new Float32Array(buffer.slice(10 + length)), width, height };
+  const shape = header.match(/'shape': \(([^)]*)\)/)[1].split(",").filter((part) => part.trim()).map(Number);
+  return { values: new Float32Array(buffer.slice(10 + length)), shape };
+}
+
+/** One map: `{ values, width, height }`. */
+export function readMap(buffer) {
+  const { values, shape: [height, width] } = readNpy(buffer);
+  return { values, width, height };
+}
+
+/** Feature maps: `{ maps, whole }`, one map for each channel, and all of them below each other. */
+export function readStack(buffer) {
+  const { values, shape: [channels, height, width] } = readNpy(buffer);
+  const maps = Array.from({ length: channels }, (_, i) => ({ values: values.subarray(i * height * width, (i + 1) * height * width), width, height }));
+  return { maps, whole: { values, width, height: channels * height } };
+}
+
+export const meanOf = (map) => map.values.reduce((sum, value) => sum + value, 0) / map.values.length;
+
+/** The largest value and its place: shares of width and height. */
+export function argmax({ values, width, height }) {
+  const at = values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
+  return { value: values[at], across: ((at % width) + 0.5) / width, down: (Math.floor(at / width) + 0.5) / height, columns: width };
 }
 
 /** The values that are shown, none of them negative. */

@@ -3,7 +3,7 @@ import { json } from "./api.js";
 import { $, element, prose, safely } from "./dom.js";
 import { explain } from "./explain.js";
 import { field, filledIn } from "./schema.js";
-import { chosenMethod, offers, view } from "./state.js";
+import { changed, chosenMethod, offers, view } from "./state.js";
 import { has, t } from "./strings.js";
 
 const titleOf = (family) => (has(`family.${family}`) ? t(`family.${family}`) : family);
@@ -31,6 +31,7 @@ export async function loadMethods() {
 export async function loadLayers() {
   offers.layers = await json(`/models/${view.model}/layers`);
   describe();
+  changed("layers");
 }
 
 function card(method) {

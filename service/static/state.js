@@ -19,7 +19,8 @@ export const offers = { models: [], methods: new Map(), layers: [] };
 
 const bus = new EventTarget();
 
-/** Tell that something has changed: `photo`, `question` (method, class, …), `look` (colours), `model`, `jobs`, `watched`. */
+/** Tell that something has changed: `photo`, `question` (method, class, …), `look` (colours), `model`, `layers`, `jobs`,
+ * `watched` (a job, a layer, a channel). */
 export const changed = (what) => bus.dispatchEvent(new Event(what));
 export const on = (what, action) => bus.addEventListener(what, action);
 

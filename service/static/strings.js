@@ -1,7 +1,7 @@
 // All that the page says. `t` finds a text, `fill` puts texts into elements that ask for them.
 const ENGLISH = {
   title: "convlens: see what a network looks at",
-  tagline: "Which pixels made the network say that? Computed here and now, on your own picture.",
+  tagline: "Which pixels made the network say that? Computed live, on your picture.",
   skip: "Skip to content", sections: "Sections", navExplain: "Explain", navCompare: "Compare", navMake: "Make", navApi: "API",
   keyLabel: "This service asks for a key", keySend: "Enter",
   broken: "Something went wrong in this page: {message}",
@@ -66,6 +66,12 @@ const ENGLISH = {
   chart: "Score at each step; at step {step} it is {score}, and the rank of the class {rank}", axisScore: "score by step", axisRank: "score, rank (dashed) by step",
   historyTitle: "History", historyKind: "Kind", allKinds: "all", historyMore: "Older ones", noJobs: "Nothing has been drawn yet.",
 
+  navLayers: "Layers", layersTitle: "Layer by layer", layersLine: "From the image to the scores. Open a layer for its feature maps on this photograph, and a channel for what it looks for.",
+  strip: "Layers of the network", stripImage: "image", stripScores: "scores: {name}", layerSize: "{channels} × {height} × {width}",
+  layerActive: "{percent} % of its values are above 0", layerTitle: "{name}: {channels} channels of {height} × {width}, strongest first",
+  channelMean: "Channel {channel}, mean {mean}", channelTitle: "Channel {channel} of {layer}: at most {value} here", allChannels: "All channels",
+  channelMapTitle: "On this photograph", patchesTitle: "Where it is most active in the samples", patchAlt: "Part of {name}, activation {value}", ownPicture: "yours",
+  exciteTitle: "What excites it", excite: "Draw what excites it", recipe: "Recipe",
   linkModel: "The link asks for the network {name}, which is not served here.", linkMethod: "The link asks for the method {name}, which there is not.",
   linkPhoto: "The link asks for the sample {name}, which there is not.", copyLink: "Copy link", copied: "Copied.",
   ownNotLinked: "Your own picture stays with you: it is not part of the link.",

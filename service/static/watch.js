@@ -25,12 +25,12 @@ function name(names) {
 }
 
 /** Watch what was accepted: a job, or a batch as a sheet that grows. */
-export function watch(accepted) {
+export function watch(accepted, sheet = $("sheet")) {
   const jobs = accepted.data ?? [accepted];
   name(accepted.data ? { batch: accepted.id } : { job: accepted.id });
-  $("sheet").replaceChildren(...jobs.map((job) => new Watched(job).card));
-  $("sheet").classList.toggle("several", jobs.length > 1);
-  $("sheet").scrollIntoView({ block: "nearest" });
+  sheet.replaceChildren(...jobs.map((job) => new Watched(job, sheet).card));
+  sheet.classList.toggle("several", jobs.length > 1);
+  sheet.scrollIntoView({ block: "nearest" });
   changed("jobs");
 }
 
@@ -41,8 +41,9 @@ export const openJob = async (id) => watch(await json(`/visualize/${encodeURICom
 export const openBatch = async (id) => watch(await json(`/visualize/batches/${encodeURIComponent(id)}`));
 
 class Watched {
-  constructor(job) {
+  constructor(job, sheet) {
     this.job = job;
+    this.sheet = sheet;
     this.points = job.trace.map((score, i) => ({ step: i + 1, score, rank: null }));
     this.picture = element("div", { className: "picture" });
     this.bar = element("progress", { max: 1, value: job.step / job.steps, attributes: { "aria-label": t("drawProgress") } });
@@ -146,7 +147,7 @@ class Watched {
     const pictures = Object.fromEntries(await Promise.all(Object.entries(this.files).map(async ([field, name]) => [field, await picture(name)])));
     const { seed, ...kept } = await keptOf(this.job);
     const asked = Object.keys(pictures).length ? Object.fromEntries(Object.entries(kept).map(([name, value]) => [name, String(value)])) : kept;
-    watch(await submit(kind, { ...asked, ...(classId === null ? {} : { class_id: classId }), model: parameters.model }, pictures));
+    watch(await submit(kind, { ...asked, ...(classId === null ? {} : { class_id: classId }), model: parameters.model }, pictures), this.sheet);
   }
 
   // The files of its pictures, by the fields of the form.

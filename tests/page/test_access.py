@@ -47,7 +47,7 @@ def test_it_is_accessible(page: Any, scheme: str, width: int) -> None:
 def test_the_keyboard_is_enough(page: Any) -> None:
     """From the top of the page with Tab alone, in the order in which things are seen."""
     reached: list[str] = []
-    for _ in range(60):
+    for _ in range(120):
         ActionChains(page).send_keys(Keys.TAB).perform()
         active = page.switch_to.active_element
         reached.append(active.get_attribute("id") or active.get_attribute("data-sample") or active.text)

@@ -6,7 +6,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from tests.conftest import Server
-from tests.page.browser import ARTIFACTS, errors, find, find_all, open_details, text, until
+from tests.page.browser import ARTIFACTS, errors, find, find_all, open_details, text, until, violations
 from tests.waiting import eventually
 
 # Few steps and small pictures: what is tested is the page.
@@ -66,6 +66,7 @@ def test_every_kind_is_drawn_and_watched(page: Any, page_server: Server, kind: s
     named = {link.text for link in find_all(page, f"{CARD} .links a")}
     assert {"Download PNG", *job["links"]["artifacts"]} <= named
     until(page, lambda: len(find_all(page, "#jobs img")) == 1)
+    assert violations(page) == []
     page.save_screenshot(str(ARTIFACTS / f"job-{kind}.png"))
     assert errors(page) == []
 

@@ -6,7 +6,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from tests.conftest import Server
-from tests.page.browser import ARTIFACTS, caption, drawn, errors, find, find_all, open_details, text, until
+from tests.page.browser import ARTIFACTS, caption, drawn, errors, find, find_all, open_details, text, until, violations
 
 
 def choose(page: Any, method: str) -> None:
@@ -85,6 +85,7 @@ def test_methods_are_compared_for_several_classes(page: Any) -> None:
     assert head[3:] == ["random map", "edges"]
     assert len(find_all(page, "#metrics td.best")) >= 5
     assert "none tells that a map is right" in text(page, "metrics")
+    assert violations(page) == []
     page.execute_script("document.getElementById('compare').scrollIntoView()")
     page.save_screenshot(str(ARTIFACTS / "comparison.png"))
     assert errors(page) == []
