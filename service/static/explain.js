@@ -8,6 +8,7 @@ import { changed, chosenMethod, offers, on, view } from "./state.js";
 import { t } from "./strings.js";
 
 const PREFETCHED_RUNS = 40; // of a method whose maps are fetched before they are asked for
+const PREFETCHED_BYTES = 1_000_000; // of a photograph that is sent for each of them
 const QUICK_RUNS = 60; // that take no noticeable time
 
 /** The most probable classes of the photograph; one that was chosen beyond them comes last. */
@@ -75,7 +76,7 @@ export async function explain() {
 }
 
 async function prefetch(mine) {
-  if (chosenMethod().evaluations > PREFETCHED_RUNS || view.otherId !== null) return;
+  if (chosenMethod().evaluations > PREFETCHED_RUNS || view.photo.file.size > PREFETCHED_BYTES || view.otherId !== null) return;
   for (const { class_id: id } of classes) {
     if (mine !== asked) return;
     await mapOf(view.photo, id, null).catch(() => {});

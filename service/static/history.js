@@ -32,7 +32,9 @@ function item(job) {
   const remove = element("button", { type: "button", className: "remove", attributes: { "aria-label": t("deleteJob", { name: nameOf(job) }) } }, "×");
   remove.onclick = safely(async () => {
     await ask(job.links.self, { method: "DELETE" });
-    document.getElementById(`job-${job.id}`)?.remove();
+    const card = document.getElementById(`job-${job.id}`);
+    card?.stop();
+    card?.remove();
     await showHistory();
   });
   return element("li", {}, open, remove);

@@ -5,7 +5,7 @@ import { take } from "./explain.js";
 import { looked, openLooked } from "./layers.js";
 import { showLook } from "./look.js";
 import { describe, loadLayers } from "./methods.js";
-import { sampleOf, SAMPLES } from "./photograph.js";
+import { keptPhoto, sampleOf, SAMPLES } from "./photograph.js";
 import { offers, on, USUAL, view } from "./state.js";
 import { t } from "./strings.js";
 import { openBatch, openJob, watched } from "./watch.js";
@@ -25,8 +25,9 @@ function write(asStep) {
   if (!view.photo) return;
   const address = `?${described()}${location.hash}`;
   if (address !== location.search + location.hash) {
-    if (asStep && history.state) history.pushState({}, "", address);
-    else history.replaceState({}, "", address);
+    const own = view.photo.sample ? null : view.photo.key;
+    if (asStep && history.state) history.pushState({ own }, "", address);
+    else history.replaceState({ own }, "", address);
   }
   $("own-not-linked").hidden = Boolean(view.photo.sample);
 }
@@ -37,7 +38,8 @@ const number = (text) => (text === null ? null : Number(text));
 async function restore(query) {
   const model = query.get("model") ?? offers.models.find((each) => each.default)?.name ?? offers.models[0].name;
   const method = query.get("method") ?? USUAL.method;
-  const sample = query.get("photo") ?? view.photo?.sample ?? SAMPLES[0];
+  const own = query.has("photo") ? null : keptPhoto(history.state?.own);
+  const sample = query.get("photo") ?? SAMPLES[0];
   if (!offers.models.some((each) => each.name === model)) throw new Problem(t("linkModel", { name: model }));
   if (!offers.methods.has(method)) throw new Problem(t("linkMethod", { name: method }));
   if (!SAMPLES.includes(sample)) throw new Problem(t("linkPhoto", { name: sample }));
@@ -47,7 +49,7 @@ async function restore(query) {
   $("model").value = model;
   showLook();
   describe();
-  await take(await sampleOf(sample), { classId: number(query.get("class_id")), otherId: number(query.get("other_class_id")) });
+  await take(own ?? (await sampleOf(sample)), { classId: number(query.get("class_id")), otherId: number(query.get("other_class_id")) });
   await loadLayers();
 }
 

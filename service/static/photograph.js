@@ -5,6 +5,8 @@ import { t } from "./strings.js";
 
 export const SAMPLES = ["cat", "coffee", "motorcycle", "photographer", "rocket", "astronaut"];
 const addressOf = (name) => at(`/static/samples/${name}.jpg`);
+const KEPT = 8; // pictures of one's own
+const kept = new Map();
 let number = 0;
 
 /** A photograph ready to be sent and shown. Its size is unknown if the browser cannot show it. */
@@ -22,8 +24,20 @@ export async function sampleOf(name) {
   return photograph(new File([await response.blob()], `${name}.jpg`, { type: "image/jpeg" }), addressOf(name), name);
 }
 
-/** A file of one's own. */
-export const ownOf = (file) => photograph(file, URL.createObjectURL(file), null);
+/** A file of one's own. The last ones are kept, so that one can come back to them. */
+async function ownOf(file) {
+  const made = await photograph(file, URL.createObjectURL(file), null);
+  kept.set(made.key, made);
+  if (kept.size > KEPT) {
+    const [oldest] = kept.values();
+    URL.revokeObjectURL(oldest.url);
+    kept.delete(oldest.key);
+  }
+  return made;
+}
+
+/** One of one's own that was shown before, if it is still kept. */
+export const keptPhoto = (key) => kept.get(key) ?? null;
 
 const firstPicture = (files) => [...(files ?? [])].find((file) => file.type.startsWith("image/") || file.type === "");
 

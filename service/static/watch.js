@@ -11,6 +11,7 @@ const STREAMS = 4; // a browser opens six connections at most, and jobs run four
 const SENT = { image: "original.png", style_image: "style.png" }; // what a job keeps of its pictures, by field
 const LEFT_OUT = ["preview_every", "model"];
 const WITHOUT_CHANCE = ["fooling"];
+const OVER = ["succeeded", "failed", "cancelled"];
 let streams = 0;
 const waiting = [];
 
@@ -27,6 +28,7 @@ function name(names) {
 /** Watch what was accepted: a job, or a batch as a sheet that grows. */
 export function watch(accepted, sheet = $("sheet")) {
   const jobs = accepted.data ?? [accepted];
+  for (const card of sheet.children) card.stop();
   name(accepted.data ? { batch: accepted.id } : { job: accepted.id });
   sheet.replaceChildren(...jobs.map((job) => new Watched(job, sheet).card));
   sheet.classList.toggle("several", jobs.length > 1);
@@ -53,15 +55,21 @@ class Watched {
     this.cancel = element("button", { type: "button", onclick: safely(() => ask(job.links.cancel, { method: "POST" })) }, t("cancel"));
     this.card = element("article", { className: "job", id: `job-${job.id}`, attributes: { "aria-label": nameOf(job) } },
       element("h3", {}, nameOf(job)), this.picture, this.bar, this.text, this.curve, element("p", { className: "links" }, this.cancel), this.links);
-    if (job.times[job.state] && ["succeeded", "failed", "cancelled"].includes(job.state)) safely(() => this.finish())();
+    this.stop = () => {};
+    this.card.stop = () => this.stop();
+    if (OVER.includes(job.state)) safely(() => this.finish())();
     else this.follow();
   }
 
   follow() {
     this.text.textContent = t("queued", { position: this.job.position ?? "" });
     if (this.job.preview !== null) this.show(`${this.job.links.self}/frames/${this.job.preview}`);
-    if (streams >= STREAMS) waiting.push(this);
-    else this.listen();
+    if (streams < STREAMS) {
+      this.listen();
+      return;
+    }
+    waiting.push(this);
+    this.stop = () => waiting.splice(waiting.indexOf(this), 1);
   }
 
   listen() {
@@ -69,17 +77,19 @@ class Watched {
     const source = new EventSource(this.job.links.events);
     source.addEventListener("progress", (event) => this.progress(JSON.parse(event.data)));
     source.addEventListener("preview", (event) => this.show(`${this.job.links.self}/frames/${JSON.parse(event.data).step}`));
-    const close = () => {
+    this.stop = () => {
+      this.stop = () => {};
       source.close();
       streams--;
       waiting.shift()?.listen();
     };
-    source.addEventListener("end", safely(async () => {
-      close();
-      await this.finish();
+    const ended = safely(async () => {
+      this.stop();
+      if (this.card.isConnected) await this.finish();
       changed("jobs");
-    }));
-    source.onerror = () => { if (source.readyState === EventSource.CLOSED) close(); };
+    });
+    source.addEventListener("end", ended);
+    source.onerror = () => { if (source.readyState === EventSource.CLOSED) ended(); }; // else it tries again by itself
   }
 
   progress({ step, score, rank }) {
@@ -113,6 +123,7 @@ class Watched {
     if (hasPicture && ended.state !== "failed") await this.show(ended.links.image);
     this.links.replaceChildren(...(hasPicture ? this.offers() : []), this.button("delete", async () => {
       await ask(this.job.links.self, { method: "DELETE" });
+      this.stop();
       this.card.remove();
       if (watched.job === this.job.id) name({});
       changed("jobs");

@@ -146,6 +146,16 @@ def test_the_history_opens_filters_and_deletes(page: Any, page_server: Server) -
     assert left[0]["kind"] == "neuron"
 
 
+def test_jobs_that_are_left_take_no_connection_from_others(page: Any) -> None:
+    choose_kind(page, "class", iterations=4000, size=64, class_id="0; 1; 2; 3; 4; 5")
+    start(page)
+    until(page, lambda: sum("step" in p.text for p in find_all(page, f"{CARD} .progress")) == 4)
+    until(page, lambda: len(find_all(page, "#jobs .open")) == 6)
+    find_all(page, "#jobs .open")[5].click()  # the first one
+    until(page, lambda: len(find_all(page, CARD)) == 1)
+    progress(page, "step")
+
+
 def test_what_a_job_lacks_is_told_in_words(page: Any) -> None:
     choose_kind(page, "class", class_id="unicorn")
     find(page, "#make-start").click()

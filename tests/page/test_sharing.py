@@ -174,3 +174,14 @@ def test_the_link_is_copied(page: Any) -> None:
     until(page, lambda: text(page, "copied") == "Copied.")
     copied = page.execute_async_script("navigator.clipboard.readText().then(arguments[0], arguments[0])")
     assert copied == page.current_url
+
+
+def test_back_to_a_picture_of_ones_own(page: Any, folder: Path) -> None:
+    upload(page, folder / "cat.jpg")
+    until(page, lambda: "photo=" not in page.current_url)
+    find(page, "[data-sample=coffee]").click()
+    caption(page, "espresso")
+    page.back()
+    caption(page, "Egyptian cat")
+    assert find(page, "#photo").get_attribute("src").startswith("blob:")
+    assert page.execute_script("return document.getElementById('photo').naturalWidth") == 451
