@@ -1,0 +1,43 @@
+// Questions to the service.
+import { t } from "./strings.js";
+
+/** What the service says is wrong, in words for people. */
+export class Problem extends Error {}
+
+export const needsKey = new EventTarget();
+
+// The prefix of a proxy, which links in answers have already.
+const PREFIX = new URL(".", document.baseURI).pathname.slice(0, -1);
+export const at = (path) => (PREFIX && path.startsWith(`${PREFIX}/`) ? path : PREFIX + path);
+
+/** The answer to a request. Throws a `Problem` that can be shown. */
+export async function ask(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(at(path), options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(t("unreachable"));
+  }
+  if (response.headers.has("WWW-Authenticate")) needsKey.dispatchEvent(new Event("needed"));
+  if (!response.ok) {
+    const problem = await response.json().catch(() => ({}));
+    throw new Problem(problem.detail ?? t("status", { status: response.status }));
+  }
+  return response;
+}
+
+export const json = async (path, options) => (await ask(path, options)).json();
+
+/** Parameters as a query; those without a value are left out. */
+export function query(parameters) {
+  return new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "")).toString();
+}
+
+/** A form with files: `{ image: File }`. */
+export function form(files, fields = {}) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  for (const [name, file] of Object.entries(files)) body.append(name, file, file.name || `${name}.png`);
+  return body;
+}

@@ -1,0 +1,63 @@
+// The lines with which a program gets exactly what the page shows.
+import { at, needsKey } from "./api.js";
+import { $, element } from "./dom.js";
+import { drawing } from "./look.js";
+import { on, question, view } from "./state.js";
+import { t } from "./strings.js";
+
+let withKey = false;
+needsKey.addEventListener("needed", () => { withKey = true; });
+
+const SAFE = /^[\w.-]+$/;
+const addressOf = (path) => new URL(at(path), location.href).href;
+const given = (parameters) => Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
+const quoted = (text) => (/^[\w@=.,:/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+const text = (value) => (Array.isArray(value) ? value.join(",") : String(value));
+
+// The name of a file as commands take it.
+const named = (file) => (SAFE.test(file.name) ? file.name : `photograph.${file.type.split("/")[1] ?? "png"}`);
+
+/** A form sent with curl. files: names by field. */
+export function curl(path, files, parameters, accept, written) {
+  const fields = [...Object.entries(files).map(([field, name]) => `${field}=@${name}`), ...given(parameters).map(([name, value]) => `${name}=${text(value)}`)];
+  const key = withKey ? ["-H 'Authorization: Bearer KEY'"] : [];
+  const asked = accept ? [`-H ${quoted(`Accept: ${accept}`)}`] : [];
+  const output = written ? ` -o ${written}` : "";
+  return ["curl --fail-with-body", ...fields.map((field) => `-F ${quoted(field)}`), ...asked, ...key, `${addressOf(path)}${output}`].join(" \\\n  ");
+}
+
+/** The same in Python, with httpx. Without files it is sent as JSON. */
+export function python(path, files, parameters, accept, written) {
+  const opened = Object.entries(files).map(([field, name]) => `"${field}": open("${name}", "rb")`).join(", ");
+  const value = (one) => JSON.stringify(opened && Array.isArray(one) ? text(one) : one);
+  const headers = [accept ? `"Accept": ${JSON.stringify(accept)}` : null, withKey ? '"Authorization": "Bearer KEY"' : null].filter(Boolean).join(", ");
+  const sent = opened ? "data=parameters, files=files" : "json=parameters";
+  return [
+    "import httpx", "", "parameters = {", ...given(parameters).map(([name, one]) => `    ${JSON.stringify(name)}: ${value(one)},`), "}",
+    ...(opened ? [`files = {${opened}}`] : []),
+    `answer = httpx.post("${addressOf(path)}", ${sent}, ${headers ? `headers={${headers}}, ` : ""}timeout=120)`,
+    "answer.raise_for_status()",
+    written ? `open("${written}", "wb").write(answer.content)` : "print(answer.json())",
+  ].join("\n");
+}
+
+/** Blocks of code with titles. */
+export function blocks(titled) {
+  return titled.flatMap(([title, code]) => [element("h4", {}, title),
+    element("pre", { tabIndex: 0, attributes: { role: "group", "aria-label": title } }, element("code", {}, code))]);
+}
+
+function show() {
+  if (!view.photo) return;
+  const files = { image: named(view.photo.file) };
+  const seen = [files, { ...question(), ...drawing() }, "image/png", `${view.output}.png`];
+  const raw = [files, question(), "application/x-npy", "map.npy"];
+  $("code").replaceChildren(...blocks([
+    [t("codeCurl"), curl("/saliency", ...seen)], [t("codePython"), python("/saliency", ...seen)],
+    [t("codeRaw"), curl("/saliency", ...raw)]]));
+}
+
+/** Keep the lines up to date. */
+export function openCode() {
+  for (const news of ["question", "look"]) on(news, show);
+}

@@ -1,0 +1,69 @@
+// Several methods for several classes, and what metrics say of them.
+import { form, json, query } from "./api.js";
+import { classes, explained } from "./explain.js";
+import { $, element, prose, safely, short } from "./dom.js";
+import { offers, on, view } from "./state.js";
+import { t } from "./strings.js";
+
+const USUAL = ["grad_cam", "layer_cam", "lrp", "integrated_gradients", "smoothgrad"];
+const COLUMNS = 3;
+const BASELINES = ["random", "edges"];
+let run = 0; // the newest comparison
+
+/** Offer the methods to choose from. */
+export function offerMethods() {
+  $("compared").replaceChildren(...[...offers.methods.values()].filter((method) => method.needs === null).map((method) =>
+    element("label", {}, element("input", { type: "checkbox", name: "compared", value: method.name, checked: USUAL.includes(method.name) }), ` ${method.name}`)));
+}
+
+const chosen = () => [...$("compared").querySelectorAll("input:checked")].map((box) => box.value);
+
+async function compare() {
+  if (!view.photo) return;
+  const mine = ++run;
+  const photo = view.photo, methods = chosen(), columns = classes.slice(0, COLUMNS);
+  clear();
+  $("grid").style.setProperty("--columns", columns.length);
+  $("grid").append(element("span", {}), ...columns.map((one) => element("span", { className: "column" }, one.name)));
+  for (const method of methods) {
+    $("compare-status").textContent = t("comparing", { method });
+    const asked = { model: view.model, method, class_id: columns.map((one) => one.class_id).join(","), output: "overlay", colormap: view.colormap };
+    const answer = await json(`/saliency?${query(asked)}`, { method: "POST", body: form({ image: photo.file }) });
+    if (mine !== run) return;
+    $("grid").append(element("span", { className: "row" }, method), ...answer.data.map((one) => element("img", {
+      src: `data:image/png;base64,${one.heatmap.png}`, alt: t("mapAlt", { method, name: one.explained.name }) })));
+  }
+  $("compare-status").textContent = t("measuring", { count: methods.length });
+  const asked = { model: view.model, methods: methods.join(","), class_id: explained().class_id };
+  const { data } = await json(`/compare?${query(asked)}`, { method: "POST", body: form({ image: photo.file }), headers: { Accept: "application/json" } });
+  if (mine !== run) return;
+  showMetrics(data);
+  $("compare-status").textContent = t("ready");
+}
+
+function showMetrics({ methods, metrics, reading }) {
+  const columns = [...methods.map((method) => method.name), ...BASELINES];
+  const head = element("tr", {}, ...[t("metric"), ...columns.map((name) => (BASELINES.includes(name) ? t(name) : name))]
+    .map((name) => element("th", { scope: "col" }, name)));
+  const rows = metrics.map((metric) => element("tr", {},
+    element("th", { scope: "row" }, metric.name.replaceAll("_", " "), element("small", {}, t("better")[metric.better])),
+    ...columns.map((name) => element("td", { className: metric.ranks[name] === 1 ? "best" : "" }, short(metric.values[name])))));
+  const ranks = element("tr", {}, element("th", { scope: "row" }, t("meanRank")), ...methods.map((method) => element("td", {}, short(method.mean_rank))), ...BASELINES.map(() => element("td", {})));
+  const table = element("table", {}, element("caption", {}, t("table")), element("thead", {}, head), element("tbody", {}, ...rows, ranks));
+  const limits = element("details", {}, element("summary", {}, t("tell")), element("dl", {}, ...metrics.flatMap((metric) => [
+    element("dt", {}, metric.name.replaceAll("_", " ")), element("dd", {}, ...prose(metric.limits))])));
+  $("metrics").replaceChildren(element("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": t("table") } }, table),
+    element("p", { className: "quiet" }, ...prose(reading)), limits);
+}
+
+function clear() {
+  $("grid").replaceChildren();
+  $("metrics").replaceChildren();
+  $("compare-status").textContent = "";
+}
+
+/** Wire the comparison. */
+export function openCompare() {
+  $("compare-start").onclick = safely(compare);
+  on("photo", () => { run++; clear(); });
+}

@@ -1,0 +1,49 @@
+// Jobs so far, newest first.
+import { ask, json, query } from "./api.js";
+import { $, element, safely } from "./dom.js";
+import { KINDS } from "./kinds.js";
+import { on } from "./state.js";
+import { t } from "./strings.js";
+import { nameOf, openJob } from "./watch.js";
+
+const PAGE = 12;
+let cursor = null;
+
+async function page(from) {
+  const answer = await json(`/visualize?${query({ limit: PAGE, kind: $("history-kind").value, cursor: from })}`);
+  cursor = answer.cursor;
+  $("history-more").hidden = cursor === null;
+  return answer.data.map(item);
+}
+
+/** Show the newest jobs. */
+export async function showHistory() {
+  const items = await page(null);
+  $("jobs").replaceChildren(...(items.length ? items : [element("li", { className: "quiet" }, t("noJobs"))]));
+}
+
+function item(job) {
+  const hasPicture = job.state === "succeeded" || job.preview !== null;
+  const image = hasPicture && job.state !== "failed"
+    ? element("img", { src: `${job.links.image}?latest=1`, alt: "", loading: "lazy", width: 144, height: 144 })
+    : element("span", { className: "nothing" }, t(`state.${job.state}`));
+  const open = element("button", { type: "button", className: "open", onclick: safely(() => openJob(job.id)) }, image,
+    element("span", {}, nameOf(job)));
+  const remove = element("button", { type: "button", className: "remove", attributes: { "aria-label": t("deleteJob", { name: nameOf(job) }) } }, "×");
+  remove.onclick = safely(async () => {
+    await ask(job.links.self, { method: "DELETE" });
+    const card = document.getElementById(`job-${job.id}`);
+    card?.stop();
+    card?.remove();
+    await showHistory();
+  });
+  return element("li", {}, open, remove);
+}
+
+/** Wire the list. */
+export function openHistory() {
+  $("history-kind").replaceChildren(element("option", { value: "" }, t("allKinds")), ...[...KINDS, "saliency"].map((kind) => element("option", { value: kind }, t(`kind.${kind}`))));
+  $("history-kind").onchange = safely(showHistory);
+  $("history-more").onclick = safely(async () => $("jobs").append(...(await page(cursor))));
+  on("jobs", safely(showHistory));
+}

@@ -1,0 +1,142 @@
+"""The page is open to everybody: keyboard, screen readers, small screens, slow lines, and services with keys."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from service.api.keys import digest
+from tests.conftest import Server
+from tests.page.browser import (
+    ARTIFACTS,
+    awaited,
+    caption,
+    errors,
+    find,
+    find_all,
+    open_page,
+    text,
+    until,
+    violations,
+)
+
+STATIC = Path(__file__).parents[2] / "service/static"
+MOST_BYTES = 150_000  # of script and style, compressed
+MOST_SHIFT = 0.05  # of the layout while the page is opened
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 768, 390])
+def test_it_is_accessible(page: Any, scheme: str, width: int) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    page.set_window_size(width, 1600)
+    assert violations(page) == []
+    page.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert violations(page) == []
+    assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    page.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = false; })")
+    page.save_screenshot(str(ARTIFACTS / f"{scheme}-{width}.png"))
+
+
+def test_the_keyboard_is_enough(page: Any) -> None:
+    """From the top of the page with Tab alone, in the order in which things are seen."""
+    reached: list[str] = []
+    for _ in range(120):
+        ActionChains(page).send_keys(Keys.TAB).perform()
+        active = page.switch_to.active_element
+        reached.append(active.get_attribute("id") or active.get_attribute("data-sample") or active.text)
+    wanted = ["divide", "cat", "file", "any-class", "method"]
+    assert [name for name in reached if name in wanted][: len(wanted)] == wanted
+    assert {"compare-start", "make-start", "history-kind"} <= set(reached)
+    find_all(page, ".class")[1].send_keys(Keys.ENTER)
+    caption(page, "says tiger cat")
+    assert page.switch_to.active_element.text.startswith("tiger cat")
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_layout_does_not_shift(page: Any, page_server: Server, width: int) -> None:
+    page.set_window_size(width, 900)
+    open_page(page, page_server.url)
+    shift = awaited(
+        page,
+        """return new Promise((done) => new PerformanceObserver((list) =>
+             done(list.getEntries().reduce((sum, entry) => sum + entry.value, 0))
+           ).observe({ type: 'layout-shift', buffered: true }) || setTimeout(() => done(0), 200))""",
+    )
+    assert shift <= MOST_SHIFT
+
+
+def test_little_has_to_be_loaded() -> None:
+    files = [*STATIC.glob("*.js"), *STATIC.glob("*.css"), *STATIC.glob("*.html")]
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < MOST_BYTES
+
+
+def test_all_modules_are_loaded_at_once() -> None:
+    html = (STATIC / "index.html").read_text()
+    missing = [file.name for file in STATIC.glob("*.js") if f'"static/{file.name}"' not in html]
+    assert missing == []
+
+
+def test_all_strings_stand_in_one_file(page: Any) -> None:
+    """No text of the page stands in its HTML, and every text that is asked for is there."""
+    bare = page.execute_script(
+        "return fetch('.').then((r) => r.text()).then((html) => {"
+        "  const found = new DOMParser().parseFromString(html, 'text/html').body;"
+        "  found.querySelectorAll('noscript').forEach((n) => n.remove());"
+        "  return found.textContent.replace(/\\s+/g, ' ').trim(); })"
+    )
+    assert bare == "convlens 0–"
+    unknown = awaited(
+        page,
+        """const { has } = await import('/static/strings.js');
+           const attributes = [...document.querySelectorAll('[data-t-for]')]
+             .flatMap((e) => e.dataset.tFor.split(';').map((pair) => pair.split(':')[1]));
+           const names = [...document.querySelectorAll('[data-t]')].map((e) => e.dataset.t).concat(attributes);
+           return names.filter((name) => !has(name))""",
+    )
+    assert unknown == []
+
+
+def test_a_key_is_asked_for_even_after_too_many_failures(browser: Any, tmp_path: Path, models_dir: Path) -> None:
+    page, key = browser, "cl_erin"
+    (tmp_path / "keys").write_text(f"erin {digest(key)}\n")
+    flags = ("--api-keys-file", str(tmp_path / "keys"), "--failed-keys-limit", "1/hour", "--no-worker")
+    guarded = Server("--models-dir", str(models_dir), "--data-dir", str(tmp_path / "data"), *flags)
+    try:
+        guarded.client.get("/models")
+        assert guarded.client.get("/models").status_code == 429
+        page.get(guarded.url)
+        until(page, lambda: "without a known key" in text(page, "error"))
+        page.find_element(By.ID, "key").send_keys(key)
+        find(page, "#key-form button").click()
+        caption(page, "Egyptian cat")
+        assert not find(page, "#key-form").is_displayed()
+        assert not find(page, "#error").is_displayed()
+    finally:
+        guarded.stop()
+
+
+def test_the_pages_of_the_api_come_from_here_too(page: Any, page_server: Server) -> None:
+    page.get(page_server.url + "/docs")
+    until(page, lambda: "/saliency" in page.find_element(By.ID, "swagger-ui").text)
+    assert_from_here(page)
+
+
+def test_nothing_comes_from_elsewhere_and_no_policy_is_broken(page: Any) -> None:
+    assert_from_here(page)
+    assert errors(page) == []
+
+
+def assert_from_here(page: Any) -> None:
+    names = json.loads(
+        page.execute_script("return JSON.stringify(performance.getEntriesByType('resource').map(e => e.name))")
+    )
+    origin = page.execute_script("return location.origin")
+    assert names
+    assert all(name.startswith((origin, "blob:", "data:")) for name in names)
