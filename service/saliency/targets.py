@@ -31,6 +31,7 @@ from service.networks.questions import Quantity, Target
 from service.saliency.detections import detect, side_of
 
 MOST_TERMS = 100
+MOST_VALUES = 2**24  # of a layer
 _TERM = re.compile(
     r"\s*(?P<sign>[+-])?\s*(?:(?P<weight>\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?"
     r"(?:(?P<kind>class|probability|log_odds|region):(?P<id>\d{1,9})|(?P<place>output|layer):(?P<name>[^\[\]]+)"
@@ -170,6 +171,7 @@ def _check_class(network: Network, atom: Atom) -> None:
 def _value(network: Network, image: Floats, atom: Atom) -> tuple[Quantity, Floats]:
     """What is weighted, and its value at the image."""
     if atom.kind == "layer":
+        _check_number(network, atom.name, image)
         (values,) = network.activations(image[None], [atom.name])
         return Quantity(atom.name), values[0]
     outputs = network.outputs(image[None])
@@ -179,6 +181,18 @@ def _value(network: Network, image: Floats, atom: Atom) -> tuple[Quantity, Float
     transform = "none" if atom.kind == "class" else atom.kind
     assert transform in ("none", "probability", "log_odds")
     return Quantity(logits, transform), outputs[logits][0]  # type: ignore[arg-type]
+
+
+def _check_number(network: Network, name: str, image: Floats) -> None:
+    """Raise `InvalidParameter` for a layer that has too many values at an image of this size (3, H, W)."""
+    layer = network.layer(name)
+    height, width = layer.size or (1, 1)
+    values = layer.channels * height * width * image[0].size // (network.size[0] * network.size[1])
+    if values > MOST_VALUES:
+        raise InvalidParameter(
+            f"{name} has {values:,} values for a picture of this size, more than the {MOST_VALUES:,} that are weighted; "
+            "use resize=squash or crop, or a deeper layer"
+        )
 
 
 def _select(weights: Floats, index: Sequence[Selector], name: str) -> Floats:

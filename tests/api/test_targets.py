@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from service.client import Client
 from service.saliency.targets import parse
@@ -127,3 +128,11 @@ def test_the_clients_explain_and_predict(client: httpx.Client, cat: bytes, coffe
         (found,) = own.explain([cat], {"other": [coffee]}, target="similarity", method="grad_cam")["data"]
         assert found["explained"]["target"] == "similarity"
         assert [one["predictions"][0]["class_id"] for one in own.predict([cat, coffee])["data"]] == [285, 967]
+
+
+def test_a_layer_of_a_large_picture_has_too_many_values(client: httpx.Client) -> None:
+    large = io.BytesIO()
+    Image.new("RGB", (3000, 2400)).save(large, "JPEG")
+    response = post(client, large.getvalue(), target="layer:relu_conv1[3]", resize="native")
+    assert response.status_code == 422
+    assert "use resize=squash" in response.json()["detail"]
