@@ -190,7 +190,7 @@ def _check_number(network: Network, name: str, image: Floats) -> None:
     values = layer.channels * height * width * image[0].size // (network.size[0] * network.size[1])
     if values > MOST_VALUES:
         raise InvalidParameter(
-            f"{name} has {values:,} values for a picture of this size, more than the {MOST_VALUES:,} that are weighted; "
+            f"{name} has {values:,} values for a picture of this size, and at most {MOST_VALUES:,} are weighted; "
             "use resize=squash or crop, or a deeper layer"
         )
 

@@ -6,10 +6,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
 
 from service.client import Client
-from service.saliency.targets import parse
+from service.errors import InvalidParameter
+from service.networks.network import Network
+from service.saliency.targets import NOTHING, parse, resolve
 
 
 def post(client: httpx.Client, data: bytes, accept: str = "application/json", **parameters: Any) -> httpx.Response:
@@ -130,9 +131,7 @@ def test_the_clients_explain_and_predict(client: httpx.Client, cat: bytes, coffe
         assert [one["predictions"][0]["class_id"] for one in own.predict([cat, coffee])["data"]] == [285, 967]
 
 
-def test_a_layer_of_a_large_picture_has_too_many_values(client: httpx.Client) -> None:
-    large = io.BytesIO()
-    Image.new("RGB", (3000, 2400)).save(large, "JPEG")
-    response = post(client, large.getvalue(), target="layer:relu_conv1[3]", resize="native")
-    assert response.status_code == 422
-    assert "use resize=squash" in response.json()["detail"]
+def test_a_layer_of_a_large_picture_has_too_many_values(network: Network) -> None:
+    large = np.zeros((3, 2400, 3000), np.float32)
+    with pytest.raises(InvalidParameter, match="use resize=squash"):
+        resolve(network, large, parse("layer:relu_conv1[3]"), NOTHING)
