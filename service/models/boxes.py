@@ -23,6 +23,8 @@ def expose_detections(graph: ir.Graph, values: dict[str | None, ir.Value], manif
         if name not in values:
             raise ModelError(f"the graph has no value {name!r}, which the manifest names for its detections")
     scores, boxes = values[detection.scores], values[detection.boxes]
+    if detection.classes_first:
+        scores = values[detection.scores] = _turned(op, scores)
     classes = len(manifest.labels)
     columns = scores.shape[2] if scores.shape is not None and len(scores.shape) == 3 else None
     if columns not in (classes, classes + 1):
@@ -34,6 +36,15 @@ def expose_detections(graph: ir.Graph, values: dict[str | None, ir.Value], manif
     best.type = scores.type
     best.shape = ir.Shape([scores.shape[0] if scores.shape is not None else "N", classes])
     return [best, scores, boxes]
+
+
+def _turned(op: Ops, scores: ir.Value) -> ir.Value:
+    """Scores (N, boxes, classes), under the name of (N, classes, boxes)."""
+    name, scores.name = scores.name, f"{scores.name}/classes_first"
+    found = op.Transpose(scores, perm=[0, 2, 1], _name=name)
+    dims = scores.shape.dims if scores.shape is not None else ("N", None, None)
+    found.type, found.shape = scores.type, ir.Shape([dims[0], dims[2], dims[1]])
+    return found
 
 
 def _split(op: Ops, values: dict[str | None, ir.Value], detection: Detection) -> None:

@@ -1,6 +1,6 @@
 """Finding boxes and their scores among the outputs of a graph."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -20,8 +20,13 @@ class Detector:
     guess: str
 
 
-def detector_of(outputs: Iterable[ir.Value]) -> Detector | None:
-    """The detector that these outputs are of: boxes (N, boxes, 4) beside scores (N, boxes, classes), or one table."""
+def detector_of(outputs: Sequence[ir.Value]) -> Detector | None:
+    """The detector that these outputs are of.
+
+    They are boxes (N, boxes, 4) beside scores (N, boxes, classes), or one table, or what a suppression leaves of them.
+    """
+    if (suppression := suppression_of(outputs)) is not None:
+        return _of_suppression(suppression)
     tables = [value for value in outputs if value.shape is not None and len(value.shape) == 3 and _is_float(value)]
     of_four = [value for value in tables if value.shape is not None and value.shape[2] == COORDINATES]
     if of_four:
@@ -29,6 +34,36 @@ def detector_of(outputs: Iterable[ir.Value]) -> Detector | None:
         scores = next((value for value in tables if value is not boxes and _same_number(value, boxes)), None)
         return None if scores is None else _of_pair(scores, boxes)
     return next((found for value in tables if (found := _of_table(value)) is not None), None)
+
+
+def suppression_of(outputs: Sequence[ir.Value]) -> ir.Node | None:
+    """The suppression of overlapping boxes that the outputs come from."""
+    waiting, seen = list(outputs), set(outputs)
+    while waiting:
+        node = waiting.pop().producer()
+        if node is not None and node.op_type == "NonMaxSuppression":
+            return node
+        further = [x for x in node.inputs if x is not None and x not in seen] if node is not None else []
+        seen.update(further)
+        waiting += further
+    return None
+
+
+def _of_suppression(node: ir.Node) -> Detector | None:
+    boxes, scores = node.inputs[0], node.inputs[1]
+    classes = scores.shape[1] if scores is not None and scores.shape is not None else None
+    if boxes is None or scores is None or not isinstance(classes, int):
+        return None
+    is_centre = node.attributes.get_int("center_point_box", 0) == 1
+    return Detector(
+        Detection(
+            scores=str(scores.name), boxes=str(boxes.name), format="centre" if is_centre else "rows_first",
+            unit="pixel", classes_first=True,
+        ),
+        classes,
+        "none",
+        "boxes and scores are taken before the suppression in the graph, in pixels",
+    )  # fmt: skip
 
 
 def _is_float(value: ir.Value) -> bool:

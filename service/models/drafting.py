@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from service.errors import ModelError
 from service.models.adapt import described, modernized
-from service.models.detections import detector_of
+from service.models.detections import detector_of, suppression_of
 from service.models.evidence import guess_preprocessing
 from service.models.heads import Head, dense_heads_of, heads_of
 from service.models.labels import imagenet_labels
@@ -188,7 +188,8 @@ def _detector(graph: ir.Graph, choices: Choices) -> Head | None:
     if choices.task not in (None, "detection") or choices.output is not None:
         return None
     outputs = list(graph.outputs)
-    if choices.task is None and (heads_of(outputs) or dense_heads_of(outputs)):
+    told = choices.task == "detection" or suppression_of(outputs) is not None
+    if not told and (heads_of(outputs) or dense_heads_of(outputs)):
         return None
     found = detector_of(outputs)
     if found is None:

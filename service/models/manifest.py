@@ -79,19 +79,22 @@ class Detection(_Strict):
     Attributes:
         scores: The value (N, boxes, classes); there may be one more column at the end, for nothing.
         boxes: The value (N, boxes, 4).
-        format: What the four numbers are: centre x, centre y, width, height, or left, upper, right, lower.
+        format: What the four numbers are: centre x, centre y, width, height, or left, upper, right, lower, or upper,
+            left, lower, right.
         unit: What a width of 1 is: that of the picture, or a pixel of what the network sees.
         table: The value that holds both, which the service cuts into ``scores`` and ``boxes``; None if they are apart.
         has_objectness: Whether a row of the table has boxes, how likely they hold anything, and scores (YOLO to version
             7). If not, a column has boxes and scores.
+        classes_first: Whether the scores are (N, classes, boxes), as a suppression in the graph takes them.
     """
 
     scores: str
     boxes: str
-    format: Literal["centre", "corners"]
+    format: Literal["centre", "corners", "rows_first"]
     unit: Literal["picture", "pixel"]
     table: str | None = None
     has_objectness: bool = False
+    classes_first: bool = False
 
 
 class Manifest(_Strict):

@@ -63,6 +63,8 @@ def side_of(detection: Detection, side: str) -> Floats:
     weights = np.zeros(4, np.float32)
     if detection.format == "corners":
         weights[i] = 1
+    elif detection.format == "rows_first":
+        weights[i ^ 1] = 1
     else:
         weights[i % 2], weights[2 + i % 2] = 1, 0.5 if i >= 2 else -0.5
     return weights

@@ -22,7 +22,7 @@ from tests.api.drawings import DISC, SQUARE, UNIT, drawn, explained, inside
 from tests.conftest import eventually, serving
 from tests.models.networks import detector, write
 
-FORMS = ("pair", "wide", "tall")
+FORMS = ("pair", "wide", "tall", "suppressed")
 NAMES = ("red", "green", "blue")
 
 
@@ -54,8 +54,9 @@ def test_detectors_are_told_from_their_outputs(form: str, tmp_path: Path) -> Non
     assert (manifest.task, len(manifest.labels), manifest.logits) == ("detection", 3, "scores")
     assert manifest.detection is not None
     assert manifest.detection.unit == ("picture" if form == "pair" else "pixel")
+    assert manifest.detection.classes_first == (form == "suppressed")
     assert manifest.scores == ("softmax" if form == "pair" else "none")
-    assert "taken for" in drafted.guesses["scores"]
+    assert "taken" in drafted.guesses["scores"]
 
 
 @pytest.mark.parametrize("form", FORMS)

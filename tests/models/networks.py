@@ -114,7 +114,8 @@ def detector(form: str = "pair") -> onnx.ModelProto:
     """A detector of red, green and blue things in pictures of 64 x 64: a box of 16 x 16 around each of 8 x 8 cells.
 
     form: ``pair`` has ``logits`` (N, 64, 4), the last column for nothing, and ``boxes`` (N, 64, 4) as centre and size,
-    shares of the picture; ``wide`` and ``tall`` have a table (N, 7, 64) or (N, 64, 8) in pixels, as YOLO.
+    shares of the picture; ``wide`` and ``tall`` have a table (N, 7, 64) or (N, 64, 8) in pixels, as YOLO;
+    ``suppressed`` has the boxes (K, 4) that a suppression in the graph leaves, as detectors of torchvision.
     """
     head = np.full((4, 3, 1, 1), -12, np.float32)
     head[range(3), range(3)] = 12
@@ -140,6 +141,14 @@ def detector(form: str = "pair") -> onnx.ModelProto:
             """pixels_ = Mul(boxes, side) named = Slice(logits, from, to, last) sure = Sigmoid(named)
                rows = Concat<axis = 2>(pixels_, sure) table = Transpose<perm = [0, 2, 1]>(rows)""",
         ),
+        "suppressed": (
+            "float[K, 4] kept",
+            """rows_first = Gather<axis = 2>(corners, order) named = Slice(logits, from, to, last) sure = Sigmoid(named)
+               turned = Transpose<perm = [0, 2, 1]>(sure)
+               chosen = NonMaxSuppression(rows_first, turned, most, overlap, least)
+               found = Gather<axis = 1>(chosen, second) all_boxes = Squeeze(corners, from)
+               kept = Gather<axis = 0>(all_boxes, found)""",
+        ),
         "tall": (
             "float[N, 64, 8] table",
             """pixels_ = Mul(boxes, side) named = Slice(logits, from, to, last) sure = Sigmoid(named)
@@ -149,6 +158,10 @@ def detector(form: str = "pair") -> onnx.ModelProto:
     }
     outputs, tail = ends[form]
     arrays["zero"] = np.array(0, np.float32)
+    corner = [[1, 0, 1, 0], [0, 1, 0, 1], [-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5]]
+    arrays |= {"corner": np.array(corner, np.float32), "order": np.array([1, 0, 3, 2]), "most": np.array([10])}
+    arrays |= {"second": np.array(2)}
+    arrays |= {"overlap": np.array([0.5], np.float32), "least": np.array([0.3], np.float32)}
     model = onnx.parser.parse_model(
         f"""<ir_version: 8, opset_import: ["" : 18]> detector (float[N, 3, 64, 64] pixels) => ({outputs}) {{
           pooled = AveragePool<kernel_shape = [8, 8], strides = [8, 8]>(pixels)
@@ -156,6 +169,7 @@ def detector(form: str = "pair") -> onnx.ModelProto:
           logits = Transpose<perm = [0, 2, 1]>(flat)
           moved = Conv(pooled, small) moves = Reshape(moved, shape) by = Transpose<perm = [0, 2, 1]>(moves)
           sum = Add(by, logit) boxes = Sigmoid(sum)
+          wide_ = MatMul(boxes, corner) corners = Mul(wide_, side)
           {tail}
         }}"""
     )
