@@ -32,6 +32,7 @@ from service.saliency.detections import detect, side_of
 
 MOST_TERMS = 100
 MOST_VALUES = 2**24  # of a layer
+MOST_WEIGHT = 1e6
 _TERM = re.compile(
     r"\s*(?P<sign>[+-])?\s*(?:(?P<weight>\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?"
     r"(?:(?P<kind>class|probability|log_odds|region):(?P<id>\d{1,9})|(?P<place>output|layer):(?P<name>[^\[\]]+)"
@@ -76,7 +77,10 @@ def parse(text: str) -> Wanted:
         found = _TERM.match(text, place)
         if found is None or (terms and not found["sign"]) or len(terms) == MOST_TERMS:
             raise ValueError(f"a target is a sum of at most {MOST_TERMS} {FORM}; this is none: {text[place:][:50]!r}")
-        terms.append((float(found["weight"] or 1) * (-1 if found["sign"] == "-" else 1), _atom(found)))
+        weight = float(found["weight"] or 1)
+        if weight > MOST_WEIGHT:
+            raise ValueError(f"a weight is at most {MOST_WEIGHT:g}")
+        terms.append((-weight if found["sign"] == "-" else weight, _atom(found)))
         place = found.end()
     wanted = Wanted(text, tuple(terms))
     if len({(atom.kind if atom.kind not in ("output", "layer") else atom.name) for _, atom in terms}) > 1:

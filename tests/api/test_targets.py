@@ -85,6 +85,7 @@ def test_similarity_of_two_pictures(client: httpx.Client, cat: bytes, coffee: by
         ({"target": ""}, "a target is a sum of"),
         ({"target": "class:285 class:3"}, "a target is a sum of"),
         ({"target": "class:285 - layer:fire4[3]"}, "of one kind"),
+        ({"target": "9" * 400 + "*class:285"}, "a weight is at most"),
         ({"target": "log_odds:285 - log_odds:3"}, "stand alone"),
         ({"target": "output:logits[x]"}, "selects nothing"),
         ({"target": "class:1000"}, "must be from 0 to 999"),
