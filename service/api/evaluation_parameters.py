@@ -9,7 +9,7 @@ from service.api.boxes import Edges, boxes_of, check_boxes
 from service.api.parameters import (
     METHOD_FIELDS,
     ClassifyParameters,
-    MethodParameters,
+    TargetParameters,
     WithMethodFields,
     check_values,
     known_method,
@@ -113,7 +113,7 @@ class MeasuringParameters(ClassifyParameters):
         return self.model_copy(update={"metrics": names})
 
 
-class EvaluateParameters(MeasuringParameters, MethodParameters):
+class EvaluateParameters(MeasuringParameters, TargetParameters):
     """Parameters of `POST /evaluate`, in the query or as form fields."""
 
 

@@ -52,8 +52,8 @@ class MeasuredAnswer(BaseModel):
 class EvaluationResult(BaseModel):
     """A method put to the test on one photograph."""
 
-    class_id: int
-    name: str
+    class_id: Annotated[int | None, Field(description="Null for a target other than a class.")]
+    name: str | None
     curves: Annotated[
         dict[str, CurveAnswer],
         Field(

@@ -25,7 +25,7 @@ def evaluation_result(network: Network, found: Evaluated) -> EvaluationResult:
     """An evaluation as JSON."""
     return EvaluationResult(
         class_id=found.class_id,
-        name=network.model.manifest.labels[found.class_id],
+        name=None if found.class_id is None else network.model.manifest.labels[found.class_id],
         curves=_curves(found),
         completeness=Completeness(map_sum=found.map_sum, score_difference=found.score_difference),
         randomization=[RandomizationStage(**asdict(stage)) for stage in found.stages],

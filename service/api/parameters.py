@@ -141,7 +141,32 @@ class MethodParameters(WithMethodFields):
         return METHODS[self.method].parameters(**self.method_values).model_dump()
 
 
-class SaliencyParameters(MethodParameters):
+class TargetParameters(MethodParameters):
+    """A method with its parameters, and the class or another target to explain."""
+
+    target: Annotated[
+        Annotated[str, Field(max_length=2000), AfterValidator(known_target)] | None,
+        Field(
+            description="What is explained instead of the score of a class: a sum of " + FORM + ". An index leaves out "
+            "the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. "
+            "`region` is that of a `box` or of a file in the field `mask`, else where the network sees the class; "
+            "`similarity` is that to the picture in the field `other`.",
+            examples=["log_odds:285"],
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_thing_to_explain(self) -> Self:
+        if self.target is None:
+            return self
+        if getattr(self, "class_id", None) is not None or self.other_class_id is not None:
+            raise ValueError("target says what is explained; leave out class_id and other_class_id")
+        if self.method == "finer_cam":
+            raise ValueError("finer_cam compares classes; leave out target, or choose another method")
+        return self
+
+
+class SaliencyParameters(TargetParameters):
     """Parameters of `POST /saliency`, in the query or as form fields."""
 
     class_id: Annotated[
@@ -152,16 +177,6 @@ class SaliencyParameters(MethodParameters):
             max_length=10,
             description="Class to explain, or several; the predicted one if absent.",
             examples=[[285]],
-        ),
-    ] = None
-    target: Annotated[
-        Annotated[str, Field(max_length=2000), AfterValidator(known_target)] | None,
-        Field(
-            description="What is explained instead of the score of a class: a sum of " + FORM + ". An index leaves out "
-            "the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. "
-            "`region` is that of a `box` or of a file in the field `mask`, else where the network sees the class; "
-            "`similarity` is that to the picture in the field `other`.",
-            examples=["log_odds:285"],
         ),
     ] = None
     box: Annotated[
@@ -199,13 +214,9 @@ class SaliencyParameters(MethodParameters):
     ] = None
 
     @model_validator(mode="after")
-    def _one_thing_to_explain(self) -> Self:
-        if self.target is not None and (self.class_id is not None or self.other_class_id is not None):
-            raise ValueError("target says what is explained; leave out class_id and other_class_id")
+    def _targets_at_once(self) -> Self:
         if self.target is not None and self.mode == "job":
             raise ValueError("a target is explained at once only; leave out mode=job")
-        if self.target is not None and self.method == "finer_cam":
-            raise ValueError("finer_cam compares classes; leave out target, or choose another method")
         return self
 
     def completed(self, media: str) -> Self:

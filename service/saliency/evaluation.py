@@ -7,7 +7,7 @@ import numpy as np
 
 from service.attribution import METHODS, Attribution, Floats
 from service.networks.network import Network
-from service.networks.questions import PREDICTED
+from service.networks.questions import PREDICTED, Target
 from service.saliency.explain import Question
 from service.saliency.metrics import (
     Amounts,
@@ -20,6 +20,7 @@ from service.saliency.metrics import (
     measure,
     runs_needed,
 )
+from service.saliency.targets import Beside, resolve
 from service.saliency.view import View
 
 
@@ -43,7 +44,7 @@ class Evaluated:
     """The result of an evaluation.
 
     Attributes:
-        class_id: The class that was explained.
+        class_id: The class that was explained; None for another target.
         method: The method.
         measurements: What the metrics say of the map of the method, and of ``random`` and ``edges`` for comparison.
         map_sum: The sum of the map.
@@ -52,7 +53,7 @@ class Evaluated:
         notes: What the method itself reports.
     """
 
-    class_id: int
+    class_id: int | None
     method: str
     measurements: Measurements
     map_sum: float
@@ -70,12 +71,17 @@ def evaluate(
     region: Bools | None = None,
 ) -> Evaluated:
     """Evaluate the method of the question on an image (3, H, W) in [0, 1]. region: where the object is, (H, W)."""
-    attribution = attribute(network, image, question)
-    case = Case(network, image, int(attribution.at.class_ids[0]), question.other_class_id, amounts, region)
-    candidates = {question.method: candidate_of(question, attribution.map), **baseline_maps(image)}
+    target = None
+    if question.target is not None:
+        beside = Beside(None if region is None else region.astype(np.float32))
+        target = resolve(network, image, question.target, beside)
+    attribution = attribute(network, image, question, target)
+    class_id = int(attribution.at.class_ids[0])
+    case = Case(network, image, class_id, question.other_class_id, amounts, region, target)
+    candidates = {question.method: candidate_of(question, attribution.map, target), **baseline_maps(image)}
     measurements = measure(case, candidates, metrics)
     return Evaluated(
-        class_id=case.class_id,
+        class_id=None if target is not None else class_id,
         method=question.method,
         measurements=measurements,
         map_sum=float(attribution.map.sum()),
@@ -91,19 +97,19 @@ def evaluation_runs(question: Question, height: int, width: int, metrics: Sequen
     return each + runs_needed(metrics, [each], amounts)
 
 
-def attribute(network: Network, image: Floats, question: Question) -> Attribution:
-    """The map of the method of the question, from start to end."""
-    view = View(network, question.other_class_id)
+def attribute(network: Network, image: Floats, question: Question, target: Target | None = None) -> Attribution:
+    """The map of the method of the question, from start to end. target: that of the question for this image."""
+    view = View(network, question.other_class_id, target)
     class_id = PREDICTED if question.class_id is None else question.class_id
     return METHODS[question.method].run(view, image, class_id, question.parameters)
 
 
-def candidate_of(question: Question, made: Floats) -> Candidate:
+def candidate_of(question: Question, made: Floats, target: Target | None = None) -> Candidate:
     """The map (H, W) that the method of the question has made, as metrics see it."""
 
     def again(network: Callable[[], Network], image: Floats, class_id: int) -> Floats:
         asked = Question(question.method, question.parameters, class_id, question.other_class_id)
-        return attribute(network(), image, asked).map
+        return attribute(network(), image, asked, target).map
 
     return Candidate(made, np.abs(made) if METHODS[question.method].sign == "absolute" else made, again)
 

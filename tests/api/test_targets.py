@@ -136,3 +136,29 @@ def test_a_layer_of_a_large_picture_has_too_many_values(network: Network) -> Non
     large = np.zeros((3, 2400, 3000), np.float32)
     with pytest.raises(InvalidParameter, match="use resize=squash"):
         resolve(network, large, parse("layer:relu_conv1[3]"), NOTHING)
+
+
+def test_maps_of_targets_are_put_to_the_test(client: httpx.Client, cat: bytes) -> None:
+    def evaluated(**parameters: Any) -> Any:
+        query = {"method": "gradient_x_input", "points": 4, "stages": 1, **parameters}
+        query["metrics"] = "completeness,mu_fidelity,cascading_randomization,random_logit"
+        response = client.post("/evaluate", files={"image": cat}, params=query)
+        assert response.status_code == 200, response.text
+        return response.json()["data"]
+
+    mine, theirs = evaluated(target="class:285"), evaluated(class_id=285)
+    assert (mine["class_id"], theirs["class_id"]) == (None, 285)
+    for name in ("completeness", "mu_fidelity", "cascading_randomization"):
+        mine_, theirs_ = (one["metrics"][name]["gradient_x_input"]["value"] for one in (mine, theirs))
+        assert mine_ == pytest.approx(theirs_, rel=1e-2), name
+    assert mine["metrics"]["random_logit"]["gradient_x_input"]["value"] is None
+    plot = client.post(
+        "/evaluate",
+        files={"image": cat},
+        params={"target": "layer:fire4[3]", "points": 4, "stages": 1},
+        headers={"Accept": "image/png"},
+    )
+    assert plot.headers["content-type"] == "image/png"
+    refused = client.post("/evaluate", files={"image": cat}, params={"target": "similarity"})
+    assert refused.status_code == 422
+    assert "second picture" in refused.json()["detail"]

@@ -48,7 +48,12 @@ async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     parameters = parameters.completed(1, bool(sent.masks))
     network = services.network(parameters.model)
     question = question_of(
-        network, parameters.method, parameters.method_values, parameters.class_id, parameters.other_class_id
+        network,
+        parameters.method,
+        parameters.method_values,
+        parameters.class_id,
+        parameters.other_class_id,
+        parameters.target,
     )
     return await services.work(
         lambda: _answer(network, sent, question, parameters, media, services.settings),
@@ -82,7 +87,8 @@ def _answer(
     if media == PNG:
         from service.saliency.plots import evaluation_plot  # loaded when it is first needed: it takes a second
 
-        title = f"{question.method}, {network.model.manifest.labels[found.class_id]}"
+        named = parameters.target if found.class_id is None else network.model.manifest.labels[found.class_id]
+        title = f"{question.method}, {named}"
         return Response(evaluation_plot(found, title), media_type=PNG, headers=headers)
     answer = EvaluateAnswer(meta=meta(network, parameters, watch), data=evaluation_result(network, found))
     return Response(answer.model_dump_json(), media_type=JSON, headers=headers)

@@ -12,6 +12,7 @@ from service.attribution import Floats
 from service.attribution.baselines import baseline
 from service.attribution.method import CHUNK
 from service.networks.network import Network
+from service.networks.questions import Target
 from service.saliency.view import View
 
 Bools = npt.NDArray[np.bool_]
@@ -63,6 +64,7 @@ class Case:
         other_class_id: The class in contrast, if there is one.
         amounts: How much is computed.
         region: Where the object is, (H, W); None if nobody knows.
+        target: What maps explain instead of a class; its score then stands for probabilities too.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Case:
         other_class_id: int | None = None,
         amounts: Amounts | None = None,
         region: Bools | None = None,
+        target: Target | None = None,
     ) -> None:
         self.network = network
         self.image = image
@@ -80,7 +83,8 @@ class Case:
         self.other_class_id = other_class_id
         self.amounts = amounts or Amounts()
         self.region = region
-        self._view = View(network, other_class_id)
+        self.target = target
+        self._view = View(network, other_class_id, target)
 
     def scores(self, pictures: Iterable[Floats]) -> Array:
         """The scores (n,) that maps explain."""

@@ -64,7 +64,7 @@ def random_logit(case: Case, candidate: Candidate) -> Measured:
     have similar maps for good reason.
     """
     others = [i for i in range(case.network.classes) if i not in (case.class_id, case.other_class_id)]
-    if not others or not np.ptp(candidate.map):
+    if case.target is not None or not others or not np.ptp(candidate.map):
         return Measured(None)
     class_id = int(np.random.default_rng(0).choice(others))
     other = candidate.again(lambda: case.network, case.image, class_id)
