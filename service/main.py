@@ -40,6 +40,7 @@ from service.api.routes import (
     methods,
     metrics,
     models,
+    predict,
     saliency,
     session,
     tcav,
@@ -119,6 +120,7 @@ def _application(
         methods,
         visualize,
         models,
+        predict,
         metrics,
     ):
         app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from service.attribution.method import Need, Sign
-from service.models.manifest import Scores
+from service.models.manifest import Scores, Task
 
 
 class ModelSummary(BaseModel):
@@ -28,6 +28,10 @@ class ModelDetails(ModelSummary):
     size: Annotated[int, Field(description="Short side of what the network was trained on, in pixels.")]
     height: Annotated[int, Field(description="Height of what the network was trained on, in pixels.")]
     width: Annotated[int, Field(description="Width of what the network was trained on, in pixels.")]
+    task: Annotated[Task, Field(description="What it tells; `POST /predict` answers in that way.")]
+    outputs: Annotated[
+        tuple[str, ...], Field(description="Values that targets like `output:NAME[0]` can name, the scores first.")
+    ]
     scores: Annotated[
         Scores, Field(description="What makes probabilities of the scores; `none` where they are no probabilities.")
     ]

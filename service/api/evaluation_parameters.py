@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
+from service.api.boxes import Edges, boxes_of, check_boxes
 from service.api.parameters import (
     METHOD_FIELDS,
     ClassifyParameters,
@@ -33,10 +34,6 @@ Metrics = Annotated[
 ]
 
 
-Edges = Annotated[
-    Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1, max_length=400)] | None,
-    BeforeValidator(split_commas),
-]
 EVALUATED = default_metrics(with_region=False)
 LOCALIZING = tuple(name for name in default_metrics(with_region=True) if METRICS[name].needs_region)
 
@@ -96,8 +93,7 @@ class MeasuringParameters(ClassifyParameters):
     @property
     def boxes(self) -> list[Box]:
         """The boxes, if there are any."""
-        edges = self.box or []
-        return [(edges[i], edges[i + 1], edges[i + 2], edges[i + 3]) for i in range(0, len(edges), 4)]
+        return boxes_of(self.box)
 
     def completed(self, photographs: int, with_masks: bool) -> Self:
         """With the metrics that are measured for so many photographs, with or without masks.
@@ -105,15 +101,8 @@ class MeasuringParameters(ClassifyParameters):
         Raises `InvalidParameter` if boxes are not one for each photograph, or if metrics need to know where the object
         is and nothing tells.
         """
-        edges = len(self.box or [])
-        if edges and with_masks:
-            raise InvalidParameter("box and mask both say where the object is; send one of them")
-        if edges and edges != 4 * photographs:
-            raise InvalidParameter(
-                f"box must be left,upper,right,lower for each photograph, {4 * photographs} numbers in all; "
-                f"it has {edges}"
-            )
-        known = with_masks or edges > 0
+        check_boxes(self.box, photographs, with_masks)
+        known = with_masks or bool(self.box)
         names = self.metrics or [*self.usual, *(LOCALIZING if known else ())]
         if not known and (blind := [name for name in names if METRICS[name].needs_region]):
             raise InvalidParameter(

@@ -15,21 +15,23 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from service.api.boxes import Edges
 from service.attribution import METHODS
-from service.attribution.baselines import Fill
 from service.attribution.method import Sign
 from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Decode, Resize
-from service.pictures.tints import COLOURS
 from service.saliency.explain import Output
 from service.saliency.intake import Intake
-from service.saliency.tcav import Pool
+from service.saliency.targets import FORM, parse
 from service.settings import Settings
 
 OVERLAY_SMOOTHING = 1.5
-LayerName = Annotated[
-    str | None, Field(description="Name of the layer; see `GET /models/{name}/layers`. Default: the last features.")
-]
+
+
+def known_target(text: str) -> str:
+    """What is a target. Raises `ValueError` for what is none."""
+    parse(text)
+    return text
 
 
 def known_method(name: str) -> str:
@@ -152,6 +154,20 @@ class SaliencyParameters(MethodParameters):
             examples=[[285]],
         ),
     ] = None
+    target: Annotated[
+        Annotated[str, Field(max_length=2000), AfterValidator(known_target)] | None,
+        Field(
+            description="What is explained instead of the score of a class: a sum of " + FORM + ". An index leaves out "
+            "the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. "
+            "`region` is that of a `box` or of a file in the field `mask`, else where the network sees the class; "
+            "`similarity` is that to the picture in the field `other`.",
+            examples=["log_odds:285"],
+        ),
+    ] = None
+    box: Annotated[
+        Edges,
+        Field(description="For a `region`: left, upper, right and lower edge in pixels, so for each photograph."),
+    ] = None
     mode: Annotated[
         Literal["now", "job"],
         Field(
@@ -182,82 +198,18 @@ class SaliencyParameters(MethodParameters):
         ),
     ] = None
 
+    @model_validator(mode="after")
+    def _one_thing_to_explain(self) -> Self:
+        if self.target is not None and (self.class_id is not None or self.other_class_id is not None):
+            raise ValueError("target says what is explained; leave out class_id and other_class_id")
+        if self.target is not None and self.mode == "job":
+            raise ValueError("a target is explained at once only; leave out mode=job")
+        if self.target is not None and self.method == "finer_cam":
+            raise ValueError("finer_cam compares classes; leave out target, or choose another method")
+        return self
+
     def completed(self, media: str) -> Self:
         """With the defaults that depend on other parameters and on the media type of the answer."""
         output = self.output or ("heatmap" if media == "application/json" else "overlay")
         smoothing = self.smoothing if self.smoothing is not None else 0.0 if output == "heatmap" else OVERLAY_SMOOTHING
         return self.model_copy(update={"output": output, "smoothing": smoothing, **self.with_method_defaults()})
-
-
-class ActivationParameters(ClassifyParameters):
-    """Parameters of `POST /activations`, in the query or as form fields."""
-
-    layer: Annotated[
-        list[str] | None,
-        BeforeValidator(split_commas),
-        Field(
-            min_length=1,
-            max_length=32,
-            description="Layer to look at, or several; in JSON all that the manifest lists if absent.",
-        ),
-    ] = None
-    channels: Annotated[
-        int, Field(ge=1, le=256, description="Most feature maps of a picture: the ones with the highest means.")
-    ] = 64
-    tile: Annotated[int, Field(ge=8, le=256, description="Side of one feature map in a picture, in pixels.")] = 56
-    colormap: Annotated[Colormap, Field(description="Colours from no activation to the strongest.")] = "inferno"
-
-
-class ConceptsParameters(ClassifyParameters):
-    """Parameters of `POST /concepts`, in the query or as form fields."""
-
-    class_id: Annotated[
-        int | None,
-        Field(description="Class that the factors matter for; that predicted for each photograph if absent."),
-    ] = None
-    layer: LayerName = None
-    factors: Annotated[int, Field(ge=1, le=len(COLOURS), description="How many; more are smaller parts.")] = 5
-    opacity: Annotated[float, Field(ge=0, le=1, description="Of the colours where a factor is the strongest.")] = 0.9
-
-
-class ConductanceParameters(ClassifyParameters):
-    """Parameters of `POST /conductance`, in the query or as form fields."""
-
-    class_id: Annotated[int | None, Field(description="Class that is carried; the predicted one if absent.")] = None
-    other_class_id: Annotated[
-        int | None, Field(description="A class in contrast: what carries `class_id` rather than this one.")
-    ] = None
-    layer: LayerName = None
-    steps: Annotated[int, Field(ge=1, le=1000, description="Parts of the path; more are more exact.")] = 64
-    baseline: Annotated[
-        Fill, Field(description="Where the path begins: a colour, the mean colour, or the picture blurred.")
-    ] = "black"
-    channels: Annotated[
-        int, Field(ge=1, le=256, description="Most channels that are listed and drawn: those that carry most.")
-    ] = 16
-    tile: Annotated[
-        int, Field(ge=32, le=256, description="Longest side of the map of one channel in a picture, in pixels.")
-    ] = 160
-
-
-class TcavParameters(ClassifyParameters):
-    """Parameters of `POST /tcav`, in the query or as form fields."""
-
-    class_id: Annotated[
-        int | None,
-        Field(description="Class whose score is looked at; that predicted for the first photograph if absent."),
-    ] = None
-    layer: LayerName = None
-    pool: Annotated[
-        Pool,
-        Field(
-            description="`mean`: activations are averaged over the places, so that it does not matter where a concept "
-            "is. `none`: every place counts for itself, as in the paper."
-        ),
-    ] = "mean"
-    splits: Annotated[
-        int, Field(ge=2, le=500, description="Random splits of the pictures, a direction is found for each.")
-    ] = 20
-    seed: Annotated[
-        int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same scores.")
-    ] = 0

@@ -1,11 +1,13 @@
 """Results turned into response bodies."""
 
 import base64
+from typing import Any
 
 import numpy as np
 
 from service import __version__
-from service.api.parameters import ActivationParameters, ClassifyParameters, SaliencyParameters
+from service.api.layer_parameters import ActivationParameters
+from service.api.parameters import ClassifyParameters, SaliencyParameters
 from service.api.schemas import (
     ChannelActivation,
     Classified,
@@ -60,16 +62,17 @@ def saliency_result(
 ) -> SaliencyResult:
     """An explanation as JSON, with the coloured map inside. image: which of the photographs sent."""
     manifest = network.model.manifest
-    value = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
+    of_class = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
     height, width = one.saliency.shape
     return SaliencyResult(
         predictions=classified(network, one.probabilities).predictions,
         image=image,
         explained=Explained(
-            **prediction(network, one.class_id, one.probabilities).model_dump(exclude={"score"}),
+            **_named(network, one),
+            target=one.target,
             other_class_id=one.other_class_id,
             score=one.score,
-            value=value,
+            value=one.value or of_class,
             zero_gradient=one.is_empty,
             notes=one.notes,
             warning=warning,
@@ -83,6 +86,13 @@ def saliency_result(
             png=base64.b64encode(draw(one, style, watch)).decode(),
         ),
     )
+
+
+def _named(network: Network, one: Explanation) -> dict[str, Any]:
+    """The class that was explained; nothing of it for another target."""
+    if one.class_id is None:
+        return {"class_id": None, "name": None, "probability": None}
+    return prediction(network, one.class_id, one.probabilities).model_dump(exclude={"score"})
 
 
 def layer_activation(activation: Activation, parameters: ActivationParameters) -> LayerActivation:

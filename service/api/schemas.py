@@ -58,9 +58,10 @@ class ClassifyAnswer(BaseModel):
 class Explained(BaseModel):
     """The score that a map explains."""
 
-    class_id: int
-    name: str
-    probability: float
+    class_id: Annotated[int | None, Field(description="Null for a target other than a class.")]
+    name: str | None
+    probability: float | None
+    target: Annotated[str | None, Field(description="The target, if it was not a class.")]
     other_class_id: Annotated[int | None, Field(description="The class in contrast.")]
     score: Annotated[float, Field(description="The differentiated value; in contrast, less that of the other class.")]
     value: Annotated[

@@ -1,7 +1,7 @@
 """Reading images and parameters from a request: multipart, or the raw image as the body."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -16,8 +16,10 @@ from service.errors import BrokenBody, InvalidParameter, TooLarge, UnsupportedMe
 P = TypeVar("P", bound=BaseModel)
 FIELD = "image"
 MASK = "mask"
+OTHER = "other"
 FILES: Mapping[str, str] = {FIELD: "One or several image files."}
 FILES_AND_MASKS = {**FILES, MASK: "Masks of the same sizes, white where the object is."}
+FILES_BESIDE = {**FILES_AND_MASKS, OTHER: "Pictures to compare with, for the target `similarity`."}
 MAX_FIELDS = 32
 MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 
@@ -32,10 +34,11 @@ class Form:
 
 @dataclass(frozen=True)
 class Photographs:
-    """Photographs, and masks that say where the object is: one for each, or none. In the order sent."""
+    """Photographs, and for each of them, or for none, a mask that says where the object is, and another picture."""
 
     images: list[bytes]
     masks: list[bytes]
+    others: list[bytes] = field(default_factory=list)
 
 
 def is_form(request: Request) -> bool:
@@ -133,16 +136,22 @@ async def read_photographs(request: Request, parameters: type[P], max_images: in
     return [data for _, data in form.files], found
 
 
-async def read_photographs_and_masks(request: Request, parameters: type[P], max_images: int) -> tuple[Photographs, P]:
-    """`read_photographs`, and the masks in the field `mask`: `InvalidParameter` if they are not one for each image."""
-    form, found = await _read(request, parameters, max_images, [FIELD, MASK])
-    images, masks = ([data for name, data in form.files if name == field] for field in (FIELD, MASK))
-    if masks and len(masks) != len(images):
-        raise InvalidParameter(
-            f"the form has {len(masks)} files in the field {MASK!r} and {len(images)} in {FIELD!r}; "
-            "send a mask for each image, in the same order, or none"
-        )
-    return Photographs(images, masks), found
+async def read_photographs_and(
+    request: Request, parameters: type[P], max_images: int, beside: Sequence[str] = (MASK,)
+) -> tuple[Photographs, P]:
+    """`read_photographs`, and what is sent beside them: masks in the field `mask`, other pictures in `other`.
+
+    beside: the fields. Raises `InvalidParameter` if there is not one for each image, in the same order, or none.
+    """
+    form, found = await _read(request, parameters, max_images, [FIELD, *beside])
+    sent = {name: [data for place, data in form.files if place == name] for name in (FIELD, MASK, OTHER)}
+    for name in beside:
+        if sent[name] and len(sent[name]) != len(sent[FIELD]):
+            raise InvalidParameter(
+                f"the form has {len(sent[name])} files in the field {name!r} and {len(sent[FIELD])} in {FIELD!r}; "
+                f"send one in {name!r} for each image, in the same order, or none"
+            )
+    return Photographs(sent[FIELD], sent[MASK], sent[OTHER]), found
 
 
 async def read_sets(

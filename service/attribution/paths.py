@@ -12,7 +12,7 @@ from service.attribution.baselines import Fill, baseline, blurred
 from service.attribution.method import CHUNK, Attribution, Floats, Parameters, Steps, Subject, ValueAndGrad, method
 from service.attribution.sampling import Array, Sums, Tolerance, averaged
 
-FEWEST_POINTS = 4  # with which an integral is first tried  # with which an integral is first tried
+FEWEST_POINTS = 4  # with which an integral is first tried
 TINY = 1e-9  # of the way: what is left of it by rounding
 BASELINES: tuple[Fill, ...] = ("black", "white", "grey", "mean", "blur")
 

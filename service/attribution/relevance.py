@@ -7,6 +7,10 @@ from pydantic import Field
 
 from service.attribution.method import Attribution, Floats, Parameters, Rules, RuleSet, Subject, method
 
+ALIKE = (
+    "Maps of different classes of one picture are much alike (97 % on SqueezeNet): they show what the network uses at "
+    "all. Ask for a contrast with other_class_id to see what speaks for one class."
+)
 STABILIZER = 1e-6  # as in the rules, which divide by the pixels
 
 Gamma = Annotated[
@@ -54,13 +58,14 @@ class Transformer(Parameters):
     "Montavon et al. 2019, Layer-Wise Relevance Propagation: An Overview, section 10.3",
     Composite,
     sign="positive",
+    warning=ALIKE,
 )
 def lrp(subject: Subject, image: Floats, class_id: int, parameters: Composite) -> Attribution:
     """
-    Relevance by a composite of rules: bounds of pixels at first, LRP-γ in convolutions, LRP-ε behind. A good first LRP.
+    Relevance by a composite of rules: bounds of pixels at first, LRP-γ in convolutions, LRP-ε behind.
 
-    Use it as the first choice for convolutional networks: detailed, stable and one run. Not for transformers, see
-    `attn_lrp`.
+    Use it for detailed, stable outlines of what the network uses, in one run. Not to ask why this class, unless by
+    `other_class_id`; not for transformers, see `attn_lrp`.
     """
     return _relevance(subject, image, class_id, "composite", parameters)
 
@@ -89,6 +94,7 @@ def lrp_epsilon(subject: Subject, image: Floats, class_id: int, parameters: With
     "Montavon et al. 2019, Layer-Wise Relevance Propagation: An Overview, section 10.2",
     WithGamma,
     "positive",
+    ALIKE,
 )
 def lrp_gamma(subject: Subject, image: Floats, class_id: int, parameters: WithGamma) -> Attribution:
     """Relevance that favours what agrees with the output of each layer: smooth, still sensitive to the class.
@@ -99,7 +105,13 @@ def lrp_gamma(subject: Subject, image: Floats, class_id: int, parameters: WithGa
     return _relevance(subject, image, class_id, "gamma", twice, parameters == WithGamma())
 
 
-@method("lrp_alpha_beta", "Bach et al. 2015, On Pixel-Wise Explanations, section 2.6", WithAlpha, sign="positive")
+@method(
+    "lrp_alpha_beta",
+    "Bach et al. 2015, On Pixel-Wise Explanations, section 2.6",
+    WithAlpha,
+    sign="positive",
+    warning=ALIKE,
+)
 def lrp_alpha_beta(subject: Subject, image: Floats, class_id: int, parameters: WithAlpha) -> Attribution:
     """Relevance with evidence for and against weighted by α and 1 − α.
 
@@ -108,7 +120,7 @@ def lrp_alpha_beta(subject: Subject, image: Floats, class_id: int, parameters: W
     return _relevance(subject, image, class_id, "alpha_beta", parameters)
 
 
-@method("lrp_z_plus", "Montavon et al. 2017, Deep Taylor Decomposition, section 5", sign="positive")
+@method("lrp_z_plus", "Montavon et al. 2017, Deep Taylor Decomposition, section 5", sign="positive", warning=ALIKE)
 def lrp_z_plus(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
     """Relevance by positive contributions alone (LRP-α1β0, deep Taylor): smooth, but it hardly tells classes apart.
 
@@ -121,6 +133,7 @@ def lrp_z_plus(subject: Subject, image: Floats, class_id: int, _: Parameters) ->
     "excitation_backprop",
     "Zhang et al. 2016, Top-down Neural Attention by Excitation Backprop, section 3",
     sign="positive",
+    warning=ALIKE,
 )
 def excitation_backprop(subject: Subject, image: Floats, class_id: int, _: Parameters) -> Attribution:
     """The probability that a winner-take-all walk from the class down the positive weights ends at a pixel.
@@ -130,7 +143,7 @@ def excitation_backprop(subject: Subject, image: Floats, class_id: int, _: Param
     return _relevance(subject, image, class_id, "excitation", Parameters())
 
 
-@method("attn_lrp", "Achtibat et al. 2024, AttnLRP, section 3", Transformer, sign="positive")
+@method("attn_lrp", "Achtibat et al. 2024, AttnLRP, section 3", Transformer, sign="positive", warning=ALIKE)
 def attn_lrp(subject: Subject, image: Floats, class_id: int, parameters: Transformer) -> Attribution:
     """LRP-γ with rules for attention and normalization: the LRP for transformers.
 

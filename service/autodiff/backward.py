@@ -7,7 +7,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common as passes
 
 from service.autodiff import registry
-from service.autodiff.errors import NotDifferentiable
+from service.autodiff.errors import Independent, NotDifferentiable
 from service.autodiff.functions import inline_standard_functions
 from service.autodiff.lowering import LOWERINGS, lower
 from service.autodiff.ops import Ops
@@ -115,7 +115,7 @@ def _written_out(model: onnx.ModelProto, rules: Mapping[str, Rule]) -> onnx.Mode
 def _check_dependence(of: str, sources: Sequence[ir.Value], reached: Collection[ir.Value]) -> None:
     for source in sources:
         if source not in reached:
-            raise NotDifferentiable(f"{of!r} does not depend on {source.name!r} in a differentiable way")
+            raise Independent(f"{of!r} does not depend on {source.name!r} in a differentiable way")
 
 
 def _values(graph: ir.Graph, names: Sequence[str]) -> list[ir.Value]:

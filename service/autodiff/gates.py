@@ -6,8 +6,7 @@ from service.autodiff.shapes import constant_value
 
 # Those whose derivative is not y / x.
 ACTIVATIONS = (
-    "ThresholdedRelu Clip Elu Celu Selu Gelu Mish HardSwish Softplus Softsign Tanh Sigmoid "
-    "HardSigmoid Erf Exp Log Sqrt LRN"
+    "ThresholdedRelu Clip Elu Celu Selu Gelu Mish HardSwish Softplus Softsign Tanh Sigmoid HardSigmoid Erf Exp Log Sqrt"
 ).split()
 _POINTWISE = frozenset(
     [*ACTIVATIONS, *"Relu LeakyRelu PRelu Abs Neg Identity Cast Add Sub Mul Div Pow Reciprocal".split()]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from service.autodiff.backward import Adjusted, Path
 from service.autodiff.gates import ACTIVATIONS, is_gate
 from service.autodiff.normalization import standardized
 from service.autodiff.ops import Ops
@@ -44,21 +45,24 @@ class Box:
     high: npt.NDArray[np.floating[Any]]
 
 
-def relevance(
-    rules: Mapping[str, Rule], convolutions: LayerRule, dense: LayerRule, box: Box | None = None
-) -> dict[str, Rule]:
-    """Rules that propagate relevance.
+def relevance(convolutions: LayerRule, dense: LayerRule, box: Box | None = None) -> Adjusted:
+    """Rules that propagate relevance, for `gradient_model`.
 
     Args:
-        rules: The rules of derivatives.
         convolutions: The rule of convolutions.
         dense: The rule of products with constant matrices.
         box: The layer that sees pixels, to which the z^B rule applies; None to treat it like the others.
     """
-    layers = _OTHERS | dict.fromkeys(_CONVOLUTIONS, _boxed(convolutions, box))
-    layers |= dict.fromkeys(_PRODUCTS, _product(_boxed(dense, box)))
-    found = dict.fromkeys(ACTIVATIONS, Rule(_activation))
-    return {**rules, **found, **{name: _with(rules[name], layer) for name, layer in layers.items()}}
+
+    def adjusted(op: Ops, path: Path, rules: Mapping[str, Rule]) -> dict[str, Rule]:  # noqa: ARG001 - one signature
+        shared = _shared(path)
+        layers = _OTHERS | dict.fromkeys(("Mul", "Einsum"), shared)
+        layers |= dict.fromkeys(_CONVOLUTIONS, _boxed(convolutions, box))
+        layers |= dict.fromkeys(_PRODUCTS, _product(_boxed(dense, box), shared))
+        found = dict.fromkeys([*ACTIVATIONS, "LRN"], Rule(_activation))
+        return {**rules, **found, **{name: _with(rules[name], layer) for name, layer in layers.items()}}
+
+    return adjusted
 
 
 def epsilon_rule(epsilon: float) -> LayerRule:
@@ -193,13 +197,13 @@ def _with(rule: Rule, layer: LayerRule) -> Rule:
     return replace(rule, apply=lambda op, node, dy: layer(op, node, rule, dy))
 
 
-def _product(layer: LayerRule) -> LayerRule:
+def _product(layer: LayerRule, shared: LayerRule) -> LayerRule:
     """The rule of products of matrices: that of a layer where the second factor is constant, else equal shares."""
 
     def apply(op: Ops, node: ir.Node, rule: Rule, dy: ir.Value) -> Cotangents:
         weights = constant_value(node.inputs[1])
         is_layer = weights is not None and weights.ndim == 2 and rank(operand(node, 0)) > 1
-        return (layer if is_layer else _shared)(op, node, rule, dy)
+        return (layer if is_layer else shared)(op, node, rule, dy)
 
     return apply
 
@@ -209,18 +213,22 @@ def _activation(op: Ops, node: ir.Node, dy: ir.Value) -> Cotangents:
     return [op.Mul(dy, op.Div(node.outputs[0], stable(op, operand(node, 0))))]
 
 
-def _shared(op: Ops, node: ir.Node, rule: Rule, dy: ir.Value) -> Cotangents:
-    """Each of two factors gets half (AttnLRP, section 3.3.2), or all if the other one is a constant or a gate.
+def _shared(path: Path) -> LayerRule:
+    """Each of two factors gets half (AttnLRP, section 3.3.2), or all if the other one is given or a gate.
 
     A gate is a reciprocal, or what is computed from the other factor place by place, as in x · sigmoid(x).
     """
-    a, b = operand(node, 0), operand(node, 1)
-    if constant_value(a) is not None or constant_value(b) is not None:
-        return rule.apply(op, node, dy)
-    gates = [is_gate(a, b), is_gate(b, a)]
-    if any(gates):
-        return [None if gate else d for d, gate in zip(rule.apply(op, node, dy), gates, strict=True)]
-    return rule.apply(op, node, op.Mul(dy, 0.5))
+
+    def apply(op: Ops, node: ir.Node, rule: Rule, dy: ir.Value) -> Cotangents:
+        a, b = operand(node, 0), operand(node, 1)
+        if a not in path.values or b not in path.values:
+            return rule.apply(op, node, dy)
+        gates = [is_gate(a, b), is_gate(b, a)]
+        if any(gates):
+            return [None if gate else d for d, gate in zip(rule.apply(op, node, dy), gates, strict=True)]
+        return rule.apply(op, node, op.Mul(dy, 0.5))
+
+    return apply
 
 
 def _quotient(op: Ops, node: ir.Node, rule: Rule, dy: ir.Value) -> Cotangents:
@@ -249,8 +257,6 @@ def _nothing(op: Ops, node: ir.Node, rule: Rule, dy: ir.Value) -> Cotangents:  #
 
 
 _OTHERS: dict[str, LayerRule] = {
-    "Mul": _shared,
-    "Einsum": _shared,
     "Div": _quotient,
     "Reciprocal": _nothing,
     "LayerNormalization": _standardization,

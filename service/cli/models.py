@@ -22,7 +22,7 @@ from service.networks import checking
 from service.networks.trials import Tried, die_with_parent
 from service.settings import Settings
 
-CHOSEN_BY_FLAG = ("name", "output", "scores", "preprocessing", "mean", "std", "scale", "channels")
+CHOSEN_BY_FLAG = ("name", "output", "task", "scores", "preprocessing", "mean", "std", "scale", "channels")
 
 
 def build_models(settings: Settings, options: argparse.Namespace) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from service import __version__
-from service.models.manifest import Channels, Scores
+from service.models.manifest import Channels, Scores, Task
 from service.models.usual import PREPROCESSINGS, usual
 from service.settings import Settings
 from service.synthesis.names import PresetName
@@ -112,6 +112,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="a text file with the class names, one a line, or `imagenet`; by default ImageNet's for 1,000 classes",
     )
     parser.add_argument("--output", help="the output with the scores, where there are several")
+    parser.add_argument("--task", choices=get_args(Task), help="what the network tells")
     parser.add_argument("--scores", choices=get_args(Scores), help="what makes probabilities of the scores")
     parser.add_argument(
         "--size",

@@ -18,6 +18,9 @@ from service.jobs.record import ACTIVE
 __all__ = ["AsyncClient", "Client", "ServiceError"]
 
 
+Beside = Mapping[str, Sequence[bytes]]  # pictures beside photographs, by the names of their fields
+
+
 class Client:
     """Submits jobs and fetches what they made. Raises `ServiceError` for what the service refuses."""
 
@@ -55,13 +58,36 @@ class Client:
         """All models."""
         return self._send(calls.models())
 
+    def explain(self, images: Sequence[bytes], beside: Beside | None = None, **parameters: Any) -> dict[str, Any]:
+        """Saliency maps of photographs: the answer of `POST /saliency`. beside: by field, ``mask`` or ``other``."""
+        return self._send(calls.ask("/saliency", {"image": images, **(beside or {})}, parameters))
+
+    def predict(self, images: Sequence[bytes], beside: Beside | None = None, **parameters: Any) -> dict[str, Any]:
+        """What the network says of photographs: the answer of `POST /predict`."""
+        return self._send(calls.ask("/predict", {"image": images, **(beside or {})}, parameters))
+
     def compare(self, images: Sequence[bytes], masks: Sequence[bytes] = (), **parameters: Any) -> dict[str, Any]:
         """Methods put to the same tests on photographs: the answer of `POST /compare`, ``meta`` and ``data``.
 
         masks: one for each photograph, white where the object is, or none. ``methods=[...]``, ``metrics=[...]``, …
         are the parameters of the request. It takes seconds for each photograph; ``timeout`` of the client bounds it.
         """
-        return self._send(calls.compare(images, masks, parameters))
+        return self._send(calls.ask("/compare", {"image": images, "mask": masks}, parameters))
+
+    def concepts(self, images: Sequence[bytes], **parameters: Any) -> dict[str, Any]:
+        """The factors of a layer in photographs: the answer of `POST /concepts`, ``meta`` and ``data``."""
+        return self._send(calls.ask("/concepts", {"image": images}, parameters))
+
+    def conductance(self, image: bytes, **parameters: Any) -> dict[str, Any]:
+        """What the channels of a layer carry of a score: the answer of `POST /conductance`."""
+        return self._send(calls.ask("/conductance", {"image": [image]}, parameters))
+
+    def tcav(
+        self, concept: Sequence[bytes], random: Sequence[bytes], images: Sequence[bytes], **parameters: Any
+    ) -> dict[str, Any]:
+        """Whether a class depends on a concept: the answer of `POST /tcav`. images: photographs of the class."""
+        pictures = {"concept": concept, "random": random, "image": images}
+        return self._send(calls.ask("/tcav", pictures, parameters))
 
     def submit(
         self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any
@@ -175,9 +201,32 @@ class AsyncClient:
         """All models."""
         return await self._send(calls.models())
 
+    async def explain(self, images: Sequence[bytes], beside: Beside | None = None, **parameters: Any) -> dict[str, Any]:
+        """Saliency maps of photographs; see `Client.explain`."""
+        return await self._send(calls.ask("/saliency", {"image": images, **(beside or {})}, parameters))
+
+    async def predict(self, images: Sequence[bytes], beside: Beside | None = None, **parameters: Any) -> dict[str, Any]:
+        """What the network says of photographs; see `Client.predict`."""
+        return await self._send(calls.ask("/predict", {"image": images, **(beside or {})}, parameters))
+
     async def compare(self, images: Sequence[bytes], masks: Sequence[bytes] = (), **parameters: Any) -> dict[str, Any]:
         """Methods put to the same tests on photographs; see `Client.compare`."""
-        return await self._send(calls.compare(images, masks, parameters))
+        return await self._send(calls.ask("/compare", {"image": images, "mask": masks}, parameters))
+
+    async def concepts(self, images: Sequence[bytes], **parameters: Any) -> dict[str, Any]:
+        """The factors of a layer in photographs; see `Client.concepts`."""
+        return await self._send(calls.ask("/concepts", {"image": images}, parameters))
+
+    async def conductance(self, image: bytes, **parameters: Any) -> dict[str, Any]:
+        """What the channels of a layer carry of a score; see `Client.conductance`."""
+        return await self._send(calls.ask("/conductance", {"image": [image]}, parameters))
+
+    async def tcav(
+        self, concept: Sequence[bytes], random: Sequence[bytes], images: Sequence[bytes], **parameters: Any
+    ) -> dict[str, Any]:
+        """Whether a class depends on a concept; see `Client.tcav`."""
+        pictures = {"concept": concept, "random": random, "image": images}
+        return await self._send(calls.ask("/tcav", pictures, parameters))
 
     async def submit(
         self, class_id: int | Sequence[int], idempotency_key: str | None = None, **parameters: Any

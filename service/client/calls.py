@@ -53,12 +53,12 @@ def start(
     return Call("POST", "/visualize", _as_job, {**sent, "headers": headers})
 
 
-def compare(images: Sequence[bytes], masks: Sequence[bytes], parameters: Mapping[str, Any]) -> Call[dict[str, Any]]:
-    """Compare methods on photographs."""
-    named = [*(("image", data) for data in images), *(("mask", data) for data in masks)]
+def ask(path: str, pictures: Mapping[str, Sequence[bytes]], parameters: Mapping[str, Any]) -> Call[dict[str, Any]]:
+    """A question about photographs, answered at once. pictures: by the names of their fields."""
+    named = [(field, data) for field, files in pictures.items() for data in files]
     files = [(field, (f"{field}{i}", data)) for i, (field, data) in enumerate(named)]
     headers = {"Accept": "application/json"}
-    return Call("POST", "/compare", _as_dict, {"data": dict(parameters), "files": files, "headers": headers})
+    return Call("POST", path, _as_dict, {"data": dict(parameters), "files": files, "headers": headers})
 
 
 def classes(model: str, query: str) -> Call[list[dict[str, Any]]]:

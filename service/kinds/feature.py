@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from service.errors import InvalidParameter
 from service.kinds.parameters import Channel, ClassId, JobParameters, Layer, as_list, split_commas, split_several
 from service.kinds.plan import Inputs, Plan, direction_of, kind, measure_class, measure_direction, seen
-from service.kinds.several import diverse
+from service.kinds.several import MAX_SHEET, diverse
 from service.models.weights import SQUEEZENET_SHA256
 from service.networks.network import Network
 from service.synthesis.ascent import Recipe
@@ -17,7 +17,6 @@ from service.synthesis.parametrization import Start
 from service.synthesis.presets import PRESETS, USUAL_SIDE, Hyperparameters, defaults_of, summaries
 from service.synthesis.sheet import Sheet
 
-MAX_SHEET = 2 * 512**2  # pixels of several pictures together
 SMALLEST = 64  # short side of pictures of networks that were trained on larger ones
 
 

@@ -16,26 +16,24 @@ from service.pictures.decode import Pixels
 from service.synthesis.ascent import Recipe, State
 from service.synthesis.sheet import Each, Several, Sheet
 
+MAX_SHEET = 2 * 512**2  # pixels of several pictures together
+
 
 def diverse(network: Network, recipe: Recipe, layer: str, direction: Floats, sheet: Sheet, diversity: float) -> Plan:
     """A plan for the pictures of a sheet, each by the recipe. direction: the weights of the channels, (C,)."""
-    together = replace(
-        recipe,
-        parametrization=Several(recipe.parametrization, sheet),
-        transforms=[Each(transform, sheet) for transform in recipe.transforms],
-    )
 
     def result(state: State, picture: Pixels) -> dict[str, JsonValue]:  # noqa: ARG001
-        each = _pictures(sheet, picture)
+        each = pictures_of(sheet, picture)
         found = np.stack([images.to_floats(one) for one in each])
         alike = _alike(_unit_grams(network, layer, found))
         mean = float(alike[~np.eye(sheet.number, dtype=bool)].mean())
         return {"pictures": [seen(network, one) for one in each], "similarity": mean}
 
     def artifacts(state: State, picture: Pixels) -> Mapping[str, bytes]:  # noqa: ARG001
-        return {f"picture-{i + 1}.png": images.encode_png(one) for i, one in enumerate(_pictures(sheet, picture))}
+        return {f"picture-{i + 1}.png": images.encode_png(one) for i, one in enumerate(pictures_of(sheet, picture))}
 
-    return Plan(together, measure_diverse(network, layer, direction, sheet, diversity), result, artifacts)
+    measure = measure_diverse(network, layer, direction, sheet, diversity)
+    return Plan(on_sheet(recipe, sheet), measure, result, artifacts)
 
 
 def measure_diverse(
@@ -65,7 +63,17 @@ def measure_diverse(
     return measure
 
 
-def _pictures(sheet: Sheet, picture: Pixels) -> list[Pixels]:
+def on_sheet(recipe: Recipe, sheet: Sheet) -> Recipe:
+    """The recipe for each of the pictures of a sheet."""
+    return replace(
+        recipe,
+        parametrization=Several(recipe.parametrization, sheet),
+        transforms=[Each(transform, sheet) for transform in recipe.transforms],
+    )
+
+
+def pictures_of(sheet: Sheet, picture: Pixels) -> list[Pixels]:
+    """The pictures of a finished sheet."""
     return [np.ascontiguousarray(one.transpose(1, 2, 0)) for one in sheet.split(picture.transpose(2, 0, 1))]
 
 

@@ -21,6 +21,7 @@ from service.autodiff.versions import OPSET_FLOOR, at_opset_floor
 from service.errors import ModelError
 from service.graphs.constants import fold
 from service.graphs.offload import offload, skeleton
+from service.models.boxes import expose_detections
 from service.models.floats import to_float32
 from service.models.manifest import Manifest, Preprocessing
 from service.models.preprocessing import arrange, picture_axes, preprocess
@@ -182,10 +183,17 @@ _MOVING = frozenset("Transpose Reshape Squeeze Unsqueeze Identity Slice Resize F
 
 
 def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
-    """Make the scores an output (N, classes)."""
+    """Make the scores (N, classes) an output, the first one, with those that the manifest names behind it."""
     values = {value.name: value for node in graph for value in node.outputs}
-    if manifest.logits not in values:
-        raise ModelError(f"the graph has no value {manifest.logits!r}, which the manifest names as its logits")
+    kept = [] if manifest.detection is None else expose_detections(graph, values, manifest)
+    values |= {value.name: value for value in kept}
+    for wanted in [manifest.places or manifest.logits, *manifest.outputs]:
+        if wanted not in values:
+            raise ModelError(f"the graph has no value {wanted!r}, which the manifest names as its logits or outputs")
+    kept += [values[name] for name in manifest.outputs]
+    if manifest.places is not None:
+        places, values[manifest.logits] = _means(graph, values[manifest.places], manifest)
+        kept.append(places)
     logits = values[manifest.logits]
     classes = len(manifest.labels)
     if score_count(logits) not in (None, classes):
@@ -198,7 +206,25 @@ def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
         flat.type = logits.type
         logits = flat
     logits.shape = ir.Shape([logits.shape[0] if logits.shape is not None else "N", classes])
-    graph.outputs[:] = [logits]
+    graph.outputs[:] = [logits, *(value for value in kept if value is not logits)]
+
+
+def _means(graph: ir.Graph, places: ir.Value, manifest: Manifest) -> tuple[ir.Value, ir.Value]:
+    """Scores (N, classes, height, width), and their means (N, classes) over all places."""
+    op, dims = Ops(graph, scope="adapted"), list(places.shape or ())
+    if len(dims) == 4 and dims[3] == len(manifest.labels) != dims[1]:  # the classes last
+        places.name, dims = f"{places.name}/classes_last", [dims[0], dims[3], *dims[1:3]]
+        first = op.Transpose(places, perm=[0, 3, 1, 2], _name=manifest.places)
+        first.type, first.shape = places.type, ir.Shape(dims)
+        places = first
+    if len(dims) != 4 or (isinstance(dims[1], int) and dims[1] != len(manifest.labels)):
+        raise ModelError(
+            f"{manifest.places!r} has the shape {described(places)}; {len(manifest.labels)} labels need "
+            f"(N, {len(manifest.labels)}, height, width)"
+        )
+    means = op.ReduceMean(places, op.constant([2, 3]), keepdims=0, _name=manifest.logits)
+    means.type, means.shape = places.type, ir.Shape([dims[0], len(manifest.labels)])
+    return places, means
 
 
 def score_count(value: ir.Value) -> int | None:

@@ -11,16 +11,19 @@ import onnx_ir as ir
 
 from service.errors import ModelError
 from service.models.adapt import described, modernized
+from service.models.detections import detector_of
 from service.models.evidence import guess_preprocessing
-from service.models.heads import Head, heads_of
+from service.models.heads import Head, dense_heads_of, heads_of
 from service.models.labels import imagenet_labels
-from service.models.manifest import Layout, Manifest, Preprocessing, Scores
+from service.models.manifest import Layout, Manifest, Preprocessing, Scores, Task
 from service.models.peeling import labels_in
 
 USUAL_SIZE = 224
 SMALLEST = 8  # sides of a picture, in pixels
 _CHANNELS = {3: "RGB", 1: "L", 4: "RGBA"}
 FEW = 10  # outputs that a message lists
+MOST_FURTHER = 8  # outputs that a manifest lists beside the scores
+SCORES = "scores"  # of the classes of a segmentation, which the service appends
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Choices:
         labels: The names of the classes.
         size: Height and width that the network was trained on.
         output: The output that holds the scores.
+        task: What the network tells; see `Manifest`.
         scores: What makes probabilities of the scores; see `Manifest`.
         preprocessing: The name of a usual preprocessing; see `evidence.PREPROCESSINGS`.
         mean: See `Preprocessing`, as the following.
@@ -46,6 +50,7 @@ class Choices:
     labels: Sequence[str] = ()
     size: tuple[int, int] | None = None
     output: str | None = None
+    task: Task | None = None
     scores: Scores | None = None
     preprocessing: str | None = None
     mean: Sequence[float] | None = None
@@ -73,13 +78,16 @@ class Input:
 
 
 def draft(proto: onnx.ModelProto, path: Path, choices: Choices) -> Drafted:
-    """Draft a manifest for an ONNX file. Raises `ModelError` if it is not an image classifier."""
+    """Draft a manifest for an ONNX file. Raises `ModelError` if it tells nothing of images that the service knows."""
     graph = ir.from_proto(modernized(proto)).graph
     image = _image(graph, choices.size)
-    head, others = _head(graph, choices.output)
+    detector = _detector(graph, choices)
+    head, others = (detector, []) if detector else _head(graph, choices.output, choices.task)
     guesses: dict[str, str] = {}
     size = _size(image, choices.size, guesses)
-    labels = _labels(head.classes, choices.labels, labels_in(proto), guesses)
+    task = choices.task or _task(head, choices.scores)
+    named = choices.labels or ([f"dimension {i}" for i in range(head.classes)] if task == "embedding" else ())
+    labels = _labels(head.classes, named, labels_in(proto), guesses)
     preprocessing = _preprocessing(image, proto.producer_name, head.classes, choices, guesses)
     if head.guess and not choices.scores:
         guesses["scores"] = f"guess: {head.guess}"
@@ -97,8 +105,12 @@ def draft(proto: onnx.ModelProto, path: Path, choices: Choices) -> Drafted:
             size=size,
             resize=round(min(size) * 256 / 224),
             preprocessing=preprocessing,
-            logits=head.logits.name or "",
-            scores=choices.scores or head.scores,
+            logits=SCORES if head.is_dense or head.detection else head.logits.name or "",
+            detection=head.detection,
+            places=head.logits.name if head.is_dense else None,
+            task=task,
+            outputs=() if head.detection else _further(graph, head),
+            scores=choices.scores or ("none" if task == "embedding" else head.scores),
             labels=labels,
         ),
         guesses,
@@ -171,15 +183,56 @@ def _size(image: Input, chosen: tuple[int, int] | None, guesses: dict[str, str])
     return height or USUAL_SIZE, width or USUAL_SIZE
 
 
-def _head(graph: ir.Graph, output: str | None) -> tuple[Head, list[str]]:
+def _detector(graph: ir.Graph, choices: Choices) -> Head | None:
+    """The boxes and scores of a detector, if that is what is asked for, or if nothing else is there."""
+    if choices.task not in (None, "detection") or choices.output is not None:
+        return None
+    outputs = list(graph.outputs)
+    if choices.task is None and (heads_of(outputs) or dense_heads_of(outputs)):
+        return None
+    found = detector_of(outputs)
+    if found is None:
+        return None
+    return Head(outputs[0], found.classes, found.scores, found.guess, detection=found.detection)
+
+
+def _task(head: Head, scores: Scores | None) -> Task:
+    """What the network seems to tell."""
+    if head.is_dense:
+        return "segmentation"
+    if head.detection is not None:
+        return "detection"
+    return {"softmax": "classification", "sigmoid": "multilabel", "none": "regression"}[scores or head.scores]  # type: ignore[return-value]
+
+
+def _further(graph: ir.Graph, head: Head) -> tuple[str, ...]:
+    """The other outputs that can be asked for: tables of numbers for each image."""
+    found = [
+        str(value.name)
+        for value in graph.outputs
+        if value is not head.logits
+        and value.producer() is not None
+        and value.dtype == ir.DataType.FLOAT
+        and value.shape is not None
+        and len(value.shape) >= 2
+    ]
+    return tuple(found[:MOST_FURTHER])
+
+
+def _head(graph: ir.Graph, output: str | None, task: Task | None) -> tuple[Head, list[str]]:
     """The scores, and the names of other outputs that could be meant."""
     outputs = {str(value.name): value for value in graph.outputs}
     if output is not None and output not in outputs:
         raise ModelError(f"the graph has no output {output!r}; it has: {', '.join(outputs)}")
-    heads = heads_of([outputs[output]] if output else list(outputs.values()))
+    asked = [outputs[output]] if output else list(outputs.values())
+    heads = {} if task == "segmentation" else heads_of(asked)
+    heads = heads or ({} if task not in (None, "segmentation") else dense_heads_of(asked))
     if not heads:
         shapes = ", ".join(f"{name} {described(value)}" for name, value in list(outputs.items())[:FEW])
-        raise ModelError(f"no output has the shape of class scores, (N, classes); the outputs are: {shapes}")
+        raise ModelError(
+            "no output has the shape of scores, (N, classes), or (N, classes, height, width) for a segmentation; "
+            f"the outputs are: {shapes}"
+        )
     names = list(heads)
     return heads[names[0]], names[1:]
 

@@ -35,7 +35,8 @@ class Facts(BaseModel):
         batch: The only number of images that it takes at once; None if it takes any.
         quantized: Whether it rounds values; gradients pass such roundings unchanged.
         layers: The layers that can be examined, by name, from the image to the scores.
-        last_layer: The last of them that the scores depend on as a whole; None if there is none.
+        outputs: The names of the outputs, the scores first.
+        last_layer: The last of the layers that the scores depend on as a whole; None if there is none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +46,7 @@ class Facts(BaseModel):
     batch: int | None
     quantized: bool
     layers: dict[str, Layer]
+    outputs: tuple[str, ...]
     last_layer: str | None
 
     @property

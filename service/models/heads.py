@@ -6,20 +6,29 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from service.models.adapt import score_count
-from service.models.manifest import Scores
+from service.models.manifest import Detection, Scores
 
 _PASSING = frozenset("Identity Flatten Reshape Squeeze Unsqueeze Cast Dropout QuantizeLinear DequantizeLinear".split())
 _CHOOSING = frozenset(["ArgMax", "TopK", "ReduceMax", "Hardmax"])  # what is made of scores for those who want an answer
 
 
+MOST_CLASSES = 4096  # of a segmentation: what is more is taken for a side
+
+
 @dataclass(frozen=True)
 class Head:
-    """Scores. guess: why ``scores`` is what it is, where the graph does not say; empty where it does."""
+    """Scores.
+
+    guess: why ``scores`` is what it is, where the graph does not say; empty where it does. is_dense: whether there is
+    a score for each class at each place. detection: where a detector has its boxes.
+    """
 
     logits: ir.Value
     classes: int
     scores: Scores
     guess: str
+    is_dense: bool = False
+    detection: Detection | None = None
 
 
 def heads_of(outputs: Iterable[ir.Value]) -> dict[str, Head]:
@@ -28,8 +37,28 @@ def heads_of(outputs: Iterable[ir.Value]) -> dict[str, Head]:
     return dict(sorted(found.items(), key=lambda item: item[1].classes == 1))
 
 
+def dense_heads_of(outputs: Iterable[ir.Value]) -> dict[str, Head]:
+    """The heads (N, classes, height, width), or with the classes last, by the names of their outputs."""
+    return {str(output.name): head for output in outputs if (head := _dense_head(output)) is not None}
+
+
+def _dense_head(output: ir.Value) -> Head | None:
+    value, scores = before_activation(output)
+    dims = list(value.shape or ())
+    if len(dims) != 4 or value.dtype not in (None, ir.DataType.FLOAT):
+        return None
+    is_last = dims[3] != dims[1] == dims[2] or not isinstance(dims[1], int)  # two equal sides are height and width
+    classes = dims[3] if is_last else dims[1]
+    if not isinstance(classes, int) or classes > MOST_CLASSES:
+        return None
+    if scores is not None:
+        return Head(value, classes, scores, "", is_dense=True)
+    usual: Scores = "sigmoid" if classes == 1 else "softmax"
+    return Head(value, classes, usual, "the graph ends in the scores; or `sigmoid`, if classes overlap", is_dense=True)
+
+
 def _head(output: ir.Value) -> Head | None:
-    value, scores = _before_activation(output)
+    value, scores = before_activation(output)
     classes = score_count(value) or score_count(output)
     if classes is None or (score_count(output) is None and output.dtype == ir.DataType.FLOAT):
         return None
@@ -40,7 +69,7 @@ def _head(output: ir.Value) -> Head | None:
     return Head(value, classes, "softmax", "the graph ends in the scores; or `sigmoid`, if several classes can apply")
 
 
-def _before_activation(output: ir.Value) -> tuple[ir.Value, Scores | None]:
+def before_activation(output: ir.Value) -> tuple[ir.Value, Scores | None]:
     """The input of a final softmax or sigmoid and which it is; the output itself and None if there is neither."""
     value = output
     while (node := value.producer()) is not None and node.inputs and node.inputs[0] is not None:

@@ -14,6 +14,7 @@ from service.errors import ModelError
 Channels = Literal["RGB", "BGR", "L", "RGBA"]
 Layout = Literal["NCHW", "NHWC", "NHW", "N(CHW)", "N(HWC)"]
 Scores = Literal["softmax", "sigmoid", "none"]
+Task = Literal["classification", "multilabel", "regression", "segmentation", "detection", "embedding"]
 LUMA = (0.299, 0.587, 0.114)  # grey as in most image libraries (ITU-R BT.601)
 PREPROCESSED = "preprocessed"  # the name of the value that a network takes, where the service preprocesses
 
@@ -72,6 +73,27 @@ class Preprocessing(_Strict):
         return self
 
 
+class Detection(_Strict):
+    """Where a detector has its boxes.
+
+    Attributes:
+        scores: The value (N, boxes, classes); there may be one more column at the end, for nothing.
+        boxes: The value (N, boxes, 4).
+        format: What the four numbers are: centre x, centre y, width, height, or left, upper, right, lower.
+        unit: What a width of 1 is: that of the picture, or a pixel of what the network sees.
+        table: The value that holds both, which the service cuts into ``scores`` and ``boxes``; None if they are apart.
+        has_objectness: Whether a row of the table has boxes, how likely they hold anything, and scores (YOLO to version
+            7). If not, a column has boxes and scores.
+    """
+
+    scores: str
+    boxes: str
+    format: Literal["centre", "corners"]
+    unit: Literal["picture", "pixel"]
+    table: str | None = None
+    has_objectness: bool = False
+
+
 class Manifest(_Strict):
     """What the service must know of a model beside its graph."""
 
@@ -100,6 +122,32 @@ class Manifest(_Strict):
     logits: Annotated[
         str, Field(description="The value that holds one score per class: (N, classes), before a softmax or sigmoid.")
     ] = "logits"
+    task: Annotated[
+        Task,
+        Field(
+            description=(
+                "What the network tells: the class of a picture, several that apply, numbers, the class of each place, "
+                "boxes around objects, or a vector that is near to those of similar pictures."
+            )
+        ),
+    ] = "classification"
+    places: Annotated[
+        str | None,
+        Field(
+            description="For `segmentation`: the value (N, classes, height, width) of the graph; `logits` then is the "
+            "name of its means over all places, which the service appends."
+        ),
+    ] = None
+    detection: Annotated[
+        Detection | None,
+        Field(
+            description="For `detection`: where the boxes are; `logits` then is the name of the best score of each "
+            "class, which the service appends."
+        ),
+    ] = None
+    outputs: Annotated[
+        tuple[str, ...], Field(description="Further outputs of the graph that can be asked for and explained.")
+    ] = ()
     scores: Annotated[
         Scores,
         Field(

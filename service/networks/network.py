@@ -13,7 +13,20 @@ from service.attribution.method import EXACT, Part, Rules
 from service.errors import InvalidParameter
 from service.models.library import Model
 from service.networks.described import Described
-from service.networks.questions import PREDICTED, REFERENCE, Form, Term
+from service.networks.questions import (
+    CHOSEN,
+    CLASS_ID,
+    D_SCORE,
+    PREDICTED,
+    REFERENCE,
+    SCORE,
+    TERMS,
+    WEIGHTS,
+    Form,
+    Quantity,
+    Target,
+    Term,
+)
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Array, Engine, Session
 from service.runtime.sessions import Sessions
@@ -53,7 +66,7 @@ class Network(Described):
         """
         feeds: dict[str, Array] = {self.model.manifest.input: images}
         if layer is None or values is None:
-            session = self._session(("forward",), lambda: self.model.proto)
+            session = self._session(("forward",), lambda: _graphs().only_scores(self.model))
         else:
             feeds[self.layer(layer).name] = values
             session = self._session(("behind", layer), lambda: _graphs().behind(self.model, layer))
@@ -79,8 +92,9 @@ class Network(Described):
         rules: Rules = EXACT,
         layer: str | None = None,
         references: Floats | None = None,
+        target: Target | None = None,
     ) -> ValueAndGrad:
-        """Scores and gradients of one class per image.
+        """Scores and gradients of one class per image, or of a target.
 
         Args:
             images: The images (N, 3, H, W) in [0, 1].
@@ -88,51 +102,89 @@ class Network(Described):
             rules: The way backwards.
             layer: The layer with respect to which the gradient is taken; the images if None.
             references: What the images differ from, of their shape, for the rules that need it.
+            target: What is differentiated instead of a class. The answer then names 0 as the class of all images.
 
         Raises:
             InvalidParameter: There is no such layer.
         """
         manifest = self.model.manifest
-        if class_ids is None:
-            class_ids = np.full(len(images), PREDICTED, np.int64)
         if layer is not None:
             self.layer(layer)
         wrt, size = layer or manifest.input, self._usual(images)
-        question = ("class", rules, wrt, size)
-        session = self._session(question, lambda: self.gradient_model(size, rules, wrt), rules.is_usual)
-        outputs = [manifest.logits, "chosen", "score", f"d_{wrt}", *([layer] if layer else [])]
-        feeds: dict[str, Array] = {
-            manifest.input: images,
-            "class_id": class_ids,
-            "d_score": np.ones(len(images), np.float32),
-            **({} if references is None else {REFERENCE: references}),
-        }
-        logits, chosen, scores, gradients, *inner = self._run(session, outputs, feeds)
-        before_relu = self._is_before_relu(scores)
-        return ValueAndGrad(logits, chosen, scores, before_relu, inner[0] if inner else images, gradients)
+        quantity = None if target is None else target.quantity
+        question = ("class" if quantity is None else quantity, rules, wrt, size)
+        session = self._session(question, lambda: self.gradient_model(size, rules, wrt, quantity), rules.is_usual)
+        feeds = self._asked(images, class_ids, target)
+        if references is not None:
+            feeds[REFERENCE] = references
+        at, (gradients, *inner) = self._scored(
+            session, images, feeds, target, [f"d_{wrt}", *([layer] if layer else [])]
+        )
+        return replace(at, at=inner[0] if inner else images, gradients=gradients)
 
-    def parts(self, images: Floats, class_ids: Ints, part: Part) -> tuple[ValueAndGrad, list[Floats], list[Floats]]:
+    def score(self, images: Floats, target: Target, layer: str | None = None, values: Floats | None = None) -> Floats:
+        """The scores (N,) of a target, with other values (N, C, h, w) of a layer if one is named."""
+        feeds: dict[str, Array] = {self.model.manifest.input: images, WEIGHTS: target.rows(len(images))}
+        quantity = target.quantity
+        if layer is None or values is None:
+            session = self._session((quantity,), lambda: _graphs().weighted(self.model, quantity))
+        else:
+            feeds[self.layer(layer).name] = values
+            session = self._session((quantity, "behind", layer), lambda: _graphs().behind(self.model, layer, quantity))
+        (scores,) = self._run(session, [SCORE], feeds)
+        return scores
+
+    def outputs(self, images: Floats) -> dict[str, Floats]:
+        """All outputs of the graph by name, each (N, …), the scores (N, classes) first."""
+        session = self._session(("outputs",), lambda: self.model.proto)
+        names = self.facts.outputs
+        return dict(zip(names, self._run(session, names, {self.model.manifest.input: images}), strict=True))
+
+    def _asked(self, images: Floats, class_ids: Ints | None, target: Target | None) -> dict[str, Array]:
+        """The inputs of a graph of scores and gradients."""
+        feeds: dict[str, Array] = {self.model.manifest.input: images, D_SCORE: np.ones(len(images), np.float32)}
+        if target is not None:
+            return feeds | {WEIGHTS: target.rows(len(images))}
+        return feeds | {CLASS_ID: np.full(len(images), PREDICTED, np.int64) if class_ids is None else class_ids}
+
+    def _scored(
+        self,
+        session: Session,
+        images: Floats,
+        feeds: Mapping[str, Array],
+        target: Target | None,
+        further: Sequence[str],
+    ) -> tuple[ValueAndGrad, list[Array]]:
+        """What a run tells of the score, without the gradients, and further outputs of it."""
+        if target is not None:
+            scores, *found = self._run(session, [SCORE, *further], feeds)
+            ids = np.zeros(len(images), np.int64)
+            return ValueAndGrad(scores[:, None], ids, scores, np.zeros(len(images), bool), images, images), found
+        names = [self.model.manifest.logits, CHOSEN, SCORE, *further]
+        logits, chosen, scores, *found = self._run(session, names, feeds)
+        return ValueAndGrad(logits, chosen, scores, self._is_before_relu(scores), images, images), found
+
+    def parts(
+        self, images: Floats, class_ids: Ints, part: Part, target: Target | None = None
+    ) -> tuple[ValueAndGrad, list[Floats], list[Floats]]:
         """Scores and gradients like `value_and_grad`, and values and gradients of inner parts of the network.
 
         See `service.attribution.method.Subject.parts`. Raises `InvalidParameter` if the network has no such parts.
         """
         manifest, size = self.model.manifest, self._usual(images)
+        quantity = None if target is None else target.quantity
+        question = ("parts", part, size) if quantity is None else ("parts", part, size, quantity)
         session = self._session(
-            ("parts", part, size), lambda: _graphs().parts_gradient(self.model, self._form(size), part)
+            question, lambda: _graphs().parts_gradient(self.model, self._form(size), part, quantity)
         )
         names = session.outputs
         values, gradients = ([name for name in names if name.startswith(f"{k}{part}/")] for k in ("", "d_"))
         if part == "attention" and not values:
             raise InvalidParameter(f"{self.model.name} has no attention (N, heads, tokens, tokens)")
-        outputs = [manifest.logits, "chosen", "score", f"d_{manifest.input}", *values, *gradients]
-        feeds: dict[str, Array] = {
-            manifest.input: images,
-            "class_id": class_ids,
-            "d_score": np.ones(len(images), np.float32),
-        }
-        logits, chosen, scores, d_images, *found = self._run(session, outputs, feeds)
-        at = ValueAndGrad(logits, chosen, scores, self._is_before_relu(scores), images, d_images)
-        return at, found[: len(values)], found[len(values) :]
+        feeds = self._asked(images, class_ids, target)
+        further = [f"d_{manifest.input}", *values, *gradients]
+        at, (d_images, *found) = self._scored(session, images, feeds, target, further)
+        return replace(at, gradients=d_images), found[: len(values)], found[len(values) :]
 
     def measure(
         self,
@@ -160,15 +212,19 @@ class Network(Described):
         session = self._session(
             ("terms", terms, size), lambda: _graphs().terms_gradient(self.model, self._form(size), terms)
         )
-        all_feeds = {manifest.input: images, "weights": weights, "d_score": np.ones(len(images), np.float32), **feeds}
-        score, values, gradients = self._run(session, ["score", "terms", f"d_{manifest.input}"], all_feeds)
+        all_feeds = {manifest.input: images, WEIGHTS: weights, D_SCORE: np.ones(len(images), np.float32), **feeds}
+        score, values, gradients = self._run(session, [SCORE, TERMS, f"d_{manifest.input}"], all_feeds)
         return score, values, gradients
 
     def gradient_model(
-        self, size: tuple[int, int] | None = None, rules: Rules = EXACT, wrt: str | None = None
+        self,
+        size: tuple[int, int] | None = None,
+        rules: Rules = EXACT,
+        wrt: str | None = None,
+        quantity: Quantity | None = None,
     ) -> "ir.Model":
-        """The graph of `value_and_grad`; see `gradients.class_gradient`."""
-        made: ir.Model = _graphs().class_gradient(self.model, self._form(size), rules, wrt)
+        """The graph of `value_and_grad`; see `gradients.score_gradient`."""
+        made: ir.Model = _graphs().score_gradient(self.model, self._form(size), rules, wrt, quantity)
         return made
 
     def with_weights(self, proto: "onnx.ModelProto") -> "Network":

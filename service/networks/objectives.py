@@ -15,14 +15,14 @@ import onnx_ir as ir
 from service.autodiff import Ops
 from service.autodiff.shapes import constant_value
 from service.models.manifest import Manifest
-from service.networks.questions import LEAST_COSINE, Term
+from service.networks.questions import CHOSEN, CLASS_ID, LEAST_COSINE, SCORE, TERMS, WEIGHTS, Term
 
 
 def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = True) -> onnx.ModelProto:
     """Append the score of one class per image.
 
-    The new input is ``class_id``, int64 (N,), `PREDICTED` for the class with the highest score. The new outputs are
-    ``chosen``, int64 (N,), the class ids with `PREDICTED` resolved, and ``score``, float32 (N,).
+    The new input is `CLASS_ID`, int64 (N,), `PREDICTED` for the class with the highest score. The new outputs are
+    `CHOSEN`, int64 (N,), the class ids with `PREDICTED` resolved, and `SCORE`, float32 (N,).
 
     A network that ends in a ReLU can give a class the score 0 with a zero gradient. The score is then taken before that
     ReLU, if the manifest names that value.
@@ -38,7 +38,7 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
     values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
     shape = graph.inputs[0].shape
     batch = ir.Shape(shape.dims[:1]) if shape is not None else ir.Shape(["N"])
-    class_id = ir.val("class_id", ir.DataType.INT64, batch)
+    class_id = ir.val(CLASS_ID, ir.DataType.INT64, batch)
     graph.inputs.append(class_id)
 
     op = Ops(graph, scope="objective")
@@ -49,7 +49,7 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
     score_of = _ClassScore(op, chosen, one_channel)
     scores = [score_of(values[name]) for name in names]
     score = op.Where(op.Greater(scores[0], 0), *scores) if len(scores) == 2 else scores[0]
-    for name, value in (("chosen", chosen), ("score", score)):
+    for name, value in ((CHOSEN, chosen), (SCORE, score)):
         output = op.Squeeze(value, axis, _name=name)
         output.shape = batch
         graph.outputs.append(output)
@@ -59,8 +59,8 @@ def class_score(model: onnx.ModelProto, manifest: Manifest, one_channel: bool = 
 def weighted_terms(model: onnx.ModelProto, terms: Sequence[Term]) -> onnx.ModelProto:
     """Append a weighted sum of terms.
 
-    The new inputs are ``weights``, float32 (N, terms), and those of the terms (see `Term`). The new outputs are
-    ``terms``, float32 (N, terms), and ``score``, float32 (N,).
+    The new inputs are `WEIGHTS`, float32 (N, terms), and those of the terms (see `Term`). The new outputs are
+    `TERMS`, float32 (N, terms), and `SCORE`, float32 (N,).
     """
     copy = ir.from_proto(model)
     graph = copy.graph
@@ -72,10 +72,10 @@ def weighted_terms(model: onnx.ModelProto, terms: Sequence[Term]) -> onnx.ModelP
         op.Unsqueeze(_term(op, graph, i, term, values[term.layer], batch), op.constant([1]))
         for i, term in enumerate(terms)
     ]
-    table = op.Concat(*columns, axis=1, _name="terms")
-    weights = ir.val("weights", ir.DataType.FLOAT, ir.Shape([batch, len(terms)]))
+    table = op.Concat(*columns, axis=1, _name=TERMS)
+    weights = ir.val(WEIGHTS, ir.DataType.FLOAT, ir.Shape([batch, len(terms)]))
     graph.inputs.append(weights)
-    score = op.ReduceSum(op.Mul(weights, table), op.constant([1]), keepdims=0, _name="score")
+    score = op.ReduceSum(op.Mul(weights, table), op.constant([1]), keepdims=0, _name=SCORE)
     table.shape, score.shape = ir.Shape([batch, len(terms)]), ir.Shape([batch])
     graph.outputs.extend([table, score])
     return ir.to_proto(copy)

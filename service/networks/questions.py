@@ -3,9 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from service.attribution import Floats
+
 PREDICTED = -1  # as a class id: the class with the highest score
 LEAST_COSINE = 0.1  # of a caricature: so that there is a way up from activations that are unlike
-REFERENCE = "reference"  # the input of graphs that compare an image with another one
+
+# Inputs and outputs that are appended to graphs, by names that no file has for values of its own.
+CLASS_ID, CHOSEN, SCORE, D_SCORE = "asked/class_id", "asked/chosen", "asked/score", "d_asked/score"
+WEIGHTS, TERMS = "asked/weights", "asked/terms"
+REFERENCE = "asked/reference"  # what an image is compared with
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,38 @@ class Form:
     rows: int | None = None
     on_cpu: bool = True
     in_float16: bool = False
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a score is made of: a value of the graph, weighted and summed.
+
+    Attributes:
+        value: An output or a layer, (N, …).
+        transform: What becomes of the value before: ``probability`` over its classes (the second axis), or what the
+            weights select of it together, as ``log_odds`` against all others, or as the ``cosine`` of its angle to the
+            weights.
+    """
+
+    value: str
+    transform: Literal["none", "probability", "log_odds", "cosine"] = "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A score other than that of a class: a quantity and its weights.
+
+    Attributes:
+        quantity: What is weighted.
+        weights: Of the shape of the value for one image, without the axis of images.
+    """
+
+    quantity: Quantity
+    weights: Floats
+
+    def rows(self, number: int) -> Floats:
+        """The weights for so many images."""
+        return np.broadcast_to(self.weights, (number, *self.weights.shape))
 
 
 @dataclass(frozen=True)

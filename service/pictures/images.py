@@ -204,6 +204,13 @@ def encode_png(picture: Pixels) -> bytes:
     return png.encode_rgb(picture)
 
 
+def encode_grey(levels: npt.NDArray[np.uint8]) -> bytes:
+    """PNG bytes of one channel (H, W); the same picture gives the same bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def encode(picture: Pixels, media: Media) -> bytes:
     """A picture in the format of the media type: PNG is exact, WebP and JPEG are a fraction of its size."""
     if media == "image/png":

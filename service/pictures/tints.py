@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from service.pictures.decode import Pixels
 
@@ -21,6 +21,28 @@ _PAD, _LABEL, _NUMBERS = 5, 26, 76  # widths in a legend: between its parts, of 
 _PAPER, _INK, _AXIS = "#ffffff", "#202020", "#b0b0b0"
 FAINT = 0.25  # strengths that get no number
 _SHADE = 0.45  # brightness of a colour over black
+
+
+def painted(photograph: Pixels, ids: npt.NDArray[np.int64], opacity: float) -> Pixels:
+    """The photograph (H, W, 3) with each place of ``ids`` (h, w) in the colour of its class; none for −1."""
+    height, width = photograph.shape[:2]
+    rows, columns = (np.arange(side) * cells // side for side, cells in zip((height, width), ids.shape, strict=True))
+    large = ids[rows[:, None], columns]
+    colours = np.array([ImageColor.getrgb(colour) for colour in COLOURS], np.float32)[large % len(COLOURS)]
+    mixed = (1 - opacity) * photograph + opacity * colours
+    found: Pixels = np.where((large < 0)[..., None], photograph, mixed).round().astype(np.uint8)
+    return found
+
+
+def framed(photograph: Pixels, boxes: Sequence[tuple[float, ...]], ids: Sequence[int]) -> Pixels:
+    """The photograph with boxes (left, upper, right, lower, in pixels) in the colours of their classes."""
+    picture = Image.fromarray(photograph)
+    draw = ImageDraw.Draw(picture)
+    for box, class_id in zip(boxes, ids, strict=True):
+        left, upper, right, lower = box
+        corners = (min(left, right), min(upper, lower), max(left, right), max(upper, lower))
+        draw.rectangle(corners, outline=COLOURS[class_id % len(COLOURS)], width=3)
+    return np.asarray(picture)
 
 
 def tinted(photograph: Pixels, maps: Floats, colours: Sequence[str], opacity: float) -> Pixels:
@@ -60,9 +82,9 @@ def numbered(pixels: Pixels, maps: Floats) -> Pixels:
     return np.asarray(picture)
 
 
-def captioned(picture: Pixels, left: str, right: str) -> Pixels:
-    """The picture with two short texts below it, and white beside it if it is too narrow for them."""
-    picture = padded(picture, 0, NARROWEST_CAPTION)
+def captioned(picture: Pixels, left: str, right: str = "") -> Pixels:
+    """The picture with one or two short texts below it, and white beside it if it is too narrow for both."""
+    picture = padded(picture, 0, NARROWEST_CAPTION if right else 0)
     strip = Image.new("RGB", (picture.shape[1], ROW), _PAPER)
     canvas, font = ImageDraw.Draw(strip), _font(13)
     canvas.text((_PAD, ROW / 2), left, _INK, font, "lm")

@@ -90,12 +90,10 @@ def find_concepts(
         InvalidParameter: There are more factors than places or channels, or too many activations.
     """
     found = _at_layer(network, taken, layer, class_id)
-    values = np.concatenate([_rows(at.at) for at in found])
+    values = np.concatenate([_rows(at.at.clip(min=0)) for at in found])
     if factors > (most := min(values.shape)):
         raise InvalidParameter(f"factors must be from 1 to {most} for {layer} and these photographs; it is {factors}")
-    square = max(float(np.square(values).sum()), np.finfo(float).tiny)
-    negative = float(np.square(values.clip(max=0)).sum()) / square
-    parts = _factorized(values.clip(min=0), factors)
+    parts = _factorized(values, factors)
     strengths = np.split(parts.strengths, np.cumsum([at.at[0, 0].size for at in found])[:-1])
     added = np.stack(
         [
@@ -109,7 +107,7 @@ def find_concepts(
         for one, at, part, importances in zip(taken, found, strengths, added, strict=True)
     ]
     mean = added.mean(axis=0)[order]
-    return Concepts(layer, parts.directions[order], mean, parts.relative_error, negative, portrayed)
+    return Concepts(layer, parts.directions[order], mean, parts.relative_error, _negative(found), portrayed)
 
 
 def _at_layer(
@@ -126,6 +124,15 @@ def _at_layer(
                 "send fewer of them, or name a later layer"
             )
     return found
+
+
+def _negative(found: Sequence[ValueAndGrad]) -> float:
+    """The share of the squared activations that lies below 0."""
+    below, whole = (
+        sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)
+        for parts in ((at.at.clip(max=0) for at in found), (at.at for at in found))
+    )
+    return below / whole if whole else 0.0
 
 
 def _factorized(values: Array, factors: int) -> Factors:

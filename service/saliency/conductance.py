@@ -14,7 +14,7 @@ from service.pictures import images, tints
 from service.pictures.decode import Photograph, Pixels
 from service.pictures.images import Fitted
 from service.runtime.demand import current
-from service.saliency.explain import View
+from service.saliency.view import View
 
 GAP = 4  # pixels between two maps
 FOR, AGAINST = tints.COLOURS[0], tints.COLOURS[4]

@@ -8,7 +8,7 @@ import numpy as np
 from service.attribution import METHODS, Attribution, Floats
 from service.networks.network import Network
 from service.networks.questions import PREDICTED
-from service.saliency.explain import Question, View
+from service.saliency.explain import Question
 from service.saliency.metrics import (
     Amounts,
     Bools,
@@ -20,6 +20,7 @@ from service.saliency.metrics import (
     measure,
     runs_needed,
 )
+from service.saliency.view import View
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,25 @@
 """From photographs to saliency maps: decode, fit, attribute and draw. Independent of HTTP."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from service.attribution import METHODS, Attribution, Ints, Parameters, ValueAndGrad
-from service.attribution.method import EXACT, Part, Rules, Sign, Stepwise
+from service.attribution import METHODS, Attribution, Parameters
+from service.attribution.method import Sign, Stepwise
 from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.networks.questions import PREDICTED
 from service.pictures import images
 from service.pictures.decode import Photograph, Pixels
 from service.pictures.images import Colormap, Fitted, Floats, Media
+from service.saliency.targets import NOTHING, Beside, Wanted, check_target, parse, resolve
+from service.saliency.view import View
 from service.telemetry.timing import Stopwatch
 
 Output = Literal["overlay", "heatmap", "panel"]
+RUNS_OF_TARGET = 3  # to find its weights, what it is compared with, and the probabilities of the classes
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,9 @@ class Explanation:
         saliency: The map, float32 (h, w); not normalized, and signed if the method is.
         sign: The values of the map that a picture shows by default.
         probabilities: The probabilities of the classes, (classes,).
-        class_id: The class that was explained.
+        class_id: The class that was explained; None for another target.
+        target: The target, if it was not a class.
+        value: The name of the value that was differentiated; None for a class.
         other_class_id: The class whose score was subtracted, if any.
         score: The value that was differentiated.
         before_relu: Whether that value is the score before the final ReLU.
@@ -41,11 +46,13 @@ class Explanation:
     saliency: Floats
     sign: Sign
     probabilities: Floats
-    class_id: int
+    class_id: int | None
     other_class_id: int | None
     score: float
     before_relu: bool
     notes: dict[str, float]
+    target: str | None = None
+    value: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -62,81 +69,19 @@ class Question:
         parameters: The parameters of the method.
         class_id: The class to explain; the predicted one if None.
         other_class_id: A class whose score is subtracted.
+        target: What is explained instead of a class.
     """
 
     method: str
     parameters: Parameters
     class_id: int | None = None
     other_class_id: int | None = None
+    target: Wanted | None = None
 
     def runs_needed(self, height: int, width: int) -> int:
         """The number of pictures of that size that are run through the network for it."""
-        return self.parameters.runs_needed(height, width) * (1 if self.other_class_id is None else 2)
-
-
-class View:
-    """A network as a `Subject` of methods. With another class, scores and gradients are differences to that class."""
-
-    def __init__(self, network: Network, other_class_id: int | None) -> None:
-        self._network = network
-        self._other = other_class_id
-
-    @property
-    def cam_layer(self) -> str:
-        """The layer that class activation maps use by default. Raises `InvalidParameter` if there is none."""
-        return self._network.usual_layer
-
-    @property
-    def pixel_layer(self) -> str | None:
-        """The layer that holds the pixels as the network was trained on them, None for the images themselves."""
-        return self._network.pixel_layer
-
-    def value_and_grad(
-        self,
-        images: Floats,
-        class_ids: Ints,
-        rules: Rules = EXACT,
-        layer: str | None = None,
-        references: Floats | None = None,
-    ) -> ValueAndGrad:
-        """Scores and gradients, minus those of the other class if there is one."""
-        at = self._network.value_and_grad(images, class_ids, rules, layer, references)
-        if self._other is None:
-            return at
-        others = np.full(len(images), self._other)
-        other = self._network.value_and_grad(images, others, rules, layer, references)
-        return _less(at, other)
-
-    def logits(self, images: Floats, layer: str | None = None, values: Floats | None = None) -> Floats:
-        """The scores (N, classes), without gradients; with other values of a layer if one is named."""
-        return self._network.classify(images, layer, values)
-
-    def parts(self, images: Floats, class_ids: Ints, part: Part) -> tuple[ValueAndGrad, list[Floats], list[Floats]]:
-        """Values and gradients of inner parts; the gradients minus those of the other class if there is one."""
-        at, values, gradients = self._network.parts(images, class_ids, part)
-        if self._other is None:
-            return at, values, gradients
-        other, _, theirs = self._network.parts(images, np.full(len(images), self._other), part)
-        return _less(at, other), values, [own - their for own, their in zip(gradients, theirs, strict=True)]
-
-    def probabilities(self, images: Floats) -> Floats:
-        """The probabilities (N, classes), or the scores of a network whose scores are no probabilities."""
-        return self._network.probabilities(self._network.classify(images))
-
-    def of(self, values: Floats, class_id: int) -> Floats:
-        """The column of the class, minus that of the other class if there is one."""
-        return values[:, class_id] - (0 if self._other is None else values[:, self._other])
-
-
-def _less(one: ValueAndGrad, other: ValueAndGrad) -> ValueAndGrad:
-    return ValueAndGrad(
-        one.logits,
-        one.class_ids,
-        one.scores - other.scores,
-        one.before_relu | other.before_relu,
-        one.at,
-        one.gradients - other.gradients,
-    )
+        needed = self.parameters.runs_needed(height, width) * (1 if self.other_class_id is None else 2)
+        return needed + (0 if self.target is None else RUNS_OF_TARGET)
 
 
 def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> list[Floats]:
@@ -146,37 +91,61 @@ def classify(network: Network, fitted: Sequence[Fitted], watch: Stopwatch) -> li
 
 
 def explain(
-    network: Network, photograph: Photograph, fitted: Fitted, question: Question, watch: Stopwatch
+    network: Network,
+    photograph: Photograph,
+    fitted: Fitted,
+    question: Question,
+    watch: Stopwatch,
+    beside: Beside = NOTHING,
 ) -> Explanation:
-    """Attribute the score of a class, by default the predicted one, to the pixels."""
+    """Attribute the score of a class, by default the predicted one, or of another target to the pixels.
+
+    beside: what was sent along for the target.
+    """
     with watch.stage("run"):
-        return Stepwise(explain_stepwise(network, photograph, fitted, question)).finish()
+        return Stepwise(explain_stepwise(network, photograph, fitted, question, beside)).finish()
 
 
 def explain_stepwise(
-    network: Network, photograph: Photograph, fitted: Fitted, question: Question
+    network: Network, photograph: Photograph, fitted: Fitted, question: Question, beside: Beside = NOTHING
 ) -> Generator[float, None, Explanation]:
     """`explain` as a generator that yields the fraction that is done and returns the explanation."""
-    view = View(network, question.other_class_id)
+    wanted = question.target
+    target = None if wanted is None else resolve(network, fitted.pixels, wanted, beside)
+    view = View(network, question.other_class_id, target)
     class_id = PREDICTED if question.class_id is None else question.class_id
     method = METHODS[question.method]
     attribution = yield from method.function(view, fitted.pixels, class_id, question.parameters)
-    return _explanation(network, photograph, fitted, question, method.sign, attribution)
+    explanation = _explanation(network, photograph, fitted, question, method.sign, attribution)
+    if wanted is None or target is None:
+        return explanation
+    probabilities = network.probabilities(network.classify(fitted.pixels[None]))[0]
+    return replace(
+        explanation, probabilities=probabilities, class_id=None, target=wanted.text, value=target.quantity.value
+    )
 
 
 def question_of(
-    network: Network, method: str, values: dict[str, Any], class_id: int | None, other_class_id: int | None
+    network: Network,
+    method: str,
+    values: dict[str, Any],
+    class_id: int | None,
+    other_class_id: int | None,
+    target: str | None = None,
 ) -> Question:
     """Build and check the question for a method with parameters given by name.
 
-    Raises `InvalidParameter` for classes and layers that the network does not have.
+    Raises `InvalidParameter` for classes, layers and outputs that the network does not have.
     """
     check_class(network, class_id)
     check_class(network, other_class_id, "other_class_id")
     parameters = METHODS[method].parameters.model_validate(values)
     if (layer := values.get("layer")) is not None:
         network.layer(layer)
-    return Question(method, parameters, class_id, other_class_id)
+    wanted = None if target is None else parse(target)
+    if wanted is not None:
+        check_target(network, wanted)
+    return Question(method, parameters, class_id, other_class_id, wanted)
 
 
 def warning_of(network: Network, method: str) -> str | None:

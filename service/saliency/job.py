@@ -78,6 +78,7 @@ def _at(step: int) -> Advance:
 
 
 def _conclude(network: Network, one: Explanation, style: Style) -> Conclusion:
+    assert one.class_id is not None, "jobs explain classes"
     result: dict[str, JsonValue] = {
         "class_id": one.class_id,
         "name": network.model.manifest.labels[one.class_id],

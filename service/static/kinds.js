@@ -8,13 +8,13 @@ import { field, filledIn, worded } from "./schema.js";
 import { on, view } from "./state.js";
 import { t } from "./strings.js";
 
-export const KINDS = ["class", "neuron", "fooling", "inversion", "caricature", "deepdream", "style"];
+export const KINDS = ["class", "neuron", "fooling", "inversion", "caricature", "deepdream", "style", "spritemap"];
 // What is asked for first, and what stands there for a beginner to press the button at once.
 const FIRST = {
   class: ["class_id", "preset"], neuron: ["layer", "channel", "preset"], fooling: ["class_id"], inversion: ["layer"],
-  caricature: ["layer"], deepdream: ["layer", "channel"], style: ["content_layer"],
+  caricature: ["layer"], deepdream: ["layer", "channel"], style: ["content_layer"], spritemap: ["layer", "first", "count"],
 };
-const PROPOSED = { class: { class_id: "tarantula" }, neuron: { channel: 100 }, fooling: { class_id: "sports car" }, deepdream: {}, style: {} };
+const PROPOSED = { class: { class_id: "tarantula" }, neuron: { channel: 100 }, fooling: { class_id: "sports car" }, deepdream: {}, style: {}, spritemap: { count: 16, iterations: 50 } };
 const LAYERS = ["layer", "content_layer"];
 const NOT_ASKED = ["kind", "model", "image", "style_image", "preview_every"];
 const PREVIEW_EVERY = 5, MOST_PREVIEWS = 200, LONGEST = 4096;

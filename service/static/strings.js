@@ -57,6 +57,7 @@ const ENGLISH = {
   "kind.caricature": "caricature", "kind.caricature.line": "What does a layer find remarkable in a photograph? Exaggerated.",
   "kind.deepdream": "deep dream", "kind.deepdream.line": "More of whatever a layer sees in a photograph.",
   "kind.style": "style", "kind.style.line": "A photograph in the manner of another picture.",
+  "kind.spritemap": "spritemap", "kind.spritemap.line": "What excites each of many channels of a layer, small and side by side?",
   "kind.saliency": "map",
   "field.class_id": "class", "field.l2_reg": "weight of the norm", "field.preset": "recipe",
   drawProgress: "Progress of the drawing", cancel: "Cancel", again: "Again with another seed", animate: "Play its animation", delete: "Delete",

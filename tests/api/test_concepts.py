@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.client import Client
 from service.pictures import tints
 
 
@@ -77,3 +78,10 @@ def test_too_many_activations_are_refused(client: httpx.Client, cat: bytes) -> N
     response = post(client, "image/png", "layer=relu_conv1&resize=native", *[cat] * 16)
     assert response.status_code == 422
     assert "send fewer of them" in response.json()["detail"]
+
+
+def test_the_client_asks_for_factors(client: httpx.Client, cat: bytes, coffee: bytes) -> None:
+    with Client(str(client.base_url)) as own:
+        data = own.concepts([cat, coffee], layer="fire8", factors=3)["data"]
+    assert len(data["factors"]) == 3
+    assert [one["explained"]["name"] for one in data["photographs"]] == ["Egyptian cat", "espresso"]

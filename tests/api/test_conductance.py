@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.client import Client
 from service.pictures import tints
 
 
@@ -90,3 +91,9 @@ def test_what_takes_too_long_is_refused(client: httpx.Client, cat: bytes) -> Non
     response = post(client, "image/png", "steps=1000&resize=native", buffer.getvalue())
     assert response.status_code == 422
     assert "ask for fewer steps" in response.json()["detail"]
+
+
+def test_the_client_asks_for_conductance(client: httpx.Client, cat: bytes) -> None:
+    with Client(str(client.base_url)) as own:
+        data = own.conductance(cat, layer="fire8", steps=4, channels=2)["data"]
+    assert len(data["strongest"]) == 2

@@ -162,6 +162,25 @@ def test_several_pictures_of_a_channel_differ_as_much_as_is_asked_for(jobs: Clie
         assert diverse.result["pictures"][i]["predicted_class_id"] == seen
 
 
+def test_a_spritemap_shows_what_excites_each_channel(jobs: Client, network: Network) -> None:
+    job = done(jobs, "spritemap", layer="fire4", first=250, iterations=30)
+    sheet = pixels(jobs.image(job.id))
+    assert sheet.shape == (2 * 64, 3 * 64, 3)  # 250 to 255
+    grey = network.activations(np.full((1, 3, 64, 64), 0.5, np.float32), ["fire4"])[0][0].mean(axis=(1, 2))
+    numbered = pixels(jobs.artifact(job.id, "numbered.png"))
+    awake = 0
+    for i in range(6):
+        one = sheet[i // 3 * 64 :][:64, i % 3 * 64 :][:, :64]
+        means = network.activations(as_network_input(one), ["fire4"])[0][0].mean(axis=(1, 2))
+        assert job.result["means"][i] == pytest.approx(float(means[250 + i]), rel=1e-4)
+        if means[250 + i] > 0:
+            awake += 1
+            assert means[250 + i] > 2 * grey[250 + i]
+        height = (numbered.shape[0] - 2) // 2
+        np.testing.assert_array_equal(numbered[i // 3 * (height + 2) :][:64, i % 3 * 66 :][:, :64], one)
+    assert awake == 6 - job.result["asleep"] > 3
+
+
 def test_a_channel_that_is_dead_on_grey_is_woken(jobs: Client) -> None:
     job = done(jobs, "neuron", layer="fire7", channel=12, preset="lucid", iterations=60, size=64)
     assert job.trace[0] < 0 < job.trace[-1]
@@ -243,6 +262,11 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
     ("neuron", {"layer": "fire9", "channel": 3, "pictures": 9, "size": 512}, set(), "fewer pictures or a smaller size"),
     ("neuron", {"layer": "fire9", "channel": 3, "pictures": 10}, set(), "pictures: Input should be less than"),
     ("neuron", {"layer": "fire9", "channel": 3, "diversity": -1}, set(), "diversity"),
+    ("spritemap", {"layer": "fire9", "first": 512}, set(), "channel must be from 0 to 511 for fire9; it is 512"),
+    ("spritemap", {"layer": "fire9", "first": 500, "count": 13}, set(), "it is 512"),
+    ("spritemap", {"layer": "fire9", "size": 512, "count": 3}, set(), "count must be at most 2"),
+    ("spritemap", {"layer": "fire9", "size": 63}, set(), "size must be at least 64"),
+    ("spritemap", {"layer": "fire9", "count": 129}, set(), "count"),
     ("neuron", {"layer": "nowhere", "channel": 0}, set(), "no layer 'nowhere'; it has: preprocessed, conv1"),
     ("neuron", {"layer": "fire9", "channel": 0}, {"image"}, "takes no picture in the form field 'image'"),
     ("caricature", {"layer": "x"}, {"image"}, "no layer 'x'"),
@@ -258,7 +282,7 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
         "2 names and style_weights 1 numbers",
     ),
     ("style", {"style_layers": "fire2,x", "style_weights": "1,2"}, {"image", "style_image"}, "no layer 'x'"),
-    ("poem", {}, set(), "'class', 'neuron', 'fooling', 'inversion', 'caricature', 'deepdream', 'style'"),
+    ("poem", {}, set(), "'class', 'neuron', 'spritemap', 'fooling', 'inversion', 'caricature', 'deepdream', 'style'"),
     ("class", {"class_id": 1}, {"image"}, "takes no picture"),
 ]
 

@@ -33,7 +33,7 @@ def test_json_says_everything(client: httpx.Client, cat: bytes) -> None:
     assert meta["provider"] == "cpu"
     assert meta["parameters"] == {
         "model": "squeezenet1_1", "resize": "squash", "decode": "exact", "class_id": None, "other_class_id": None,
-        "method": "gradient", "mode": "now",
+        "method": "gradient", "mode": "now", "target": None, "box": None,
         "output": "heatmap", "sign": None, "colormap": "inferno", "opacity": 0.9, "smoothing": 0.0,
     }  # fmt: skip
     assert {"decode", "resize", "run", "colour", "encode"} == set(meta["timings_ms"])
@@ -224,3 +224,8 @@ def test_a_method_that_needs_what_the_network_has_not(client: httpx.Client, cat:
     response = post(client, cat, method="transformer_attribution")
     assert response.status_code == 422
     assert "squeezenet1_1 has no attention" in response.json()["detail"]
+
+
+def test_a_classifier_predicts_classes(client: httpx.Client, cat: bytes) -> None:
+    one = client.post("/predict", files={"image": cat}).json()["data"][0]
+    assert (one["task"], one["predictions"][0]["name"]) == ("classification", "Egyptian cat")

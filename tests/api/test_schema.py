@@ -22,6 +22,7 @@ PHOTOGRAPHS = {
     "/activations",
     "/concepts",
     "/conductance",
+    "/predict",
     "/tcav",
     "/evaluate",
     "/compare",

@@ -11,6 +11,7 @@ from PIL import Image
 
 from service.attribution.method import Stepwise
 from service.attribution.tcav import tcav
+from service.client import Client
 from service.networks.network import Network
 from service.pictures.decode import decode
 from service.pictures.images import fit
@@ -144,3 +145,10 @@ def test_too_many_pictures_are_refused(strict: httpx.Client, sets: Sets) -> None
     response = post(strict, "", sets)
     assert response.status_code == 422
     assert "at most 24 images" in response.json()["detail"]
+
+
+def test_the_client_tests_a_concept(client: httpx.Client, sets: Sets) -> None:
+    with Client(str(client.base_url)) as own:
+        data = own.tcav(sets["concept"], sets["random"], sets["image"], layer="fire9", splits=4)["data"]
+    assert len(data["scores"]) == 4
+    assert len(data["photographs"]) == 6

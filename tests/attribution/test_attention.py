@@ -10,7 +10,7 @@ import pytest
 from service.attribution import METHODS
 from service.errors import InvalidParameter
 from service.networks.network import Network
-from service.saliency.explain import View
+from service.saliency.view import View
 from tests.attribution.conftest import Toy
 from tests.attribution.test_cams import scaled
 from tests.attribution.test_methods import CLASS, close, run

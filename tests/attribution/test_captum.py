@@ -11,7 +11,7 @@ from service.attribution.method import Stepwise
 from service.networks.network import Network
 from service.pictures.decode import decode
 from service.pictures.images import fit
-from service.saliency.explain import View
+from service.saliency.view import View
 
 torch = pytest.importorskip("torch", reason="optional: pip install --group bench")
 captum = pytest.importorskip("captum.attr", reason="optional: pip install --group bench")

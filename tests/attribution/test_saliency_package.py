@@ -13,7 +13,7 @@ from service.attribution.regions import ranked
 from service.networks.network import Network
 from service.pictures.decode import decode
 from service.pictures.images import fit
-from service.saliency.explain import View
+from service.saliency.view import View
 
 peer = pytest.importorskip("saliency.core", reason="optional: pip install --no-deps saliency")
 

@@ -12,7 +12,7 @@ from service.attribution import METHODS
 from service.networks.network import Network
 from service.pictures.decode import decode
 from service.pictures.images import fit
-from service.saliency.explain import View
+from service.saliency.view import View
 from tests.attribution.peers import stand_in_for_torchvision
 
 torch = pytest.importorskip("torch", reason="optional: pip install --group bench")

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from onnx.reference import ReferenceEvaluator
 from scipy.special import erf, softmax
 
-from service.autodiff import RULES, differentiate
+from service.autodiff import gradient_model
 from service.autodiff.relevance import (
     Box,
     LayerRule,
@@ -58,7 +59,7 @@ def model_of(text: str, arrays: dict[str, Array]) -> onnx.ModelProto:
 
 def multipliers(model: onnx.ModelProto, x: Array, rules: Any, of: str = "score") -> tuple[Array, Array]:
     """The score and the multipliers of one input."""
-    graph = differentiate(model, of, "x", rules)
+    graph = ir.to_proto(gradient_model(model, of, "x", adjusted=rules))
     evaluator = ReferenceEvaluator(graph, new_ops=CORRECTED)
     score, found = evaluator.run([of, "d_x"], {"x": x[None], f"d_{of}": np.ones((1, 1))})
     return score, found[0]
@@ -149,14 +150,14 @@ def test_each_rule_against_its_definition(name: str, box: bool, seed: int) -> No
     arrays = weights(seed, biased=True)
     x = np.random.default_rng(100 + seed).uniform(LOW[:, None, None], HIGH[:, None, None], (2, 4, 4))
     at = Box("x", LOW, HIGH) if box else None
-    _, found = multipliers(model_of(RESIDUAL, arrays), x, relevance(RULES, rule, rule, at))
+    _, found = multipliers(model_of(RESIDUAL, arrays), x, relevance(rule, rule, at))
     expected = written_out(x, arrays, spread, spread, box).reshape(x.shape)
     np.testing.assert_allclose(found * (away(x) if box else x), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_rules_differ_by_kind_of_layer() -> None:
     arrays, x = weights(0, biased=True), np.random.default_rng(0).normal(size=(2, 4, 4))
-    rules = relevance(RULES, gamma_rule(0.4), epsilon_rule(0.3))
+    rules = relevance(gamma_rule(0.4), epsilon_rule(0.3))
     _, found = multipliers(model_of(RESIDUAL, arrays), x, rules)
     expected = written_out(x, arrays, by_gamma(0.4), by_epsilon(0.3), box=False).reshape(x.shape)
     np.testing.assert_allclose(found * x, expected, rtol=1e-4, atol=1e-6)
@@ -165,7 +166,7 @@ def test_rules_differ_by_kind_of_layer() -> None:
 @pytest.mark.parametrize("name", ["zero", "gamma", "alpha_beta", "z_plus"])
 def test_without_biases_the_score_is_conserved(name: str) -> None:
     arrays, x = weights(1, biased=False), np.random.default_rng(1).normal(size=(2, 4, 4))
-    score, found = multipliers(model_of(RESIDUAL, arrays), x, relevance(RULES, CASES[name][0], CASES[name][0]))
+    score, found = multipliers(model_of(RESIDUAL, arrays), x, relevance(CASES[name][0], CASES[name][0]))
     assert (found * x).sum() == pytest.approx(score.item(), rel=1e-3)
 
 
@@ -232,7 +233,7 @@ def test_attention_against_differences_of_what_the_rules_linearize() -> None:
         moved = np.zeros_like(at)
         moved[i] = step
         expected[i] = (network(at + moved) - network(at - moved)) / (2 * step)
-    score, found = multipliers(model_of(ATTENTION, w), at, relevance(RULES, epsilon_rule(0), epsilon_rule(0)))
+    score, found = multipliers(model_of(ATTENTION, w), at, relevance(epsilon_rule(0), epsilon_rule(0)))
     assert score.item() == pytest.approx(whole, rel=1e-6)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
@@ -258,10 +259,12 @@ WHOLE = """
 def test_an_activation_that_is_written_out_is_one_all_the_same() -> None:
     x = np.random.default_rng(3).normal(size=(1, 5, 4))
     constants = {"root": np.sqrt([2.0]), "one": np.ones(1), "half": np.array([0.5])}
-    rules = relevance(RULES, epsilon_rule(0), epsilon_rule(0))
+    rules = relevance(epsilon_rule(0), epsilon_rule(0))
     found = []
     for model in (model_of(SPELLED, constants), model_of(WHOLE, {})):
-        evaluator = ReferenceEvaluator(differentiate(model, "score", "x", rules), new_ops=CORRECTED)
+        evaluator = ReferenceEvaluator(
+            ir.to_proto(gradient_model(model, "score", "x", adjusted=rules)), new_ops=CORRECTED
+        )
         found.append(evaluator.run(["d_x"], {"x": x, "d_score": np.ones_like(x)})[0])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
     np.testing.assert_allclose(found[1], (1 + erf(x / np.sqrt(2))) / 2, rtol=1e-4)

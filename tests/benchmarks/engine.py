@@ -26,6 +26,7 @@ from service.models.build import build
 from service.models.weights import squeezenet_weights
 from service.networks.catalog import Networks
 from service.networks.network import Network
+from service.networks.questions import CLASS_ID, D_SCORE, SCORE
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine, Session
 from service.synthesis.ascent import ascend, begin
@@ -190,11 +191,11 @@ def profile(network: Network) -> None:
         )
         feeds = {
             "image": np.random.default_rng(0).random((1, 3, 224, 224), np.float32),
-            "class_id": np.array([-1]),
-            "d_score": np.ones(1, np.float32),
+            CLASS_ID: np.array([-1]),
+            D_SCORE: np.ones(1, np.float32),
         }
         for _ in range(50):
-            session.run(["score", "d_image"], feeds)
+            session.run([SCORE, "d_image"], feeds)
         events = json.loads(Path(session.end_profiling()).read_text())
     runs: dict[str, list[float]] = defaultdict(list)
     kinds: dict[str, str] = {}

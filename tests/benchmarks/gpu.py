@@ -27,7 +27,7 @@ from service.networks.network import Network
 from service.pictures.images import Floats
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine
-from service.saliency.explain import View
+from service.saliency.view import View
 from service.synthesis.ascent import ascend, begin
 from service.synthesis.presets import PRESETS
 from tests.benchmarks.measure import interleaved, table

@@ -19,7 +19,7 @@ from service.pictures.decode import decode
 from service.pictures.images import fit
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine
-from service.saliency.explain import View
+from service.saliency.view import View
 from tests.benchmarks.measure import interleaved, table
 from tests.benchmarks.peers import PEERS
 from tests.conftest import PHOTOGRAPHS

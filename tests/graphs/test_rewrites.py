@@ -12,6 +12,7 @@ from service.graphs.nchwc import for_nchwc
 from service.graphs.rewrites import simplify
 from service.networks.network import Network
 from service.networks.objectives import class_score
+from service.networks.questions import CLASS_ID, D_SCORE, SCORE
 from tests.autodiff.graphs import graph, reference
 
 RNG = np.random.default_rng(0)
@@ -143,11 +144,11 @@ def test_the_chosen_channel_has_the_gradient_of_the_logit(network: Network, cat:
     seed[[0, 1], ids] = 1
     expected = plain({"image": x, "d_logits": seed})
     rules = RULES | NCHWC_RULES
-    scored = differentiate(class_score(simplify(proto), manifest), of="score", wrt="image", rules=rules)
-    actual = reference(scored)({"image": x, "class_id": ids, "d_score": np.ones(2, np.float32)})
+    scored = differentiate(class_score(simplify(proto), manifest), of=SCORE, wrt="image", rules=rules)
+    actual = reference(scored)({"image": x, CLASS_ID: ids, D_SCORE: np.ones(2, np.float32)})
     logits = expected["logits"][[0, 1], ids]
     assert (logits > 0).all()
-    np.testing.assert_allclose(actual["score"], logits, rtol=1e-5)
+    np.testing.assert_allclose(actual[SCORE], logits, rtol=1e-5)
     np.testing.assert_allclose(actual["d_image"], expected["d_image"], rtol=1e-3, atol=1e-4)
     # The gradient passes the convolutions of the fires, and the first one in four phases.
     kernels = {i.name: list(i.dims) for i in scored.graph.initializer}

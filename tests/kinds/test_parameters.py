@@ -30,6 +30,13 @@ PHOTO: dict[str, Any] = {"model": "squeezenet1_1", "seed": 1, "preview_every": 2
 STORED: list[tuple[str, int | None, dict[str, Any], dict[str, Any]]] = [
     ("class", 76, {"preset": "lucid"}, NOISE),
     ("neuron", None, {"preset": "lucid", "layer": "fire6", "channel": 12}, NOISE | {"layer": "fire6", "channel": 12}),
+    (
+        "spritemap",
+        None,
+        {"layer": "fire6", "first": 300},
+        {"model": "squeezenet1_1", "seed": 1, "preview_every": 25, "size": 64, "layer": "fire6", "first": 300}
+        | {"count": 64, "iterations": 100, "learning_rate": 0.05, "max_jitter": 4},
+    ),
     ("fooling", 817, {}, PHOTO | {"iterations": 100, "learning_rate": 1.0}),
     ("inversion", None, {}, PHOTO | {"layer": "fire3", "iterations": 300, "learning_rate": 0.1, "variation": 0.5}),
     (
@@ -118,3 +125,10 @@ def test_saliency_jobs_of_the_previous_version_can_be_read() -> None:
     assert parameters.model_dump(mode="json") == stored
     asked = SaliencyParameters.model_validate({"method": "smoothgrad", "samples": 20}).completed("application/json")
     assert asked.method_values == stored["values"]
+
+
+def test_a_spritemap_ends_with_the_layer(network: Network) -> None:
+    asked = {"kind": "spritemap", "layer": "fire6"}
+    assert parse({**asked, "first": 380}).completed(network).to_record()["count"] == 4  # of 384
+    assert parse({**asked, "size": 224}).completed(network).to_record()["count"] == 10  # pictures of that size
+    assert parse({**asked, "first": 380, "count": 2}).completed(network).to_record()["count"] == 2

@@ -71,6 +71,118 @@ def classifier(
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
+COLOURS = ("nothing", "red", "green", "blue")
+
+
+def segmenter(channels_last: bool = False, activation: str = "", size: int = 64) -> onnx.ModelProto:
+    """A small U: it tells where a picture is red, green or blue, from pixels and from what is around them.
+
+    The scores are ``maps``, (N, 4, size, size), or (N, size, size, 4) if ``channels_last``. activation: what the graph
+    ends in, as ``Softmax<axis = 1>`` or ``ArgMax<axis = 1>``.
+    """
+    blur = np.zeros((3, 3, 3, 3), np.float32)
+    blur[range(3), range(3)] = 1 / 9
+    head = np.zeros((4, 6, 1, 1), np.float32)
+    for k in range(3):
+        head[k + 1, :, 0, 0] = np.tile(np.where(np.arange(3) == k, 4, -4), 2)
+    names = "maps" if not channels_last else "first"
+    tail = "maps = Transpose<perm = [0, 2, 3, 1]>(first)" if channels_last else ""
+    out = "maps"
+    if activation:
+        tail, out = f"{tail} final = {activation}(maps)", "final"
+    kind = f"int64[N, 1, {size}, {size}]" if "ArgMax" in activation else f"float[N, 4, {size}, {size}]"
+    kind = f"float[N, {size}, {size}, 4]" if channels_last else kind
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 18]>
+        segmenter (float[N, 3, {size}, {size}] pixels) => ({kind} {out}) {{
+          a = Conv<pads = [1, 1, 1, 1]>(pixels, blur)
+          b = Relu(a)
+          c = MaxPool<kernel_shape = [2, 2], strides = [2, 2]>(b)
+          d = Resize<mode = "linear", coordinate_transformation_mode = "half_pixel">(c, , scales)
+          e = Concat<axis = 1>(b, d)
+          {names} = Conv(e, head, bias)
+          {tail}
+        }}"""
+    )
+    arrays = {"blur": blur, "head": head, "bias": np.array([0, -1, -1, -1], np.float32)}
+    arrays["scales"] = np.array([1, 1, 2, 2], np.float32)
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+    return model
+
+
+def detector(form: str = "pair") -> onnx.ModelProto:
+    """A detector of red, green and blue things in pictures of 64 x 64: a box of 16 x 16 around each of 8 x 8 cells.
+
+    form: ``pair`` has ``logits`` (N, 64, 4), the last column for nothing, and ``boxes`` (N, 64, 4) as centre and size,
+    shares of the picture; ``wide`` and ``tall`` have a table (N, 7, 64) or (N, 64, 8) in pixels, as YOLO.
+    """
+    head = np.full((4, 3, 1, 1), -12, np.float32)
+    head[range(3), range(3)] = 12
+    head[3] = 0
+    y, x = np.indices((8, 8)).reshape(2, 64)
+    centres = np.stack([(x + 0.5) / 8, (y + 0.5) / 8, np.full(64, 0.25), np.full(64, 0.25)], axis=1)
+    arrays = {
+        "head": head,
+        "bias": np.array([-4, -4, -4, 0], np.float32),
+        "shape": np.array([0, 4, 64]),
+        "logit": np.log(centres / (1 - centres)).astype(np.float32)[None],
+        "small": np.full((4, 3, 1, 1), 0.01, np.float32),
+        "side": np.array(64, np.float32),
+        "from": np.array([0]),
+        "to": np.array([3]),
+        "last": np.array([2]),
+        "one": np.array(1, np.float32),
+    }
+    ends = {
+        "pair": ("float[N, 64, 4] logits, float[N, 64, 4] boxes", ""),
+        "wide": (
+            "float[N, 7, 64] table",
+            """pixels_ = Mul(boxes, side) named = Slice(logits, from, to, last) sure = Sigmoid(named)
+               rows = Concat<axis = 2>(pixels_, sure) table = Transpose<perm = [0, 2, 1]>(rows)""",
+        ),
+        "tall": (
+            "float[N, 64, 8] table",
+            """pixels_ = Mul(boxes, side) named = Slice(logits, from, to, last) sure = Sigmoid(named)
+               nothing = Mul(named, zero) all_ = ReduceMax(nothing, last) any = Add(all_, one)
+               table = Concat<axis = 2>(pixels_, any, sure)""",
+        ),
+    }
+    outputs, tail = ends[form]
+    arrays["zero"] = np.array(0, np.float32)
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 18]> detector (float[N, 3, 64, 64] pixels) => ({outputs}) {{
+          pooled = AveragePool<kernel_shape = [8, 8], strides = [8, 8]>(pixels)
+          scores_ = Conv(pooled, head, bias) flat = Reshape(scores_, shape)
+          logits = Transpose<perm = [0, 2, 1]>(flat)
+          moved = Conv(pooled, small) moves = Reshape(moved, shape) by = Transpose<perm = [0, 2, 1]>(moves)
+          sum = Add(by, logit) boxes = Sigmoid(sum)
+          {tail}
+        }}"""
+    )
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+    return model
+
+
+def embedder(dimensions: int = 8) -> onnx.ModelProto:
+    """A network that makes vectors, and what it normalizes them to, of pictures of 64 x 64."""
+    rng = np.random.default_rng(3)
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 18]>
+        embedder (float[N, 3, 64, 64] pixels) => (float[N, {dimensions}] vector, float[N, 6, 31, 31] features) {{
+          a = Conv<kernel_shape = [4, 4], strides = [2, 2]>(pixels, kernel, shift)
+          features = Relu(a)
+          c = GlobalAveragePool(features)
+          d = Flatten(c)
+          vector = MatMul(d, weights)
+        }}"""
+    )
+    arrays = {"kernel": rng.normal(size=(6, 3, 4, 4)), "shift": rng.normal(size=6), "weights": rng.normal(size=(6, 8))}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()
+    )
+    return model
+
+
 TOKENS, WIDTH, HEADS = 4 * 6, 8, 2
 
 

@@ -10,6 +10,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
+from scipy.signal import correlate
 
 from service.attribution import METHODS
 from service.kinds.feature import ClassParameters
@@ -18,7 +19,9 @@ from service.models.drafting import Choices
 from service.models.importing import add
 from service.networks.checking import check, smooth_image, standalone
 from service.networks.network import Network
-from service.saliency.explain import View
+from service.networks.questions import Quantity, Target, Term
+from service.saliency.view import View
+from tests.models.networks import write
 
 Array = np.ndarray[Any, Any]
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -313,3 +316,24 @@ def test_a_batch_that_is_fixed_is_filled_up(tmp_path: Path) -> None:
         alone = network.value_and_grad(images[i : i + 1], np.array([i % 3]))
         np.testing.assert_allclose(at.logits[i], alone.logits[0], rtol=1e-5)
         np.testing.assert_allclose(at.gradients[i], alone.gradients[0], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["score", "chosen", "class_id", "weights", "terms", "d_score", "reference"])
+@pytest.mark.parametrize("of", ["kernel", "scores"])
+def test_files_may_use_any_names(name: str, of: str, tmp_path: Path) -> None:
+    names = {"kernel": "kernel", "scores": "scores"} | {of: name}
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 18]> named (float[N, 3, 32, 32] x) => (float[N, 5] {names["scores"]}) {{
+        a = Conv<kernel_shape = [3, 3]>(x, {names["kernel"]}) b = GlobalAveragePool(a)
+        {names["scores"]} = Flatten(b) }}"""
+    )
+    kernel = np.random.default_rng(0).normal(size=(5, 3, 3, 3)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(kernel, names["kernel"]))
+    network = standalone(add(write(model, tmp_path), tmp_path / "models", Choices(preprocessing="unit")))
+    image = np.random.default_rng(1).random((1, 3, 32, 32), np.float32)
+    expected = correlate(image[0], kernel[2], mode="valid").mean()
+    assert network.value_and_grad(image, np.array([2])).scores[0] == pytest.approx(expected, rel=1e-4)
+    target = Target(Quantity(network.model.manifest.logits), np.eye(5, dtype=np.float32)[2])
+    assert network.value_and_grad(image, target=target).scores[0] == pytest.approx(expected, rel=1e-4)
+    energy, _, _ = network.measure(image, (Term("energy", "a"),), np.ones((1, 1), np.float32), {})
+    assert energy[0] > 0

@@ -16,7 +16,7 @@ from service.models.importing import add
 from service.models.reading import read_onnx
 from service.networks.checking import gradient_error, standalone
 from service.networks.network import Network
-from service.saliency.explain import View
+from service.saliency.view import View
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 # All weights are constants, so that some scores hardly depend on the image.

@@ -16,7 +16,7 @@ from service.models.manifest import read
 from service.models.weights import squeezenet_weights
 from service.networks.network import Network
 from service.networks.objectives import class_score
-from service.networks.questions import PREDICTED
+from service.networks.questions import CLASS_ID, D_SCORE, PREDICTED, SCORE
 from service.pictures.decode import decode
 from service.pictures.images import fit
 
@@ -136,8 +136,8 @@ def test_the_gradient_is_that_of_autograd_in_float64(network: Network, cat: byte
 
     image = cut_out(cat, shape)[None].astype(np.float64)
     scored = class_score(simplify(in_float64(network.model.proto)), network.model.manifest)
-    graph = ReferenceEvaluator(differentiate(scored, of="score", wrt="image"))
-    ours = graph.run(["d_image"], {"image": image, "class_id": np.array([285]), "d_score": np.ones(1)})[0]
+    graph = ReferenceEvaluator(differentiate(scored, of=SCORE, wrt="image"))
+    ours = graph.run(["d_image"], {"image": image, CLASS_ID: np.array([285]), D_SCORE: np.ones(1)})[0]
     _, theirs = autograd(torch, squeezenet_weights(), image, np.array([285]))
     assert np.linalg.norm(ours - theirs) / np.linalg.norm(theirs) < 1e-6
 

@@ -11,7 +11,7 @@ from onnx.reference import ReferenceEvaluator
 from service.autodiff import differentiate
 from service.kinds.grams import gram
 from service.networks.objectives import weighted_terms
-from service.networks.questions import Term
+from service.networks.questions import D_SCORE, SCORE, TERMS, WEIGHTS, Term
 from service.runtime.engine import Engine
 from tests.models.test_squeezenet import in_float64
 
@@ -19,7 +19,7 @@ from tests.models.test_squeezenet import in_float64
 MODEL = """<ir_version: 8, opset_import: ["": 18]>
     g (float[N,3,H,W] image, float[5,3,3,3] kernel) => (float[N,5,h,w] y) {
     layer = Conv(image, kernel) y = Tanh(layer) }"""
-TERMS = [
+OF_EVERY_KIND = [
     Term(kind, "image" if kind == "variation" else "layer")
     for kind in ("direction", "energy", "content", "caricature", "style", "likeness", "variation")
 ]
@@ -35,7 +35,7 @@ def model() -> onnx.ModelProto:
 
 def feeds(terms: Sequence[Term], images: Any) -> dict[str, Any]:
     rng, n, (h, w) = np.random.default_rng(1), len(images), (images.shape[2] - 2, images.shape[3] - 2)
-    extra: dict[str, Any] = {"image": images, "weights": rng.normal(size=(n, len(terms)))}
+    extra: dict[str, Any] = {"image": images, WEIGHTS: rng.normal(size=(n, len(terms)))}
     for i, term in enumerate(terms):
         if term.kind == "direction":
             extra[f"{i}.direction"] = rng.normal(size=(n, 5))
@@ -87,17 +87,19 @@ def single(values: dict[str, Any]) -> dict[str, Any]:
 
 def test_terms_are_their_formulas() -> None:
     images = np.random.default_rng(2).random((2, 3, 9, 8))
-    values = feeds(TERMS, images)
+    values = feeds(OF_EVERY_KIND, images)
     (layers,) = ReferenceEvaluator(in_float64(model())).run(["y"], {"image": images})
     layers = np.arctanh(layers)
-    expected = np.array([[naive(t, images[n], layers[n], i, values, n) for i, t in enumerate(TERMS)] for n in range(2)])
-    session = Engine("cpu").load(weighted_terms(model(), TERMS))
-    terms, score = session.run(["terms", "score"], single(values))
+    expected = np.array(
+        [[naive(t, images[n], layers[n], i, values, n) for i, t in enumerate(OF_EVERY_KIND)] for n in range(2)]
+    )
+    session = Engine("cpu").load(weighted_terms(model(), OF_EVERY_KIND))
+    terms, score = session.run([TERMS, SCORE], single(values))
     np.testing.assert_allclose(terms, expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(score, (values["weights"] * expected).sum(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(score, (values[WEIGHTS] * expected).sum(axis=1), rtol=1e-4)
 
 
-@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.kind)
+@pytest.mark.parametrize("term", OF_EVERY_KIND, ids=lambda term: term.kind)
 def test_gradients_of_terms(term: Term) -> None:
     images = np.random.default_rng(3).random((2, 3, 9, 8))
     graph = weighted_terms(onnx.shape_inference.infer_shapes(in_float64(model())), [term])
@@ -107,11 +109,11 @@ def test_gradients_of_terms(term: Term) -> None:
     for value in graph.graph.output:
         value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
     values = feeds([term], images)
-    (gradient,) = ReferenceEvaluator(differentiate(graph, of="score", wrt="image")).run(
-        ["d_image"], {**values, "d_score": np.ones(2)}
+    (gradient,) = ReferenceEvaluator(differentiate(graph, of=SCORE, wrt="image")).run(
+        ["d_image"], {**values, D_SCORE: np.ones(2)}
     )
     forward, v, step = ReferenceEvaluator(graph), np.random.default_rng(4).normal(size=images.shape), 1e-6
-    ahead, behind = (forward.run(["score"], {**values, "image": images + s * v})[0] for s in (step, -step))
+    ahead, behind = (forward.run([SCORE], {**values, "image": images + s * v})[0] for s in (step, -step))
     np.testing.assert_allclose((gradient * v).sum(axis=(1, 2, 3)), (ahead - behind) / (2 * step), rtol=1e-6)
 
 
@@ -129,15 +131,15 @@ def test_an_inactive_channel_is_scored_before_the_relu() -> None:
         """<ir_version: 8, opset_import: ["": 18]> g (float[N,2,H,W] image) => (float[N,4,H,W] layer) {
         a = Relu(image) b = Neg(image) c = Relu(b) layer = Concat<axis=1>(a, c) }"""
     )
-    model = differentiate(weighted_terms(joined, [Term("direction", "layer")]), of="score", wrt="image")
+    model = differentiate(weighted_terms(joined, [Term("direction", "layer")]), of=SCORE, wrt="image")
     images = np.full((4, 2, 3, 3), -0.5, np.float32)
     feeds = {
         "image": images,
-        "weights": np.ones((4, 1), np.float32),
+        WEIGHTS: np.ones((4, 1), np.float32),
         "0.direction": np.eye(4, dtype=np.float32),
-        "d_score": np.ones(4, np.float32),
+        D_SCORE: np.ones(4, np.float32),
     }
-    score, gradient = Engine("cpu").load(model).run(["score", "d_image"], feeds)
+    score, gradient = Engine("cpu").load(model).run([SCORE, "d_image"], feeds)
     np.testing.assert_allclose(score, [-0.5, -0.5, 0.5, 0.5])
     np.testing.assert_allclose(gradient.sum(axis=(2, 3)), [[1, 0], [0, 1], [-1, 0], [0, -1]], rtol=1e-6)
 
@@ -148,13 +150,13 @@ def test_of_a_direction_only_channels_that_are_to_grow_are_scored_before_the_rel
         """<ir_version: 8, opset_import: ["": 18]> g (float[N,2,H,W] image) => (float[N,4,H,W] layer) {
         a = Relu(image) b = Neg(image) c = Relu(b) layer = Concat<axis=1>(a, c) }"""
     )
-    model = differentiate(weighted_terms(proto, [Term("direction", "layer")]), of="score", wrt="image")
+    model = differentiate(weighted_terms(proto, [Term("direction", "layer")]), of=SCORE, wrt="image")
     feeds = {
         "image": np.full((2, 2, 3, 3), -0.5, np.float32),
-        "weights": np.ones((2, 1), np.float32),
+        WEIGHTS: np.ones((2, 1), np.float32),
         "0.direction": np.array([[2, -3, 0, 1], [-1, -1, -4, 0]], np.float32),
-        "d_score": np.ones(2, np.float32),
+        D_SCORE: np.ones(2, np.float32),
     }
-    score, gradient = Engine("cpu").load(model).run(["score", "d_image"], feeds)
+    score, gradient = Engine("cpu").load(model).run([SCORE, "d_image"], feeds)
     np.testing.assert_allclose(score, [2 * -0.5 + 0.5, -4 * 0.5])
     np.testing.assert_allclose(gradient.sum(axis=(2, 3)), [[2, -1], [4, 0]], rtol=1e-6)

@@ -14,7 +14,7 @@ from service.models.importing import add
 from service.networks.checking import standalone
 from service.networks.network import Network
 from service.networks.questions import Term
-from service.saliency.explain import View
+from service.saliency.view import View
 from tests.models.networks import TOKENS, WIDTH, vision_transformer, write
 
 IMAGE = np.random.default_rng(1).random((3, 32, 48), np.float32)
@@ -94,9 +94,9 @@ def behind(name: str) -> Any:
 
 def test_channels_of_tokens_are_objectives(tmp_path: Path) -> None:
     network = opened(tmp_path, True)
-    score, _, gradients = network.measure(
-        IMAGE[None], (Term("channel", "x1"),), np.ones((1, 1), np.float32), {"0.channel": np.array([2])}
-    )
+    weights = np.eye(WIDTH, dtype=np.float32)[None, 2]
+    one = np.ones((1, 1), np.float32)
+    score, _, gradients = network.measure(IMAGE[None], (Term("direction", "x1"),), one, {"0.direction": weights})
     assert score[0] == pytest.approx(float(grid(values("x1", True))[0, 2].mean()), rel=1e-3)
     step = 1e-2 * gradients / np.linalg.norm(gradients)
     ahead, behind = (network.activations(IMAGE[None] + d, ["x1"])[0][0, 2].mean() for d in (step, -step))

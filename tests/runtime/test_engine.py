@@ -14,6 +14,7 @@ import pytest
 
 from service.errors import EngineError
 from service.networks.network import Network
+from service.networks.questions import CHOSEN, CLASS_ID, D_SCORE, SCORE
 from service.pictures.decode import decode
 from service.pictures.images import fit
 from service.runtime import engine
@@ -79,8 +80,8 @@ def test_bound_buffers_hold_a_gradient(network: Network, cat: bytes) -> None:
     session = ort.InferenceSession(
         ir.to_proto(network.gradient_model((224, 224))).SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    feeds = {"image": image, "class_id": np.array([-1]), "d_score": np.ones(1, np.float32)}
-    outputs = ["logits", "chosen", "score", "d_image"]
+    feeds = {"image": image, CLASS_ID: np.array([-1]), D_SCORE: np.ones(1, np.float32)}
+    outputs = ["logits", CHOSEN, SCORE, "d_image"]
     for expected, found in zip(session.run(outputs, feeds), BoundRuns(session, "cpu").run(outputs, feeds), strict=True):
         np.testing.assert_array_equal(found, expected)
 

@@ -141,10 +141,10 @@ def test_refusals_say_what_to_do(client: httpx.Client, cat: bytes, query: str, d
 def test_masks_are_one_for_each_photograph(client: httpx.Client, cat: bytes) -> None:
     for path in ("/compare", "/evaluate"):
         two = [("image", cat), ("mask", mask_of(BOX)), ("mask", mask_of(BOX))]
-        assert "send a mask for each image" in client.post(path, files=two).json()["detail"]
+        assert "send one in 'mask' for each image" in client.post(path, files=two).json()["detail"]
         both = client.post(f"{path}?box=0,0,9,9", files=[("image", cat), ("mask", mask_of(BOX))])
         assert both.json()["detail"] == "box and mask both say where the object is; send one of them"
-    assert "belong in the field 'image'" in client.post("/saliency", files=two).json()["detail"]
+    assert "belong in the field 'image'" in client.post("/classify", files=two).json()["detail"]
 
 
 def test_the_client_compares(client: httpx.Client, cat: bytes) -> None:

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from service.api.deps import ServicesDep
+from service.api.layer_parameters import ActivationParameters
 from service.api.negotiation import JSON, NPY, PNG, negotiate
-from service.api.parameters import ActivationParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import layer_activation, meta
 from service.api.schemas import ActivationAnswer

@@ -9,7 +9,7 @@ from service.api.evaluations import comparison_result
 from service.api.negotiation import JSON, PNG, negotiate
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta
-from service.api.uploads import FILES_AND_MASKS, Photographs, read_photographs_and_masks, request_described
+from service.api.uploads import FILES_AND_MASKS, Photographs, read_photographs_and, request_described
 from service.networks.network import Network
 from service.saliency.comparison import compare, comparison_runs
 from service.saliency.effort import check_effort, effort, greatest_effort
@@ -37,7 +37,7 @@ async def compare_methods(request: Request, services: ServicesDep) -> Response:
     the object is, one for each photograph. It takes some seconds for each.
     """
     media = negotiate(request, JSON, PNG)
-    sent, parameters = await read_photographs_and_masks(request, CompareParameters, services.settings.max_images)
+    sent, parameters = await read_photographs_and(request, CompareParameters, services.settings.max_images)
     parameters = parameters.completed(len(sent.images), bool(sent.masks))
     network = services.network(parameters.model)
     questions = [

@@ -13,8 +13,8 @@ from service.api.concept_schemas import (
     FactorsOfPhotograph,
 )
 from service.api.deps import ServicesDep
+from service.api.layer_parameters import ConceptsParameters
 from service.api.negotiation import JSON, NPY, PNG, negotiate
-from service.api.parameters import ConceptsParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import classified, meta, prediction
 from service.api.uploads import read_photographs, request_described

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.concept_schemas import ChannelConductance, ConductanceAnswer, ConductanceOfLayer
 from service.api.deps import ServicesDep
+from service.api.layer_parameters import ConductanceParameters
 from service.api.negotiation import JSON, NPY, PNG, negotiate
-from service.api.parameters import ConductanceParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import classified, meta, prediction
 from service.api.uploads import read_photographs, request_described

@@ -9,7 +9,7 @@ from service.api.evaluations import evaluation_result
 from service.api.negotiation import JSON, PNG, negotiate
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta
-from service.api.uploads import FILES_AND_MASKS, Photographs, read_photographs_and_masks, request_described
+from service.api.uploads import FILES_AND_MASKS, Photographs, read_photographs_and, request_described
 from service.networks.network import Network
 from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
 from service.saliency.evaluation import evaluate, evaluation_runs
@@ -44,7 +44,7 @@ async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     seconds.
     """
     media = negotiate(request, JSON, PNG)
-    sent, parameters = await read_photographs_and_masks(request, EvaluateParameters, 1)
+    sent, parameters = await read_photographs_and(request, EvaluateParameters, 1)
     parameters = parameters.completed(1, bool(sent.masks))
     network = services.network(parameters.model)
     question = question_of(

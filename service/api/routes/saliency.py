@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any, cast
 
+import numpy as np
 from fastapi import APIRouter, Header, Request, Response
 
 from service.api.access import CallerDep, count_jobs
+from service.api.boxes import boxes_of, check_boxes
 from service.api.deps import Services, ServicesDep
 from service.api.negotiation import JPEG, JSON, NPY, PICTURES, PNG, WEBP, negotiate
 from service.api.parameters import SaliencyParameters
@@ -12,16 +14,19 @@ from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta, saliency_result, style
 from service.api.schemas import SaliencyAnswer
 from service.api.submission import accepted, fingerprint, photograph_of, submitted
-from service.api.uploads import read_photographs, request_described
+from service.api.uploads import FILES_BESIDE, MASK, OTHER, Photographs, read_photographs_and, request_described
 from service.errors import InvalidParameter
 from service.jobs.ledger import Draft
 from service.networks.network import Network
-from service.pictures.images import Media
+from service.pictures.decode import Photograph
+from service.pictures.images import Fitted, Floats, Media
 from service.pictures.npy import encode_npy
 from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
 from service.saliency.explain import Explanation, Question, draw_all, explain, question_of, warning_of
 from service.saliency.intake import read_and_fit
 from service.saliency.job import KIND, SaliencyJobParameters
+from service.saliency.metrics.region import regions
+from service.saliency.targets import Beside, parse
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
@@ -36,7 +41,9 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/saliency", responses=ANSWERS | RESPONSES, openapi_extra=request_described(SaliencyParameters))
+@router.post(
+    "/saliency", responses=ANSWERS | RESPONSES, openapi_extra=request_described(SaliencyParameters, FILES_BESIDE)
+)
 async def explain_photographs(
     request: Request,
     services: ServicesDep,
@@ -56,8 +63,11 @@ async def explain_photographs(
     `/visualize/{id}/image`, its raw map at `/visualize/{id}/artifacts/map.npy`.
     """
     media = negotiate(request, JSON, *PICTURES, NPY)
-    files, parameters = await read_photographs(request, SaliencyParameters, services.settings.max_images)
-    parameters = parameters.completed(media)
+    sent, parameters = await read_photographs_and(
+        request, SaliencyParameters, services.settings.max_images, (MASK, OTHER)
+    )
+    files, parameters = sent.images, parameters.completed(media)
+    _check_beside(sent, parameters)
     network = services.network(parameters.model)
     questions = _questions(network, parameters)
     if parameters.mode == "job":
@@ -71,17 +81,15 @@ async def explain_photographs(
         )
     effort = greatest_effort(network, _runs_of(questions), len(files), parameters.resize)
     return await services.work(
-        lambda: _answer(network, files, questions, parameters, media, services.settings), request, effort
+        lambda: _answer(network, sent, questions, parameters, media, services.settings), request, effort
     )
 
 
 def _questions(network: Network, parameters: SaliencyParameters) -> list[Question]:
     """One for each class asked for."""
     wanted: list[int | None] = [*parameters.class_id] if parameters.class_id else [None]
-    return [
-        question_of(network, parameters.method, parameters.method_values, class_id, parameters.other_class_id)
-        for class_id in wanted
-    ]
+    method, values, other = parameters.method, parameters.method_values, parameters.other_class_id
+    return [question_of(network, method, values, class_id, other, parameters.target) for class_id in wanted]
 
 
 async def _as_jobs(
@@ -118,21 +126,51 @@ async def _as_jobs(
     return accepted(*await submitted(services, services.job_service, made, len(made) > 1, key, body, owner))
 
 
+def _check_beside(sent: Photographs, parameters: SaliencyParameters) -> None:
+    """Raise `InvalidParameter` for what is sent beside photographs and would be ignored."""
+    check_boxes(parameters.box, len(sent.images), bool(sent.masks))
+    wanted = parse(parameters.target).kinds if parameters.target else set()
+    if (parameters.box or sent.masks) and "region" not in wanted:
+        raise InvalidParameter("box and mask are for a target like region:15")
+    if sent.others and "similarity" not in wanted:
+        raise InvalidParameter(f"files in the field {OTHER!r} are for the target similarity")
+
+
+def _beside(
+    network: Network,
+    sent: Photographs,
+    taken: list[tuple[Photograph, Fitted]],
+    parameters: SaliencyParameters,
+    settings: Settings,
+    watch: Stopwatch,
+) -> list[Beside]:
+    """What is sent along with each photograph."""
+    intake = parameters.intake(settings)
+    where = regions(boxes_of(parameters.box) or sent.masks, network, taken, intake)
+    seen: list[Floats | None] = [fitted.pixels for _, fitted in read_and_fit(network, sent.others, intake, watch)]
+    return [
+        Beside(None if region is None else region.astype(np.float32), other)
+        for region, other in zip(where, seen or [None] * len(taken), strict=True)
+    ]
+
+
 def _answer(
     network: Network,
-    files: list[bytes],
+    sent: Photographs,
     questions: list[Question],
     parameters: SaliencyParameters,
     media: str,
     settings: Settings,
 ) -> Response:
     watch = Stopwatch()
-    taken = read_and_fit(network, files, parameters.intake(settings), watch)
+    taken = read_and_fit(network, sent.images, parameters.intake(settings), watch)
+    beside = _beside(network, sent, taken, parameters, settings, watch)
     sizes = [(fitted.pixels.shape[1], fitted.pixels.shape[2]) for _, fitted in taken]
     needed = effort(network, _runs_of(questions), sizes)
     check_effort(needed, settings.max_evaluations, "send it with mode=job, or ask for less")
     explained = [
-        [explain(network, photograph, one, question, watch) for question in questions] for photograph, one in taken
+        [explain(network, photograph, one, question, watch, along) for question in questions]
+        for (photograph, one), along in zip(taken, beside, strict=True)
     ]
     content = _render(network, explained, parameters, media, settings.max_side, watch)
     first = explained[0][0]
@@ -140,15 +178,22 @@ def _answer(
         "Vary": "Accept",
         "Server-Timing": ", ".join(f"{stage};dur={ms:.1f}" for stage, ms in watch.milliseconds.items()),
         "Convlens-Provider": network.provider,
-        "Convlens-Class-Id": ", ".join(str(one.class_id) for one in explained[0]),
         "Convlens-Zero-Gradient": str(first.is_empty).lower(),
+        **_of_classes(network, explained[0]),
     }
-    found = [network.probability(one.probabilities[one.class_id]) for one in explained[0]]
-    if None not in found:
-        headers["Convlens-Probability"] = ", ".join(f"{probability:.4f}" for probability in found)
     if warning := warning_of(network, parameters.method):
         headers["Convlens-Warning"] = warning
     return Response(content, media_type=media, headers=headers)
+
+
+def _of_classes(network: Network, explained: list[Explanation]) -> dict[str, str]:
+    """The headers that tell which classes were explained; none for another target."""
+    ids = [one.class_id for one in explained if one.class_id is not None]
+    headers = {"Convlens-Class-Id": ", ".join(map(str, ids))} if ids else {}
+    found = [network.probability(one.probabilities[k]) for one, k in zip(explained, ids, strict=False)]
+    if found and None not in found:
+        headers["Convlens-Probability"] = ", ".join(f"{probability:.4f}" for probability in found)
+    return headers
 
 
 def _runs_of(questions: list[Question]) -> RunsNeeded:

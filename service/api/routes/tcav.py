@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.concept_schemas import SensitivityAnswer, TcavAnswer, TcavResult
 from service.api.deps import ServicesDep
+from service.api.layer_parameters import TcavParameters
 from service.api.negotiation import JSON, PNG, negotiate
-from service.api.parameters import TcavParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta
 from service.api.uploads import FIELD, read_sets, request_described

@@ -71,9 +71,9 @@ async def submit(
 ) -> Response:
     """Start a job. The answer says where to look for the picture.
 
-    From noise: a picture of a class (`kind` `class`, the default) or of a channel (`neuron`). From a photograph, sent
-    as a form: one that fools the network (`fooling`), what a layer knows of it (`inversion`) or finds remarkable
-    (`caricature`), a dream (`deepdream`), the style of another picture (`style`).
+    From noise: a picture of a class (`kind` `class`, the default), of a channel (`neuron`), small ones of many channels
+    (`spritemap`). From a photograph, sent as a form: one that fools the network (`fooling`), what a layer knows of it
+    (`inversion`) or finds remarkable (`caricature`), a dream (`deepdream`), the style of another picture (`style`).
     """
     parameters, files = await read_job_request(request)
     network = services.network(parameters.model)

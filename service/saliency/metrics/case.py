@@ -12,7 +12,7 @@ from service.attribution import Floats
 from service.attribution.baselines import baseline
 from service.attribution.method import CHUNK
 from service.networks.network import Network
-from service.saliency.explain import View
+from service.saliency.view import View
 
 Bools = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
