@@ -1,7 +1,7 @@
 // The network as a strip from image to scores; the maps of a layer; what a channel looks for.
 import { form, json, query } from "./api.js";
 import { stackOf } from "./answers.js";
-import { $, element, safely, short } from "./dom.js";
+import { $, element, inBackground, safely, short } from "./dom.js";
 import { classes, explained } from "./explain.js";
 import { parametersOf, submit } from "./kinds.js";
 import { argmax, meanOf, paint, signed, topOf } from "./maps.js";
@@ -116,7 +116,7 @@ export async function openLooked(query) {
 
 /** Wire the layers: they are looked at once they are near to be seen. */
 export function openLayers() {
-  const reset = safely(async () => {
+  const reset = inBackground(async () => {
     $("layer-view").hidden = true;
     const { at_layer: layer, at_channel: channel } = looked;
     Object.assign(looked, { at_layer: null, at_channel: null });

@@ -233,6 +233,9 @@ def test_an_error_is_told_in_words_and_the_result_stays(page: Any, tmp_path: Pat
     assert find(page, "#error").get_attribute("role") == "alert"
     caption(page, "Egyptian cat")
     assert find(page, "#photo").get_attribute("alt") == "The photograph: cat.jpg"
+    # What happens by itself meanwhile, such as the end of a job, does not hide it.
+    awaited(page, "(await import('/static/state.js')).changed('jobs'); await new Promise(requestAnimationFrame)")
+    assert find(page, "#error").is_displayed()
     page.save_screenshot(str(ARTIFACTS / "error.png"))
     sample(page, "coffee")
     caption(page, "espresso")
