@@ -47,14 +47,19 @@ export function blocks(titled) {
     element("pre", { tabIndex: 0, attributes: { role: "group", "aria-label": title } }, element("code", {}, code))]);
 }
 
-function show() {
-  if (!view.photo) return;
+/** The lines for what is shown: titles and code. */
+export function shownLines() {
   const files = { image: named(view.photo.file) };
   const seen = [files, { ...question(), ...drawing() }, "image/png", `${view.output}.png`];
   const raw = [files, question(), "application/x-npy", "map.npy"];
-  $("code").replaceChildren(...blocks([
-    [t("codeCurl"), curl("/saliency", ...seen)], [t("codePython"), python("/saliency", ...seen)],
-    [t("codeRaw"), curl("/saliency", ...raw)]]));
+  return [[t("codeCurl"), curl("/saliency", ...seen)], [t("codePython"), python("/saliency", ...seen)], [t("codeRaw"), curl("/saliency", ...raw)]];
+}
+
+function show() {
+  if (!view.photo) return;
+  const { sample, url } = view.photo;
+  const source = sample ? [element("p", {}, element("a", { href: url, download: named(view.photo.file) }, t("codeSample", { name: named(view.photo.file) })))] : [];
+  $("code").replaceChildren(...source, ...blocks(shownLines()));
 }
 
 /** Keep the lines up to date. */

@@ -20,19 +20,31 @@ export function drawn(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Run an action; what goes wrong is told in words. What was given up for something newer is no error. */
-export function safely(action) {
+function tell(error) {
+  if (error.name === "AbortError") return; // given up for something newer
+  $("error").textContent = error instanceof Problem ? error.message : t("broken", { message: error.message });
+  $("error").hidden = false;
+  $("error").scrollIntoView({ block: "nearest" });
+}
+
+/** An action that nobody asked for just now: what goes wrong is told in words. */
+export function inBackground(action) {
   return async (...args) => {
-    $("error").hidden = true;
     try {
       return await action(...args);
     } catch (error) {
-      if (error.name === "AbortError") return undefined;
-      $("error").textContent = error instanceof Problem ? error.message : t("broken", { message: error.message });
-      $("error").hidden = false;
-      $("error").scrollIntoView({ block: "nearest" });
+      tell(error);
       return undefined;
     }
+  };
+}
+
+/** An action that somebody asked for: what went wrong before is told no longer. */
+export function safely(action) {
+  const told = inBackground(action);
+  return (...args) => {
+    $("error").hidden = true;
+    return told(...args);
   };
 }
 

@@ -1,7 +1,7 @@
 // A photograph is explained: its top classes, the map of one of them, a contrast of two.
 import { json, Problem, query } from "./api.js";
 import { arrived, classesOf, giveUpOthers, mapOf } from "./answers.js";
-import { $, element, safely, share } from "./dom.js";
+import { $, element, inBackground, safely, share } from "./dom.js";
 import { markSample } from "./photograph.js";
 import { clearMap, showMap, showPhotograph } from "./stage.js";
 import { changed, chosenMethod, offers, on, view } from "./state.js";
@@ -187,5 +187,5 @@ export function openExplain() {
   };
   $("locked").onchange = () => { view.locked = $("locked").checked; draw(); };
   on("look", () => draw());
-  on("model", safely(async () => view.photo && take(view.photo)));
+  on("model", inBackground(async () => view.photo && take(view.photo)));
 }

@@ -1,6 +1,6 @@
 // Jobs so far, newest first.
 import { ask, json, query } from "./api.js";
-import { $, element, safely } from "./dom.js";
+import { $, element, inBackground, safely } from "./dom.js";
 import { KINDS } from "./kinds.js";
 import { on } from "./state.js";
 import { t } from "./strings.js";
@@ -45,5 +45,5 @@ export function openHistory() {
   $("history-kind").replaceChildren(element("option", { value: "" }, t("allKinds")), ...[...KINDS, "saliency"].map((kind) => element("option", { value: kind }, t(`kind.${kind}`))));
   $("history-kind").onchange = safely(showHistory);
   $("history-more").onclick = safely(async () => $("jobs").append(...(await page(cursor))));
-  on("jobs", safely(showHistory));
+  on("jobs", inBackground(showHistory));
 }

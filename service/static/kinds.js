@@ -1,6 +1,6 @@
 // The kinds of jobs that draw: their pictures, their fields from the API's own description, and how a job is asked for.
 import { at, form, json, Problem } from "./api.js";
-import { $, element, safely } from "./dom.js";
+import { $, element, inBackground, safely } from "./dom.js";
 import { findClass, suggest } from "./explain.js";
 import { listedLayers } from "./methods.js";
 import { SAMPLES, sampleOf } from "./photograph.js";
@@ -111,5 +111,5 @@ export function openKinds(watch) {
     event.preventDefault();
     safely(async () => watch(await submit(...(await asked()))))();
   };
-  on("model", safely(offerFields));
+  on("model", inBackground(offerFields));
 }

@@ -1,9 +1,9 @@
 // The network as a strip from image to scores; the maps of a layer; what a channel looks for.
 import { form, json, query } from "./api.js";
 import { stackOf } from "./answers.js";
-import { $, element, safely, short } from "./dom.js";
+import { $, element, inBackground, safely, short } from "./dom.js";
 import { classes, explained } from "./explain.js";
-import { submit } from "./kinds.js";
+import { parametersOf, submit } from "./kinds.js";
 import { argmax, meanOf, paint, signed, topOf } from "./maps.js";
 import { patchesOf } from "./patches.js";
 import { changed, offers, on, view } from "./state.js";
@@ -92,11 +92,18 @@ export async function openChannel(layer, channel) {
   $("excited").replaceChildren();
   $("channel-view").hidden = false;
   $("channel-view").scrollIntoView({ block: "nearest" });
-  $("excite").onclick = safely(async () => watch(await submit("neuron", { layer, channel, preset: $("excite-recipe").value }, {}), $("excited")));
+  $("excite").onclick = safely(async () => watch(await submit("neuron", { layer, channel, preset: $("excite-recipe").value || undefined }, {}), $("excited")));
   changed("watched");
+  await offerRecipes();
   await patchesOf(layer, channel, (patches) => {
     if (mine === run && looked.at_layer === layer && looked.at_channel === channel) $("patches").replaceChildren(...patches);
   });
+}
+
+async function offerRecipes() {
+  if ($("excite-recipe").options.length > 0) return;
+  const { preset } = await parametersOf("neuron");
+  $("excite-recipe").replaceChildren(...preset.enum.map((name) => element("option", { selected: name === preset.default }, name)));
 }
 
 /** Open what an address names. */
@@ -109,7 +116,7 @@ export async function openLooked(query) {
 
 /** Wire the layers: they are looked at once they are near to be seen. */
 export function openLayers() {
-  const reset = safely(async () => {
+  const reset = inBackground(async () => {
     $("layer-view").hidden = true;
     const { at_layer: layer, at_channel: channel } = looked;
     Object.assign(looked, { at_layer: null, at_channel: null });

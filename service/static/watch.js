@@ -2,7 +2,7 @@
 import { ask, json } from "./api.js";
 import { chart } from "./chart.js";
 import { blocks, curl, python } from "./code.js";
-import { $, element, safely, short } from "./dom.js";
+import { $, element, inBackground, safely, short } from "./dom.js";
 import { KINDS, parametersOf, submit } from "./kinds.js";
 import { changed } from "./state.js";
 import { t } from "./strings.js";
@@ -57,7 +57,7 @@ class Watched {
       element("h3", {}, nameOf(job)), this.picture, this.bar, this.text, this.curve, element("p", { className: "links" }, this.cancel), this.links);
     this.stop = () => {};
     this.card.stop = () => this.stop();
-    if (OVER.includes(job.state)) safely(() => this.finish())();
+    if (OVER.includes(job.state)) inBackground(() => this.finish())();
     else this.follow();
   }
 
@@ -83,7 +83,7 @@ class Watched {
       streams--;
       waiting.shift()?.listen();
     };
-    const ended = safely(async () => {
+    const ended = inBackground(async () => {
       this.stop();
       if (this.card.isConnected) await this.finish();
       changed("jobs");

@@ -83,6 +83,17 @@ def test_the_page_draws_what_the_service_draws(page: Any, page_server: Server, c
     assert near[1].mean() > 0.99
 
 
+def test_the_colours_are_those_of_the_service(page: Any, page_server: Server) -> None:
+    script = "const { COLORMAPS, palette } = await import('/static/palettes.js');"
+    own = awaited(page, script + "return Object.fromEntries(COLORMAPS.map((name) => [name, [...palette(name)]]))")
+    described = page_server.client.get("/openapi.json").text
+    assert all(f'"{name}"' in described for name in own)
+    for name, colours in own.items():
+        parameters, headers = {"output": "heatmap", "colormap": name}, {"Accept": "image/png"}
+        answer = page_server.client.post("/saliency", params=parameters, files={"image": CAT}, headers=headers)
+        assert Image.open(io.BytesIO(answer.content)).getpalette() == colours
+
+
 def test_a_photograph_of_ones_own(page: Any) -> None:
     upload(page, PHOTOGRAPHS / "chelsea.png")
     caption(page, "Egyptian cat: 64.3 %")
@@ -222,6 +233,9 @@ def test_an_error_is_told_in_words_and_the_result_stays(page: Any, tmp_path: Pat
     assert find(page, "#error").get_attribute("role") == "alert"
     caption(page, "Egyptian cat")
     assert find(page, "#photo").get_attribute("alt") == "The photograph: cat.jpg"
+    # What happens by itself meanwhile, such as the end of a job, does not hide it.
+    awaited(page, "(await import('/static/state.js')).changed('jobs'); await new Promise(requestAnimationFrame)")
+    assert find(page, "#error").is_displayed()
     page.save_screenshot(str(ARTIFACTS / "error.png"))
     sample(page, "coffee")
     caption(page, "espresso")

@@ -125,7 +125,8 @@ def test_the_code_gives_what_is_seen(page: Any, page_server: Server, folder: Pat
     Select(find(page, "#colormap")).select_by_visible_text("gray")
     curl, python, _ = codes(page, "#code")
     run_shell(curl, folder) if language == "curl" else run_python(python, folder)
-    expected = np.asarray(Image.open(folder / "heatmap.png").convert("L")).astype(int)
+    with Image.open(folder / "heatmap.png") as image:
+        expected = np.asarray(image.convert("L")).astype(int)
     difference = np.abs(drawn(page)[..., 0].astype(int) - expected)
     assert difference.max() <= 1  # sums in another order may round to the next level
     assert (difference == 0).mean() > 0.99
@@ -185,3 +186,44 @@ def test_back_to_a_picture_of_ones_own(page: Any, folder: Path) -> None:
     caption(page, "Egyptian cat")
     assert find(page, "#photo").get_attribute("src").startswith("blob:")
     assert page.execute_script("return document.getElementById('photo').naturalWidth") == 451
+
+
+def test_a_report_is_one_file_that_holds_all(page: Any, tmp_path: Path) -> None:
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    Select(find(page, "#method")).select_by_visible_text("integrated_gradients")
+    caption(page, "Bright is")
+    find(page, "#report").click()
+    report = tmp_path / "report.html"
+    until(page, report.exists)
+    page.get(report.as_uri())
+    assert page.title == "What speaks for Egyptian cat"
+    said = find(page, "body").text
+    for part in (
+        "Egyptian cat 65.7 %",
+        "tiger cat 23.8 %",
+        "Sundararajan et al. 2017",
+        "completeness",
+        "-F method=integrated",
+    ):
+        assert part in said
+    size = page.execute_script("const i = document.querySelector('img'); return [i.naturalWidth, i.naturalHeight]")
+    assert size == [3 * 451, 300]
+    loaded = page.execute_script("return performance.getEntriesByType('resource').map((e) => e.name)")
+    assert all(name.startswith("data:") for name in loaded)
+    assert find_all(page, "script, link") == []
+    page.save_screenshot(str(ARTIFACTS / "report.png"))
+
+
+@pytest.mark.parametrize(("button", "name"), [("download", "saliency.png"), ("download-raw", "saliency.npy")])
+def test_picture_and_raw_map_are_downloaded(
+    page: Any, page_server: Server, tmp_path: Path, button: str, name: str
+) -> None:
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    open_details(page, button)
+    find(page, f"#{button}").click()
+    until(page, (tmp_path / name).exists)
+    if name.endswith(".npy"):
+        assert np.array_equal(np.load(tmp_path / name), raw_map(page_server, class_id=285))
+    else:
+        with Image.open(tmp_path / name) as image:
+            assert image.size == (451, 300)
