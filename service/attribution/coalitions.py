@@ -14,7 +14,7 @@ from pydantic import Field
 
 from service.attribution.baselines import Fill, baseline
 from service.attribution.method import CHUNK, Attribution, Floats, Parameters, Steps, Subject, ValueAndGrad, method
-from service.attribution.sampling import Array
+from service.attribution.sampling import Array, Seed
 from service.attribution.segments import Shape, labelled
 
 Coalitions = npt.NDArray[np.float64]  # (n, regions): 1 where a region is shown, 0 where it is covered
@@ -37,9 +37,7 @@ class Regions(Parameters):
 class Random(Regions):
     """Parameters of methods that draw random coalitions."""
 
-    seed: Annotated[
-        int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")
-    ] = 0
+    seed: Seed = 0
 
 
 class Sampled(Random):

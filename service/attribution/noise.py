@@ -17,7 +17,7 @@ from service.attribution.method import (
     largest,
     method,
 )
-from service.attribution.sampling import Array, Sums, Tolerance, averaged
+from service.attribution.sampling import Array, Seed, Sums, Tolerance, averaged
 
 
 class Noisy(Parameters):
@@ -27,9 +27,7 @@ class Noisy(Parameters):
     noise: Annotated[
         float, Field(gt=0, le=1, description="Standard deviation of the noise; 1 is the range from black to white.")
     ] = 0.15
-    seed: Annotated[
-        int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")
-    ] = 0
+    seed: Seed = 0
     tolerance: Tolerance = None
 
     def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002

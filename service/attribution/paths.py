@@ -10,7 +10,7 @@ from pydantic import Field
 
 from service.attribution.baselines import Fill, baseline, blurred
 from service.attribution.method import CHUNK, Attribution, Floats, Parameters, Steps, Subject, ValueAndGrad, method
-from service.attribution.sampling import Array, Sums, Tolerance, averaged
+from service.attribution.sampling import Array, Seed, Sums, Tolerance, averaged
 
 FEWEST_POINTS = 4  # with which an integral is first tried
 TINY = 1e-9  # of the way: what is left of it by rounding
@@ -114,9 +114,7 @@ class Expected(Parameters):
     noise: Annotated[
         float, Field(ge=0, le=1, description="Standard deviation of the noise on the picture; 1 is black to white.")
     ] = 0.0
-    seed: Annotated[
-        int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")
-    ] = 0
+    seed: Seed = 0
     tolerance: Tolerance = None
 
     def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002

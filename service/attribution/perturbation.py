@@ -9,7 +9,7 @@ from pydantic import Field
 
 from service.attribution.baselines import Fill, baseline
 from service.attribution.method import CHUNK, Attribution, Floats, Parameters, Steps, Subject, method
-from service.attribution.sampling import Array, Sums, Tolerance, averaged, relative
+from service.attribution.sampling import Array, Seed, Sums, Tolerance, averaged, relative
 
 FillIn = Annotated[Fill, Field(description="What is put in the place of what is taken away.")]
 
@@ -101,9 +101,7 @@ class Masks(Parameters):
     cells: Annotated[int, Field(ge=2, le=32, description="Cells of a mask along a side.")] = 7
     keep: Annotated[float, Field(gt=0, lt=1, description="Probability that a cell stays.")] = 0.5
     fill: FillIn = "mean"
-    seed: Annotated[
-        int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")
-    ] = 0
+    seed: Seed = 0
     tolerance: Tolerance = None
 
     def runs_needed(self, height: int, width: int) -> int:  # noqa: ARG002

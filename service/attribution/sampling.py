@@ -11,6 +11,7 @@ Array = npt.NDArray[np.float64]
 Sums = tuple[Array, ...]
 Notes = dict[str, float]
 
+Seed = Annotated[int, Field(ge=0, lt=2**53, description="Of the random numbers: the same seed gives the same map.")]
 Tolerance = Annotated[
     float | None,
     Field(
