@@ -142,3 +142,15 @@ def test_classes_are_explained_by_their_best_box(detectors: httpx.Client, shapes
     for name, box in (("red", DISC), ("blue", SQUARE)):
         heat = explained(detectors, shapes, model="pair", class_id=NAMES.index(name))
         assert inside(heat, box, margin=20) > 0.9
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_scores_of_detections_against_central_differences(form: str, tmp_path: Path, shapes: bytes) -> None:
+    network = opened(form, tmp_path)
+    pixels = np.asarray(Image.open(io.BytesIO(shapes)).resize((64, 64)), np.float32).transpose(2, 0, 1) / 255
+    image = np.ascontiguousarray(pixels)
+    target = resolve(network, image, parse("detection:0 - 0.5*detection:1"), NOTHING)
+    at = network.value_and_grad(image[None], target=target)
+    step = 0.05 * at.gradients / np.linalg.norm(at.gradients)
+    ahead, behind = (float(network.score(image[None] + s, target)[0]) for s in (step, -step))
+    assert (ahead - behind) / 0.1 == pytest.approx(float(np.linalg.norm(at.gradients)), rel=2e-2)

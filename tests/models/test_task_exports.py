@@ -51,6 +51,30 @@ def yolos() -> Any:
     return Chosen(T.YolosForObjectDetection(config), ("logits", "pred_boxes"))
 
 
+def detr() -> Any:
+    backbone = T.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], out_features=["stage4"]
+    )
+    config = T.DetrConfig(
+        use_timm_backbone=False, use_pretrained_backbone=False, backbone=None, backbone_config=backbone, d_model=32,
+        num_queries=10, num_labels=5, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=48, decoder_ffn_dim=48, attn_implementation="eager",
+    )  # fmt: skip
+    return Chosen(T.DetrForObjectDetection(config), ("logits", "pred_boxes"))
+
+
+def deeplab() -> Any:
+    config = T.MobileViTConfig(
+        image_size=SIZE, hidden_sizes=[16, 24, 32], neck_hidden_sizes=[8, 8, 16, 16, 24, 32, 48], num_labels=4,
+        num_attention_heads=2, aspp_out_channels=16, attn_implementation="eager",
+    )  # fmt: skip
+    network = T.MobileViTForSemanticSegmentation(config)
+    for parameter in network.parameters():  # as they begin, all scores are next to 0
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter)
+    return Chosen(network, ("logits",))
+
+
 def segformer() -> Any:
     config = T.SegformerConfig(
         hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], num_attention_heads=[1, 1, 2, 2], decoder_hidden_size=16,
@@ -88,6 +112,8 @@ def at_similarity(outputs: Any, other: Any, rows: Any) -> Any:
 CASES: dict[str, tuple[Callable[[], Any], Choices, str, Callable[[Any, Any, Any], Any]]] = {
     "YOLOS": (yolos, Choices(), "detection:0", at_detection),
     "YOLOS, a side": (yolos, Choices(), "detection:0.left", at_side),
+    "DETR": (detr, Choices(), "detection:0", at_detection),
+    "MobileViT, DeepLab": (deeplab, Choices(), "region:{}", at_region),
     "SegFormer": (segformer, Choices(), "region:{}", at_region),
     "DINOv2": (dino, Choices(task="embedding"), "similarity", at_similarity),
     "CLIP": (clip, Choices(task="embedding"), "similarity", at_similarity),
@@ -121,6 +147,7 @@ def test_targets_of_exported_networks(name: str, tmp_path: Path, monkeypatch: py
     expected = x.grad.numpy()
     error = float(np.linalg.norm(at.gradients - expected) / np.linalg.norm(expected))
     print(f"{name} relative error {error:.1e}")
+    assert np.abs(expected).max() > 1e-9
     assert error < 1e-3
     for method in ("integrated_gradients", "attn_lrp", "deeplift", "grad_cam"):
         found = METHODS[method].run(View(ours, None, target), image, 0, METHODS[method].parameters())
