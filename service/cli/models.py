@@ -1,6 +1,7 @@
 """The commands around the models folder."""
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from service.cli import reports
 from service.errors import InvalidParameter
@@ -39,7 +41,19 @@ def _choices(options: argparse.Namespace) -> Choices:
     size = options.size and tuple(options.size if len(options.size) == 2 else options.size * 2)
     if size and len(size) != 2:
         raise InvalidParameter("--size takes one number, or height and width")
-    return Choices(**given, labels=read_labels(options.labels) if options.labels else (), size=size)
+    fixed = dict(_fixed(text) for text in options.fix)
+    return Choices(**given, fixed=fixed, labels=read_labels(options.labels) if options.labels else (), size=size)
+
+
+def _fixed(text: str) -> tuple[str, Any]:
+    """The name of an input and its numbers."""
+    name, _, numbers = text.rpartition("=")
+    try:
+        return name, json.loads(numbers)
+    except ValueError as error:
+        raise InvalidParameter(
+            f"--fix takes NAME=NUMBERS, as in 'im_shape=[[224, 224]]'; this is none: {text[:100]}"
+        ) from error
 
 
 def add(settings: Settings, options: argparse.Namespace) -> None:

@@ -112,6 +112,13 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="a text file with the class names, one a line, or `imagenet`; by default ImageNet's for 1,000 classes",
     )
     parser.add_argument("--output", help="the output with the scores, where there are several")
+    parser.add_argument(
+        "--fix",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBERS",
+        help="another input of the graph, and what it is held fixed to, as in --fix 'im_shape=[[224, 224]]'",
+    )
     parser.add_argument("--task", choices=get_args(Task), help="what the network tells")
     parser.add_argument("--scores", choices=get_args(Scores), help="what makes probabilities of the scores")
     parser.add_argument(

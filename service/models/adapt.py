@@ -22,6 +22,7 @@ from service.errors import ModelError
 from service.graphs.constants import fold
 from service.graphs.offload import offload, skeleton
 from service.models.boxes import expose_detections
+from service.models.fixed_inputs import with_fixed
 from service.models.floats import to_float32
 from service.models.manifest import Manifest, Preprocessing
 from service.models.preprocessing import arrange, picture_axes, preprocess
@@ -50,7 +51,7 @@ def adapt(proto: onnx.ModelProto, manifest: Manifest) -> Adapted:
     """Bring a model into the form of the service. Raises `ModelError` with the reason if that is impossible."""
     if is_canonical(proto, manifest):
         return Adapted(proto)
-    model = ir.from_proto(modernized(proto))
+    model = ir.from_proto(modernized(with_fixed(proto, manifest.fixed)))
     graph = model.graph
     image = _image_input(graph, manifest)
     height, width = _admitted(image, manifest)
@@ -112,7 +113,7 @@ def _drop_other_inputs(model: ir.Model, image: ir.Value) -> None:
     optimizer.remove_unused_nodes(model)
     needed = [str(value.name) for value in model.graph.inputs if value is not image and value.uses()]
     if needed:
-        raise ModelError(f"the scores need other inputs beside the image: {', '.join(needed)}")
+        raise ModelError(f"the scores need other inputs beside the image: {', '.join(needed)} (--fix NAME=NUMBERS)")
     model.graph.inputs[:] = [image]
 
 

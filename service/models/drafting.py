@@ -1,10 +1,11 @@
 """Drafting the manifest of a foreign model: what the graph says, and marked guesses for the rest."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -13,6 +14,7 @@ from service.errors import ModelError
 from service.models.adapt import described, modernized
 from service.models.detections import detector_of, suppression_of
 from service.models.evidence import guess_preprocessing
+from service.models.fixed_inputs import with_fixed
 from service.models.heads import Head, dense_heads_of, heads_of
 from service.models.labels import imagenet_labels
 from service.models.manifest import Layout, Manifest, Preprocessing, Scores, Task
@@ -37,6 +39,7 @@ class Choices:
         size: Height and width that the network was trained on.
         output: The output that holds the scores.
         task: What the network tells; see `Manifest`.
+        fixed: Other inputs, and what they are held fixed to.
         scores: What makes probabilities of the scores; see `Manifest`.
         preprocessing: The name of a usual preprocessing; see `evidence.PREPROCESSINGS`.
         mean: See `Preprocessing`, as the following.
@@ -51,6 +54,7 @@ class Choices:
     size: tuple[int, int] | None = None
     output: str | None = None
     task: Task | None = None
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     scores: Scores | None = None
     preprocessing: str | None = None
     mean: Sequence[float] | None = None
@@ -79,7 +83,7 @@ class Input:
 
 def draft(proto: onnx.ModelProto, path: Path, choices: Choices) -> Drafted:
     """Draft a manifest for an ONNX file. Raises `ModelError` if it tells nothing of images that the service knows."""
-    graph = ir.from_proto(modernized(proto)).graph
+    graph = ir.from_proto(modernized(with_fixed(proto, choices.fixed))).graph
     image = _image(graph, choices.size)
     detector = _detector(graph, choices)
     head, others = (detector, []) if detector else _head(graph, choices.output, choices.task)
@@ -101,6 +105,7 @@ def draft(proto: onnx.ModelProto, path: Path, choices: Choices) -> Drafted:
             file=f"{name}.onnx",
             source=f"added from {path.name}",
             input=image.value.name or "",
+            fixed=dict(choices.fixed),
             layout=image.layout,
             size=size,
             resize=round(min(size) * 256 / 224),

@@ -111,6 +111,10 @@ class Manifest(_Strict):
         ),
     ] = None
     input: Annotated[str, Field(description="Graph input: the image.")] = "image"
+    fixed: Annotated[
+        dict[str, Any],
+        Field(description="Other inputs of the graph, and what they are held fixed to: numbers, or lists of them."),
+    ] = {}
     layout: Annotated[
         Layout, Field(description="Axes of the graph input; those in parentheses are one axis, in that order.")
     ] = "NCHW"
