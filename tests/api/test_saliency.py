@@ -131,13 +131,14 @@ def test_every_method_answers_and_tells_its_parameters(client: httpx.Client, cat
     for method in client.get("/methods").json():
         if method["needs"] is not None:
             continue
-        few = {name: 12 for name in ("samples", "steps", "masks") if name in method["parameters"]}
+        least = {"samples": 12, "steps": 12, "masks": 12, "permutations": 2, "designs": 4, "channels": 12, "stride": 32}
+        few = {name: number for name, number in least.items() if name in method["parameters"]}
         response = post(client, cat, method=method["name"], **few)
         (one,) = explained(response)
         assert one["warning"] == method["warning"]
         told = response.json()["meta"]["parameters"]
         assert method["parameters"].keys() <= told.keys()
-        assert all(told[name] == 12 for name in few)
+        assert all(told[name] == number for name, number in few.items())
         assert "window" not in told or method["name"] == "occlusion"
 
 
