@@ -17,7 +17,7 @@ from service.attribution.method import (
     largest,
     method,
 )
-from service.attribution.sampling import Array, Seed, Sums, Tolerance, averaged
+from service.attribution.sampling import Array, Seed, Sums, Tolerance, averaged, mean
 
 
 class Noisy(Parameters):
@@ -43,9 +43,6 @@ def smoothgrad(subject: Subject, image: Floats, class_id: int, parameters: Noisy
     """
     at = subject.value_and_grad(image[None], np.array([class_id]))
 
-    def mean(number: int, sums: Sums) -> Array:
-        return sums[0] / number
-
     copies = _at_noisy_copies(subject, image, at, parameters)
     chunks = ((len(gradients), (_summed(gradients),)) for gradients in copies)
     found, notes = yield from averaged(chunks, mean, parameters.samples, parameters.tolerance)
@@ -59,9 +56,6 @@ def smoothgrad_squared(subject: Subject, image: Floats, class_id: int, parameter
     Use it to rank pixels. Not for the direction of an effect.
     """
     at = subject.value_and_grad(image[None], np.array([class_id]))
-
-    def mean(number: int, sums: Sums) -> Array:
-        return sums[0] / number
 
     copies = _at_noisy_copies(subject, image, at, parameters)
     chunks = ((len(gradients), (_summed(np.square(gradients)),)) for gradients in copies)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from service.attribution.baselines import Fill, baseline, blurred
 from service.attribution.method import CHUNK, Attribution, Floats, Parameters, Steps, Subject, ValueAndGrad, method
-from service.attribution.sampling import Array, Seed, Sums, Tolerance, averaged
+from service.attribution.sampling import Array, Seed, Sums, Tolerance, averaged, mean
 
 FEWEST_POINTS = 4  # with which an integral is first tried
 TINY = 1e-9  # of the way: what is left of it by rounding
@@ -132,9 +132,6 @@ def gradient_shap(subject: Subject, image: Floats, class_id: int, parameters: Ex
     """
     at = subject.value_and_grad(image[None], np.array([class_id]))
     starts = np.stack([baseline(image, fill) for fill in BASELINES])
-
-    def mean(number: int, sums: Sums) -> Array:
-        return sums[0] / number
 
     chunks = _expected(subject, image, at, starts, parameters)
     values, notes = yield from averaged(chunks, mean, parameters.samples, parameters.tolerance)

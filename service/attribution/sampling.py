@@ -62,6 +62,11 @@ def averaged(
     return estimate(sum(numbers), _added(*halves)), notes
 
 
+def mean(number: int, sums: Sums) -> Array:
+    """The mean over samples: the estimate of those methods that ask for no more."""
+    return sums[0] / number
+
+
 def relative(error: Array, values: Array) -> float:
     """The norm of the error as a share of that of the values: 0 if there is no error."""
     size = float(np.linalg.norm(error))

@@ -18,25 +18,24 @@ def biases(model: onnx.ModelProto) -> Mapping[str, Array]:
 
     These are the biases of layers, constants in sums, and what a batch norm adds.
     """
-    return dict(_of_kind(model, _bias))
+    return {str(node.outputs[0].name): added for node in _varying(model) if (added := _bias(node)) is not None}
 
 
 def attentions(model: onnx.ModelProto) -> list[str]:
     """The names of the attentions (N, heads, tokens, tokens): softmaxes that weight the rows of a matrix."""
-    return [name for name, _ in _of_kind(model, _attention)]
+    return [str(node.outputs[0].name) for node in _varying(model) if _is_attention(node)]
 
 
-def _of_kind(model: onnx.ModelProto, kind: Any) -> Iterator[tuple[str, Array]]:
+def _varying(model: onnx.ModelProto) -> Iterator[ir.Node]:
+    """The nodes that compute from an input something that has a name."""
     graph = ir.from_proto(model).graph
     varying = set(graph.inputs)
     for node in graph:
         if varying.isdisjoint(node.inputs):
             continue
         varying.update(node.outputs)
-        y = node.outputs[0]
-        found = kind(node)
-        if found is not None and y.name:
-            yield y.name, found
+        if node.outputs[0].name:
+            yield node
 
 
 def _bias(node: ir.Node) -> Array | None:
@@ -62,9 +61,9 @@ def _summand(node: ir.Node, constants: list[Array | None]) -> Array | None:
     return first if first is not None else second
 
 
-def _attention(node: ir.Node) -> Array | None:
+def _is_attention(node: ir.Node) -> bool:
     y = node.outputs[0]
     is_last = node.attributes.get_int("axis", -1) in (-1, 3)
     weights_rows = any(use.node.op_type == "MatMul" and use.idx == 0 for use in y.uses())
     is_table = y.shape is not None and len(y.shape) == 4
-    return np.zeros(0) if node.op_type == "Softmax" and is_last and weights_rows and is_table else None
+    return node.op_type == "Softmax" and is_last and weights_rows and is_table

@@ -71,17 +71,14 @@ def score_gradient(
     layers = [] if wrt in (None, manifest.input) else [str(wrt)]
     prepared = _prepared(model, form, [*layers, *_named(quantity)], rules == EXACT)
     if rules.name in _RELEVANCE:
-        scored = _scored(without_batch_norms(prepared), manifest, quantity, one_channel=False)
-        with refused_as_model_error(wrt if layers else None):
-            return gradient_model(scored, SCORE, wrt or manifest.input, adjusted=_of_relevance(model, rules))
-    if rules == RESCALE:
-        scored = _scored(prepared, manifest, quantity, one_channel=False)
-        with refused_as_model_error(wrt if layers else None):
-            return gradient_model(scored, SCORE, wrt or manifest.input, adjusted=rescale(REFERENCE))
-    scored = _scored(prepared, manifest, quantity, one_channel=not layers)
-    if form.in_float16 and not layers:  # objectives may have squares that exceed float16
-        scored = in_float16(scored)
+        prepared = without_batch_norms(prepared)
+    adjusted = _adjusted(model, rules)
+    scored = _scored(prepared, manifest, quantity, one_channel=not layers and adjusted is None)
     with refused_as_model_error(wrt if layers else None):
+        if adjusted is not None:
+            return gradient_model(scored, SCORE, wrt or manifest.input, adjusted=adjusted)
+        if form.in_float16 and not layers:  # objectives may have squares that exceed float16
+            scored = in_float16(scored)
         return _differentiated(scored, form, wrt or manifest.input, rules)
 
 
@@ -102,7 +99,12 @@ def weighted(model: Model, quantity: Quantity) -> onnx.ModelProto:
     return weighted_value(with_layers(model, [quantity.value]), quantity, model.manifest.scores)
 
 
-def _of_relevance(model: Model, rules: Rules) -> Adjusted:
+def _adjusted(model: Model, rules: Rules) -> Adjusted | None:
+    """What makes the rules once it is known what lies on the way; None for those of derivatives and Relu variants."""
+    if rules == RESCALE:
+        return rescale(REFERENCE)
+    if rules.name not in _RELEVANCE:
+        return None
     convolutions, dense = _RELEVANCE[rules.name](*rules.values)
     if rules.name != "composite":
         return relevance(convolutions, dense)
@@ -176,7 +178,7 @@ def parts_gradient(model: Model, form: Form, part: Part, quantity: Quantity | No
     prepared = _prepared(model, form, _named(quantity), rewrite=False)
     if part == "bias":
         prepared = without_batch_norms(prepared)
-    added = biases(prepared)
+    added = biases(prepared) if part == "bias" else {}
     names = list(added) if part == "bias" else attentions(prepared)
     scored = _scored(prepared, model.manifest, quantity, one_channel=False)
     with refused_as_model_error():
