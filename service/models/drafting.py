@@ -196,10 +196,7 @@ def _detector(graph: ir.Graph, choices: Choices) -> Head | None:
     told = choices.task == "detection" or suppression_of(outputs) is not None
     if not told and (heads_of(outputs) or dense_heads_of(outputs)):
         return None
-    found = detector_of(outputs)
-    if found is None:
-        return None
-    return Head(outputs[0], found.classes, found.scores, found.guess, detection=found.detection)
+    return detector_of(outputs)
 
 
 def _task(head: Head, scores: Scores | None) -> Task:
