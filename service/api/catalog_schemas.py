@@ -13,6 +13,9 @@ class ModelSummary(BaseModel):
 
     name: str
     title: str
+    task: Annotated[
+        Task | None, Field(description="What it tells; `POST /predict` answers in that way. Null if it is not known.")
+    ]
     classes: int
     default: bool
     served: Annotated[bool, Field(description="Whether it can be used now; not while it is being tried out.")]
@@ -28,7 +31,6 @@ class ModelDetails(ModelSummary):
     size: Annotated[int, Field(description="Short side of what the network was trained on, in pixels.")]
     height: Annotated[int, Field(description="Height of what the network was trained on, in pixels.")]
     width: Annotated[int, Field(description="Width of what the network was trained on, in pixels.")]
-    task: Annotated[Task, Field(description="What it tells; `POST /predict` answers in that way.")]
     outputs: Annotated[
         tuple[str, ...], Field(description="Values that targets like `output:NAME[0]` can name, the scores first.")
     ]

@@ -1,6 +1,7 @@
-// What the service says of a photograph: its classes, and raw maps, which are kept for a while.
-import { ask, form, json, query } from "./api.js";
+// What the service says of a photograph: raw maps and feature maps, which are kept for a while.
+import { ask, form, query } from "./api.js";
 import { readMap, readStack } from "./maps.js";
+import { sampleOf } from "./photograph.js";
 import { question, view } from "./state.js";
 
 const KEPT = 48; // maps in memory, 200 KB each
@@ -14,26 +15,28 @@ export function giveUpOthers() {
   giveUp = new AbortController();
 }
 
-/** The most probable classes of a photograph. */
-export async function classesOf(photo) {
-  const answer = await json(`/classify?${query({ model: view.model })}`, { method: "POST", body: form({ image: photo.file }) });
-  return answer.data[0].predictions;
+/** The files that a question about a subject needs. */
+export const filesOf = async (photo, subject) => ({ image: photo.file, ...(subject?.other ? { other: (await sampleOf(subject.other)).file } : {}) });
+
+/** Ask for the map of a photograph. more: further parameters, such as how it is to be drawn. */
+export async function askMap(photo, accept, { subject = view.subject, rival = view.rival, more = {}, signal = undefined } = {}) {
+  const body = form(await filesOf(photo, subject));
+  return ask(`/saliency?${query({ ...question(subject, rival), ...more })}`, { method: "POST", body, headers: { Accept: accept }, signal });
 }
 
-async function fetchMap(photo, asked, signal) {
-  const headers = { Accept: "application/x-npy" };
-  const response = await ask(`/saliency?${query(asked)}`, { method: "POST", body: form({ image: photo.file }), headers, signal });
+async function fetchMap(photo, subject, rival) {
+  const response = await askMap(photo, "application/x-npy", { subject, rival, signal: giveUp.signal });
   const told = response.headers;
   return {
     ...readMap(await response.arrayBuffer()),
-    classId: Number(told.get("Convlens-Class-Id")),
-    probability: told.has("Convlens-Probability") ? Number(told.get("Convlens-Probability")) : null,
+    classId: told.has("Convlens-Class-Id") ? Number(told.get("Convlens-Class-Id")) : null,
+    probability: told.has("Convlens-Probability") ? Number(told.get("Convlens-Probability")) : undefined,
     empty: told.get("Convlens-Zero-Gradient") === "true",
     warning: told.get("Convlens-Warning"),
   };
 }
 
-const keyOf = (photo, asked) => JSON.stringify([photo.key, query(asked)]);
+const keyOf = (photo, subject, rival) => JSON.stringify([photo.key, query(question(subject, rival)), subject?.other]);
 
 function keep(key, answer) {
   maps.set(key, answer);
@@ -41,20 +44,22 @@ function keep(key, answer) {
   for (const old of [...maps.keys()].slice(0, Math.max(0, maps.size - KEPT))) maps.delete(old);
 }
 
-/** The raw map of a photograph for a class, from memory if it was asked for before. */
-export function mapOf(photo, classId = view.classId, otherId = view.otherId) {
-  const asked = question(classId, otherId);
-  const key = keyOf(photo, asked);
+/** The raw map of a photograph for a subject, from memory if it was asked for before. */
+export function mapOf(photo, subject = view.subject, rival = view.rival) {
+  const key = keyOf(photo, subject, rival);
   if (!maps.has(key)) {
-    const answer = fetchMap(photo, asked, giveUp.signal);
+    const answer = fetchMap(photo, subject, rival);
     keep(key, answer);
-    if (classId === null) answer.then((map) => keep(keyOf(photo, { ...asked, class_id: map.classId }), answer), () => {});
+    if (subject === null) answer.then((map) => keep(keyOf(photo, { class_id: map.classId }, rival), answer), () => {});
   }
   return maps.get(key);
 }
 
 /** The map, if it has already arrived. */
-export const arrived = (photo, classId, otherId = null) => maps.get(keyOf(photo, question(classId, otherId)))?.map ?? null;
+export const arrived = (photo, subject, rival = null) => maps.get(keyOf(photo, subject, rival))?.map ?? null;
+
+/** Keep a map that came another way, as the answer to the question that is asked now. */
+export const adopt = (photo, map) => keep(keyOf(photo, view.subject, view.rival), Promise.resolve(map));
 
 const stacks = new Map();
 

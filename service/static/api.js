@@ -34,10 +34,12 @@ export function query(parameters) {
   return new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "")).toString();
 }
 
-/** A form with files: `{ image: File }`. */
+/** A form with files: `{ image: File }`, or several of them under a name. */
 export function form(files, fields = {}) {
   const body = new FormData();
   for (const [name, value] of Object.entries(fields)) body.append(name, value);
-  for (const [name, file] of Object.entries(files)) body.append(name, file, file.name || `${name}.png`);
+  for (const [name, sent] of Object.entries(files)) {
+    for (const file of [sent].flat()) body.append(name, file, file.name || `${name}.png`);
+  }
   return body;
 }

@@ -3,6 +3,7 @@ import { ask, json, needsKey } from "./api.js";
 import { offerMethods, openCompare } from "./compare.js";
 import { $, element, safely } from "./dom.js";
 import { openExplain, take } from "./explain.js";
+import { openByJob } from "./by_job.js";
 import { openHistory, showHistory } from "./history.js";
 import { chooseKind, openKinds } from "./kinds.js";
 import { openLayers } from "./layers.js";
@@ -13,7 +14,7 @@ import { offerPhotographs } from "./photograph.js";
 import { openReport } from "./report.js";
 import { openStage } from "./stage.js";
 import { openCode } from "./code.js";
-import { changed, offers, view } from "./state.js";
+import { changed, offers, taskOf, usualMethod, view } from "./state.js";
 import { fill } from "./strings.js";
 import { watch } from "./watch.js";
 
@@ -35,6 +36,7 @@ openStage();
 openExplain();
 openMethods();
 openLook();
+openByJob();
 openCompare();
 openKinds(watch);
 openHistory();
@@ -53,7 +55,9 @@ $("key-form").onsubmit = (event) => {
   })();
 };
 $("model").onchange = safely(async () => {
+  const before = taskOf();
   Object.assign(view, { model: $("model").value, values: {} });
+  if (taskOf() !== before) Object.assign(view, { method: usualMethod() });
   await loadLayers();
   changed("model");
 });

@@ -49,17 +49,17 @@ export function blocks(titled) {
 
 /** The lines for what is shown: titles and code. */
 export function shownLines() {
-  const files = { image: named(view.photo.file) };
+  const files = { image: named(view.photo.file), ...(view.subject?.other ? { other: `${view.subject.other}.jpg` } : {}) };
   const seen = [files, { ...question(), ...drawing() }, "image/png", `${view.output}.png`];
   const raw = [files, question(), "application/x-npy", "map.npy"];
   return [[t("codeCurl"), curl("/saliency", ...seen)], [t("codePython"), python("/saliency", ...seen)], [t("codeRaw"), curl("/saliency", ...raw)]];
 }
 
 function show() {
-  if (!view.photo) return;
-  const { sample, url } = view.photo;
-  const source = sample ? [element("p", {}, element("a", { href: url, download: named(view.photo.file) }, t("codeSample", { name: named(view.photo.file) })))] : [];
-  $("code").replaceChildren(...source, ...blocks(shownLines()));
+  if (!view.photo || !view.subject) return;
+  const samples = [view.photo.sample, view.subject.other].filter(Boolean).map((name) => `${name}.jpg`);
+  const sources = samples.map((name) => element("p", {}, element("a", { href: at(`/static/samples/${name}`), download: name }, t("codeSample", { name }))));
+  $("code").replaceChildren(...sources, ...blocks(shownLines()));
 }
 
 /** Keep the lines up to date. */

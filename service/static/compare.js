@@ -1,8 +1,9 @@
 // Several methods for several classes, and what metrics say of them.
+import { filesOf } from "./answers.js";
 import { form, json, query } from "./api.js";
-import { classes, explained } from "./explain.js";
 import { $, element, prose, safely, short } from "./dom.js";
-import { offers, on, view } from "./state.js";
+import { explained, findings } from "./explain.js";
+import { explaining, offers, on, view } from "./state.js";
 import { t } from "./strings.js";
 
 const USUAL = ["grad_cam", "layer_cam", "lrp", "integrated_gradients", "smoothgrad"];
@@ -18,24 +19,27 @@ export function offerMethods() {
 
 const chosen = () => [...$("compared").querySelectorAll("input:checked")].map((box) => box.value);
 
+async function asked(path, photo, subject, parameters) {
+  const sent = { method: "POST", body: form(await filesOf(photo, subject)), headers: { Accept: "application/json" } };
+  return (await json(`${path}?${query({ model: view.model, ...explaining(subject), ...parameters })}`, sent)).data;
+}
+
 async function compare() {
-  if (!view.photo) return;
+  if (!view.photo || !explained()) return;
   const mine = ++run;
-  const photo = view.photo, methods = chosen(), columns = classes.slice(0, COLUMNS);
+  const photo = view.photo, methods = chosen(), columns = findings.slice(0, COLUMNS);
   clear();
   $("grid").style.setProperty("--columns", columns.length);
   $("grid").append(element("span", {}), ...columns.map((one) => element("span", { className: "column" }, one.name)));
   for (const method of methods) {
     $("compare-status").textContent = t("comparing", { method });
-    const asked = { model: view.model, method, class_id: columns.map((one) => one.class_id).join(","), output: "overlay", colormap: view.colormap };
-    const answer = await json(`/saliency?${query(asked)}`, { method: "POST", body: form({ image: photo.file }) });
+    const maps = await Promise.all(columns.map((one) => asked("/saliency", photo, one, { method, output: "overlay", colormap: view.colormap })));
     if (mine !== run) return;
-    $("grid").append(element("span", { className: "row" }, method), ...answer.data.map((one) => element("img", {
-      src: `data:image/png;base64,${one.heatmap.png}`, alt: t("mapAlt", { method, name: one.explained.name }) })));
+    $("grid").append(element("span", { className: "row" }, method), ...maps.map(([one], k) => element("img", {
+      src: `data:image/png;base64,${one.heatmap.png}`, alt: t("mapAlt", { method, name: columns[k].name }) })));
   }
   $("compare-status").textContent = t("measuring", { count: methods.length });
-  const asked = { model: view.model, methods: methods.join(","), class_id: explained().class_id };
-  const { data } = await json(`/compare?${query(asked)}`, { method: "POST", body: form({ image: photo.file }), headers: { Accept: "application/json" } });
+  const data = await asked("/compare", photo, explained(), { methods: methods.join(",") });
   if (mine !== run) return;
   showMetrics(data);
   $("compare-status").textContent = t("ready");

@@ -1,41 +1,48 @@
-// A photograph is explained: its top classes, the map of one of them, a contrast of two.
-import { json, Problem, query } from "./api.js";
-import { arrived, classesOf, giveUpOthers, mapOf } from "./answers.js";
-import { $, element, inBackground, safely, share } from "./dom.js";
+// A photograph is explained: what the network says of it, the map of one of these findings, a contrast of two.
+import { Problem } from "./api.js";
+import { arrived, giveUpOthers, mapOf } from "./answers.js";
+import { classOf, findClass, suggest } from "./classes.js";
+import { $, inBackground, safely } from "./dom.js";
+import { findingsOf, same, subjectOf } from "./findings.js";
 import { markSample } from "./photograph.js";
+import { openPlaces, showPlaces } from "./places.js";
 import { clearMap, showMap, showPhotograph } from "./stage.js";
-import { changed, chosenMethod, offers, on, view } from "./state.js";
+import { changed, chosenMethod, offers, on, taskOf, view } from "./state.js";
 import { t } from "./strings.js";
+import { inTask, listFindings, shareOf } from "./top.js";
 
+const PREFETCHED = 10; // maps
 const PREFETCHED_RUNS = 40; // of a method whose maps are fetched before they are asked for
 const PREFETCHED_BYTES = 1_000_000; // of a photograph that is sent for each of them
 const QUICK_RUNS = 60; // that take no noticeable time
+const SAID_FIRST = ["classification", "multilabel"]; // tasks whose first finding need not be known to be explained
+const TO_BECOME_A_JOB = "mode=job"; // the advice of the service
 
-/** The most probable classes of the photograph; one that was chosen beyond them comes last. */
-export const classes = [];
+/** What the network says of the photograph, the first first; what was chosen beyond that comes last. */
+export const findings = [];
 let asked = 0; // the newest question
 let told = ""; // of the newest result
 
-const classOf = (id) => classes.find((one) => one.class_id === id);
+const find = (subject) => (subject === null ? undefined : findings.find((one) => same(subjectOf(one), subject)));
 
-/** The class that is explained. */
-export const explained = () => classOf(view.classId) ?? classes[0];
+/** What is explained; undefined if the network finds nothing. */
+export const explained = () => find(view.subject) ?? findings[0];
 
 /** Explain another photograph. What was shown stays until the service has accepted this one. */
-export async function take(photo, { classId = null, otherId = null } = {}) {
+export async function take(photo, { subject = null, rival = null } = {}) {
   giveUpOthers();
   const mine = ++asked;
   busy(true);
   try {
-    const first = mapOf(photo, classId, otherId);
-    first.catch(() => {});
-    const found = await classesOf(photo);
+    if (subject !== null || SAID_FIRST.includes(taskOf())) mapOf(photo, subject, rival).catch(() => {});
+    const found = await findingsOf(photo);
     if (mine !== asked) return;
-    Object.assign(view, { photo, classId, otherId });
-    classes.splice(0, classes.length, ...found);
+    Object.assign(view, { photo, subject, rival });
+    findings.splice(0, findings.length, ...found.list.map((one) => ({ ...one, name: one.name ?? t(`sample.${one.other}`) })));
     showPhotograph(photo);
     markSample(photo);
-    for (const id of [classId, otherId]) if (id !== null) await learn(id);
+    for (const each of [subject, rival]) if (each !== null) await learn(each);
+    await showPlaces(photo, { ...found, list: findings }, choose);
     changed("photo");
     await explain();
   } catch (error) {
@@ -46,16 +53,22 @@ export async function take(photo, { classId = null, otherId = null } = {}) {
   }
 }
 
-/** Ask again, since the method, its parameters, the class or the network is another one. */
+/** Ask again, since the method, its parameters, the subject or the network is another one. */
 export async function explain() {
   if (!view.photo) return;
   const mine = ++asked;
   busy(true);
   try {
+    changed("asking");
+    if (view.subject === null && findings[0] && !SAID_FIRST.includes(taskOf())) view.subject = subjectOf(findings[0]);
     list();
+    if (explained() === undefined) {
+      showNothing();
+      return;
+    }
     const map = await mapOf(view.photo);
     if (mine !== asked) return;
-    if (view.classId === null) view.classId = map.classId;
+    view.subject ??= { class_id: map.classId };
     const one = explained();
     if (one.probability === undefined) one.probability = map.probability;
     list();
@@ -67,6 +80,7 @@ export async function explain() {
       clearMap();
       told = "";
       $("caption").textContent = t("noMap");
+      if (error instanceof Problem && error.message.includes(TO_BECOME_A_JOB)) changed("costly");
     }
     throw error;
   } finally {
@@ -75,11 +89,19 @@ export async function explain() {
   await prefetch(mine);
 }
 
+function showNothing() {
+  clearMap();
+  told = inTask("nothing");
+  $("caption").textContent = told;
+  $("shown").textContent = "";
+  changed("question");
+}
+
 async function prefetch(mine) {
-  if (chosenMethod().evaluations > PREFETCHED_RUNS || view.photo.file.size > PREFETCHED_BYTES || view.otherId !== null) return;
-  for (const { class_id: id } of classes) {
+  if (chosenMethod().evaluations > PREFETCHED_RUNS || view.photo.file.size > PREFETCHED_BYTES || view.rival !== null) return;
+  for (const one of findings.slice(0, PREFETCHED)) {
     if (mine !== asked) return;
-    await mapOf(view.photo, id, null).catch(() => {});
+    await mapOf(view.photo, subjectOf(one), null).catch(() => {});
   }
   if (mine !== asked) return;
   $("top").classList.add("prefetched");
@@ -93,96 +115,62 @@ function busy(is) {
   $("caption").textContent = runs > QUICK_RUNS ? t("lookingLong", { runs }) : t("looking");
 }
 
-// Draw the map of a class, by default that of the chosen one.
-function draw(classId = view.classId, otherId = view.otherId) {
-  const raw = arrived(view.photo, classId, otherId);
+// Draw the map of a subject, by default that of the chosen one.
+function draw(subject = view.subject, rival = view.rival) {
+  const raw = arrived(view.photo, subject, rival);
   if (!raw) return;
-  const all = classes.map((one) => arrived(view.photo, one.class_id)).filter(Boolean);
-  showMap(raw, view.locked && otherId === null ? all : []);
-  const one = classOf(classId), other = classOf(otherId);
+  const all = findings.map((one) => arrived(view.photo, subjectOf(one))).filter(Boolean);
+  showMap(raw, view.locked && rival === null ? all : []);
+  const one = find(subject), other = find(rival);
   $("shown").textContent = other ? `${one.name} ${t("versus")} ${other.name}` : one.name;
 }
 
 function tell(map) {
-  const one = explained(), other = classOf(view.otherId);
+  const one = explained(), other = find(view.rival);
   const model = offers.models.find((each) => each.name === view.model).title;
-  const values = { model, name: one.name, share: share(one), other: other?.name };
-  const said = [t(other ? "captionContrast" : "caption", values), map.empty ? t("empty") : "", map.warning ?? ""];
+  const values = { model, name: one.name, share: shareOf(one), other: other?.name };
+  const caption = () => (shareOf(one) === "" ? t("captionTarget", values) : inTask("caption", values));
+  const said = [other ? t("captionContrast", values) : caption(), map.empty ? t("empty") : "", map.warning ?? ""];
   told = said.filter(Boolean).join(" ");
   $("caption").textContent = told;
 }
 
 function list() {
-  const chosen = explained();
   $("top").classList.remove("prefetched");
-  $("top").replaceChildren(...classes.map((one) => {
-    const bar = element("span", { className: "bar" });
-    bar.style.setProperty("--share", one.probability ?? 0);
-    const button = element("button", { type: "button", className: "class", attributes: { "aria-pressed": String(one === chosen) } },
-      element("span", { className: "name" }, one.name), element("span", {}, one.probability === undefined ? "" : share(one)), bar);
-    button.onclick = safely((event) => choose(one, event.shiftKey || event.ctrlKey || event.metaKey));
-    button.onpointerenter = button.onfocus = () => draw(one.class_id, null);
-    button.onpointerleave = button.onblur = () => draw();
-    return element("li", {}, button, contrastButton(one, chosen));
-  }));
+  const point = (one) => (one === null ? draw() : draw(subjectOf(one), null));
+  listFindings(findings, { chosen: explained(), rival: view.rival, choose, point });
 }
 
-function contrastButton(one, chosen) {
-  const isChosen = one === chosen;
-  const label = isChosen ? t("versusSelf", { name: one.name }) : t("versusLabel", { name: chosen.name, other: one.name });
-  const button = element("button", { type: "button", className: "versus", disabled: isChosen, title: label,
-    attributes: { "aria-label": label, "aria-pressed": String(one.class_id === view.otherId) } }, t("versus"));
-  button.onclick = safely(() => choose(one, true));
-  return button;
-}
-
-/** Explain a class; as a second one it is set against the first. */
+/** Explain a finding, or another target that has a name; as a second one it is set against the first. */
 export async function choose(one, asSecond = false) {
-  if (!asSecond || one === explained()) Object.assign(view, { classId: one.class_id, otherId: null });
-  else Object.assign(view, { classId: explained().class_id, otherId: view.otherId === one.class_id ? null : one.class_id });
+  if (!find(subjectOf(one))) findings.push(one);
+  const subject = subjectOf(one), isSame = same(subject, view.subject);
+  if (!asSecond || isSame) Object.assign(view, { subject, rival: null });
+  else view.rival = same(view.rival, subject) ? null : subject;
   const focused = [...$("top").querySelectorAll("button")].indexOf(document.activeElement);
   await explain();
   if (focused >= 0) $("top").querySelectorAll("button")[focused]?.focus();
 }
 
-/** Make a class known that is not among the top ones. */
-async function learn(id) {
-  if (classOf(id)) return;
-  const all = await json(`/models/${view.model}/classes`);
-  const one = all.find((each) => each.class_id === id);
-  if (one) classes.push({ ...one, probability: undefined });
+/** Make a subject known that is not among the findings. */
+async function learn(subject) {
+  if (find(subject)) return;
+  if (subject.target) findings.push({ ...subject, name: subject.other ? t(`sample.${subject.other}`) : subject.target });
+  else {
+    const one = await classOf(subject.class_id);
+    if (one) findings.push(one);
+  }
 }
 
-/** The class that a text means: an id, a name or a part of one. */
-export async function findClass(text) {
-  const wanted = text.trim();
-  const isId = /^\d+$/.test(wanted);
-  const found = await json(`/models/${view.model}/classes?${query({ query: isId ? "" : wanted })}`);
-  const matches = isId ? (one) => one.class_id === Number(wanted) : (one) => one.name.toLowerCase().split(",").some((part) => part.trim() === wanted.toLowerCase());
-  const one = found.find((each) => each.name === wanted) ?? found.find(matches) ?? (isId ? undefined : found[0]);
-  if (!one) throw new Problem(t("noClass", { text: wanted }));
-  return one;
-}
-
-/** Suggest classes for a field while something is typed into it. separator: of several classes in one field. */
-export function suggest(input, suggestions, separator = null) {
-  input.oninput = safely(async () => {
-    const cut = separator === null ? 0 : input.value.lastIndexOf(separator) + 1;
-    const before = cut ? `${input.value.slice(0, cut)} ` : "";
-    const found = await json(`/models/${view.model}/classes?${query({ query: input.value.slice(cut).trim() })}`);
-    suggestions.replaceChildren(...found.slice(0, 20).map((one) => element("option", { value: before + one.name })));
-  });
-}
-
-/** Wire the list of classes. */
+/** Wire the list. */
 export function openExplain() {
+  openPlaces();
   suggest($("any-class"), $("any-classes"));
   $("any-form").onsubmit = (event) => {
     event.preventDefault();
     safely(async () => {
       const one = await findClass($("any-class").value);
-      await learn(one.class_id);
-      await choose(classOf(one.class_id));
+      await choose(find(subjectOf(one)) ?? one);
     })();
   };
   $("locked").onchange = () => { view.locked = $("locked").checked; draw(); };

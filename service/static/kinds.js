@@ -1,7 +1,7 @@
 // The kinds of jobs that draw: their pictures, their fields from the API's own description, and how a job is asked for.
 import { at, form, json, Problem } from "./api.js";
+import { findClass, suggest } from "./classes.js";
 import { $, element, inBackground, safely } from "./dom.js";
-import { findClass, suggest } from "./explain.js";
 import { listedLayers } from "./methods.js";
 import { SAMPLES, sampleOf } from "./photograph.js";
 import { field, filledIn, worded } from "./schema.js";

@@ -2,7 +2,7 @@
 import { form, json, query } from "./api.js";
 import { stackOf } from "./answers.js";
 import { $, element, inBackground, safely, short } from "./dom.js";
-import { classes, explained } from "./explain.js";
+import { explained } from "./explain.js";
 import { parametersOf, submit } from "./kinds.js";
 import { argmax, meanOf, paint, signed, topOf } from "./maps.js";
 import { patchesOf } from "./patches.js";
@@ -33,7 +33,7 @@ async function strip() {
   });
   const photo = element("img", { src: view.photo.url, alt: "", width: TILE, height: TILE, hidden: !view.photo.shown });
   $("strip").replaceChildren(ends(t("stripImage"), photo), ...buttons.map((button) => element("li", {}, button)),
-    ends(t("stripScores", { name: (explained() ?? classes[0]).name }), null));
+    ends(t("stripScores", { name: explained()?.name ?? "" }), null));
   const asked = { model: view.model, layer: listed().map((layer) => layer.name).slice(0, 32).join(","), channels: 1, tile: TILE };
   const { data } = await json(`/activations?${query(asked)}`, { method: "POST", body: form({ image: view.photo.file }) });
   if (mine !== run) return;

@@ -6,7 +6,7 @@ import { looked, openLooked } from "./layers.js";
 import { showLook } from "./look.js";
 import { describe, loadLayers } from "./methods.js";
 import { keptPhoto, sampleOf, SAMPLES } from "./photograph.js";
-import { offers, on, USUAL, view } from "./state.js";
+import { offers, on, question, USUAL, usualMethod, view } from "./state.js";
 import { t } from "./strings.js";
 import { openBatch, openJob, watched } from "./watch.js";
 
@@ -14,7 +14,7 @@ const LOOK = { output: String, colormap: String, opacity: Number, smoothing: Num
 
 /** What is looked at, as a query; what is usual is left out. */
 function described() {
-  const said = { photo: view.photo?.sample, model: view.model, method: view.method, class_id: view.classId, other_class_id: view.otherId, ...view.values };
+  const said = { photo: view.photo?.sample, ...question(), other: view.subject?.other };
   for (const name of Object.keys(LOOK)) if (view[name] !== USUAL[name]) said[name] = view[name];
   const entries = Object.entries({ ...said, ...looked, ...watched }).filter(([, value]) => value !== null && value !== undefined);
   return new URLSearchParams(entries).toString();
@@ -32,24 +32,32 @@ function write(asStep) {
   $("own-not-linked").hidden = Boolean(view.photo.sample);
 }
 
-const number = (text) => (text === null ? null : Number(text));
+const ofClass = (id) => (id === null ? null : { class_id: Number(id) });
+
+// What a query says is explained, and what it is set against.
+function subjects(query) {
+  if (!query.has("target")) return { subject: ofClass(query.get("class_id")), rival: ofClass(query.get("other_class_id")) };
+  const [first, ...rest] = query.get("target").split(" - ");
+  const rival = rest.length ? { target: rest.join(" - "), other: undefined } : null;
+  return { subject: { target: first, other: query.get("other") ?? undefined }, rival };
+}
 
 /** Take over what a query asks for. Throws a `Problem` for what does not exist here. */
 async function restore(query) {
   const model = query.get("model") ?? offers.models.find((each) => each.default)?.name ?? offers.models[0].name;
-  const method = query.get("method") ?? USUAL.method;
+  const method = query.get("method") ?? usualMethod(model);
   const own = query.has("photo") ? null : keptPhoto(history.state?.own);
   const sample = query.get("photo") ?? SAMPLES[0];
   if (!offers.models.some((each) => each.name === model)) throw new Problem(t("linkModel", { name: model }));
   if (!offers.methods.has(method)) throw new Problem(t("linkMethod", { name: method }));
-  if (!SAMPLES.includes(sample)) throw new Problem(t("linkPhoto", { name: sample }));
+  for (const name of [sample, query.get("other") ?? sample]) if (!SAMPLES.includes(name)) throw new Problem(t("linkPhoto", { name }));
   const known = Object.keys(offers.methods.get(method).parameters).filter((name) => query.has(name));
   Object.assign(view, { model, method, values: Object.fromEntries(known.map((name) => [name, query.get(name)])) });
   for (const [name, read] of Object.entries(LOOK)) view[name] = query.has(name) ? read(query.get(name)) : USUAL[name];
   $("model").value = model;
   showLook();
   describe();
-  await take(own ?? (await sampleOf(sample)), { classId: number(query.get("class_id")), otherId: number(query.get("other_class_id")) });
+  await take(own ?? (await sampleOf(sample)), subjects(query));
   await loadLayers();
 }
 

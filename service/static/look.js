@@ -1,12 +1,11 @@
 // How maps are drawn, and what can be taken away.
-import { ask, form, query } from "./api.js";
+import { askMap } from "./answers.js";
 import { COLORMAPS } from "./palettes.js";
 import { $, element, safely } from "./dom.js";
-import { changed, question, view } from "./state.js";
+import { changed, view } from "./state.js";
 
-async function download(accept, name, extra = {}) {
-  const body = form({ image: view.photo.file });
-  const response = await ask(`/saliency?${query({ ...question(), ...extra })}`, { method: "POST", body, headers: { Accept: accept } });
+async function download(accept, name, more = {}) {
+  const response = await askMap(view.photo, accept, { more });
   const url = URL.createObjectURL(await response.blob());
   element("a", { href: url, download: name }).click();
   URL.revokeObjectURL(url);

@@ -1,11 +1,13 @@
 // A report of what the page shows: one HTML file that holds all, to be kept or passed on.
-import { form, json, query } from "./api.js";
+import { askMap } from "./answers.js";
 import { shownLines } from "./code.js";
-import { $, element, safely, share, short } from "./dom.js";
+import { $, element, safely, short } from "./dom.js";
+import { explained, findings } from "./explain.js";
 import { drawing } from "./look.js";
 import { worded } from "./schema.js";
-import { chosenMethod, question, view } from "./state.js";
+import { chosenMethod, view } from "./state.js";
 import { t } from "./strings.js";
+import { inTask, shareOf } from "./top.js";
 
 const STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d1a22}img{max-width:100%}"
   + "table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;border-bottom:1px solid #d9d4dc}pre{overflow:auto;background:#f3f0f4;padding:.75rem}";
@@ -13,10 +15,9 @@ const STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2r
 const table = (rows) => element("table", {}, element("tbody", {}, ...rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value)))));
 
 async function built() {
-  const asked = query({ ...question(), ...drawing(), output: "panel" });
-  const { meta, data: [one] } = await json(`/saliency?${asked}`, { method: "POST", body: form({ image: view.photo.file }) });
+  const { meta, data: [one] } = await (await askMap(view.photo, "application/json", { more: { ...drawing(), output: "panel" } })).json();
   const method = chosenMethod();
-  const page = document.implementation.createHTMLDocument(t("reportTitle", { name: one.explained.name }));
+  const page = document.implementation.createHTMLDocument(t("reportTitle", { name: explained().name }));
   page.documentElement.lang = document.documentElement.lang;
   page.head.append(element("meta", { name: "viewport", content: "width=device-width" }), element("style", {}, STYLE));
   const warning = one.explained.warning === null ? [] : [element("p", {}, element("strong", {}, one.explained.warning))];
@@ -25,7 +26,7 @@ async function built() {
   page.body.append(
     element("h1", {}, page.title), element("p", {}, $("caption").textContent),
     element("img", { src: `data:image/png;base64,${one.heatmap.png}`, alt: t("reportPanel") }), element("p", {}, t("reportPanel")),
-    element("h2", {}, t("topTitle")), table(one.predictions.map((each) => [each.name, share(each)])),
+    element("h2", {}, inTask("topTitle")), table(findings.map((each) => [each.name, shareOf(each)])),
     element("h2", {}, `${t("method")}: ${method.name}`), element("p", {}, `${method.summary} ${method.when} ${method.paper}.`), ...warning, table([...effective, ...notes]),
     element("h2", {}, t("meaningTitle")), element("p", {}, t("meaning")),
     element("h2", {}, t("code")), ...shownLines().flatMap(([title, code]) => [element("h3", {}, title), element("pre", {}, code)]),
@@ -36,7 +37,7 @@ async function built() {
 /** Wire the button. */
 export function openReport() {
   $("report").onclick = safely(async () => {
-    if (!view.photo) return;
+    if (!view.photo || !explained()) return;
     const url = URL.createObjectURL(new Blob([await built()], { type: "text/html" }));
     element("a", { href: url, download: "report.html" }).click();
     URL.revokeObjectURL(url);

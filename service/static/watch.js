@@ -93,8 +93,12 @@ class Watched {
   }
 
   progress({ step, score, rank }) {
-    this.points.push({ step, score, rank });
     this.bar.value = step / this.job.steps;
+    if (score === undefined || score === null) { // of a map
+      this.text.textContent = t("progressSteps", { step, steps: this.job.steps });
+      return;
+    }
+    this.points.push({ step, score, rank });
     this.text.textContent = t(rank ? "progressRank" : "progress", { step, steps: this.job.steps, score: score.toFixed(1), rank });
     this.curve.replaceChildren(chart(this.points, this.job.steps));
   }

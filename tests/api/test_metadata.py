@@ -15,6 +15,7 @@ def test_models(client: httpx.Client) -> None:
         {
             "name": "squeezenet1_1",
             "title": "SqueezeNet 1.1, ImageNet",
+            "task": "classification",
             "classes": 1000,
             "default": True,
             "served": True,

@@ -19,6 +19,7 @@ def _summary(services: Services, model: Model) -> ModelSummary:
     return ModelSummary(
         name=manifest.name,
         title=manifest.title,
+        task=manifest.task,
         classes=len(manifest.labels),
         default=manifest.name == services.settings.default_model,
         served=services.networks.is_served(manifest.name),
@@ -31,7 +32,7 @@ async def list_models(services: ServicesDep) -> list[ModelSummary]:
     """All models, and for those that cannot be served the reason."""
     networks = services.networks
     broken = [
-        ModelSummary(name=name, title=name, classes=0, default=False, served=False, problem=problem)
+        ModelSummary(name=name, title=name, task=None, classes=0, default=False, served=False, problem=problem)
         for name, problem in networks.library.broken.items()
     ]
     return [_summary(services, model) for model in networks.library] + broken
@@ -64,7 +65,6 @@ async def show_model(name: str, request: Request, services: ServicesDep) -> Mode
             size=min(manifest.size),
             height=manifest.size[0],
             width=manifest.size[1],
-            task=manifest.task,
             outputs=network.facts.outputs,
             scores=manifest.scores,
             any_size=network.facts.takes_any_size,
