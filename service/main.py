@@ -19,7 +19,7 @@ from service.api import documents, page, problems
 from service.api.access import caller
 from service.api.addresses import Forwarded
 from service.api.admission import Admission
-from service.api.body_limit import BodyLimit
+from service.api.body_limit import BodyLimit, Bounds
 from service.api.deps import Services
 from service.api.head import HeadAsGet
 from service.api.keys import Keys, Limiter
@@ -44,14 +44,18 @@ from service.api.routes import (
     saliency,
     session,
     tcav,
+    uploads,
     visualize,
 )
 from service.api.same_site import LOOPBACK, SameSite
+from service.errors import ModelError
 from service.jobs.service import open_job_service, worker
 from service.kinds.run import runner
+from service.models.uploaded import Uploaded
 from service.networks.catalog import Networks
 from service.networks.network import Network
 from service.networks.trials import Limits, Tried
+from service.networks.uploads import Uploads
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine, cores
 from service.runtime.files import GraphCache
@@ -60,6 +64,7 @@ from service.telemetry import tracing
 
 logger = logging.getLogger(__name__)
 
+REFRESH_SECONDS = 1.0  # between two looks whether an uploaded model has come or gone
 DESCRIPTION = """\
 Makes convolutional networks understandable: saliency maps of photographs, from gradients of ONNX graphs.
 
@@ -81,15 +86,18 @@ def create_app(settings: Settings) -> FastAPI:
             places = settings.workers or max(4, 2 * cores())
             dear = max(1, min(places // 2, cores()))  # so many keep all cores busy
             workers = Workers(places, dear, settings.worker_seconds)
-            services = Services(settings, networks, job_service, keys, limiter, failures, workers)
+            records = Uploaded(settings.models_dir, settings.uploaded_models_bytes)
+            uploading = Uploads(records, _limits(settings), networks.refresh)
+            services = Services(settings, networks, job_service, keys, limiter, failures, workers, uploading)
             app.state.services = services
             warm = warm or asyncio.create_task(_warm_up(network, settings))
-            tasks = [asyncio.create_task(_tell_when_ready(services, warm))]
+            tasks = [asyncio.create_task(_tell_when_ready(services, warm)), asyncio.create_task(_refresh(networks))]
             if settings.worker:
                 tasks.append(asyncio.create_task(worker(job_service, settings, runner(networks)).run()))
             yield
             for task in tasks:
                 task.cancel()
+            await asyncio.to_thread(uploading.close)
             await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(networks.close)
 
@@ -120,6 +128,7 @@ def _application(
         methods,
         visualize,
         models,
+        uploads,
         predict,
         metrics,
     ):
@@ -139,6 +148,7 @@ def _add_middleware(app: FastAPI, settings: Settings, keys: Keys) -> None:
         max_bytes=settings.max_body_bytes,
         max_together=settings.max_bodies_bytes,
         seconds=settings.upload_seconds,
+        streamed={("POST", "/models"): Bounds(settings.uploaded_models_bytes, settings.model_upload_seconds)},
     )
     app.add_middleware(
         GZipMiddleware,
@@ -182,7 +192,7 @@ def open_networks(settings: Settings) -> Networks:
         max_queue=settings.max_queue,
         seconds=settings.run_seconds,
     )
-    limits, tried = Limits(settings.check_seconds, settings.check_bytes), Tried(settings.models_dir)
+    limits, tried = _limits(settings), Tried(settings.models_dir)
     networks = Networks(
         settings.models_dir,
         engine,
@@ -193,6 +203,21 @@ def open_networks(settings: Settings) -> Networks:
     )
     networks[settings.default_model]  # tell now that it does not exist
     return networks
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.check_seconds, settings.check_bytes)
+
+
+async def _refresh(networks: Networks) -> None:
+    """See models that other processes have taken in or removed."""
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        if networks.is_outdated:
+            try:
+                await asyncio.to_thread(networks.refresh)
+            except ModelError:
+                logger.exception("the models folder cannot be read again")
 
 
 async def _warm_up(network: Network, to_prepare: Settings | None = None) -> None:

@@ -119,6 +119,17 @@ class Settings(BaseSettings):
     check_bytes: Annotated[int, Field(ge=2**28, description="Memory that trying out a model may take, in bytes.")] = (
         8 * 2**30
     )
+    uploaded_models_bytes: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="What networks that are uploaded may take together, in bytes; 0 allows no uploads. Where there "
+            "are keys, those with the role `admin` may upload and remove them, else everybody.",
+        ),
+    ] = 0
+    model_upload_seconds: Annotated[
+        float, Field(gt=0, description="Time in which an uploaded network must arrive, in seconds.")
+    ] = 600.0
     max_body_bytes: Annotated[int, Field(ge=1024, description="Largest request body, in bytes.")] = 20 * 2**20
     max_bodies_bytes: Annotated[
         int,

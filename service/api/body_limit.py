@@ -2,12 +2,23 @@
 
 import zlib
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.addresses import client_of
 from service.errors import BrokenBody, Overloaded, TooManyBytes, TooSlow, UnsupportedMedia
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of a body that is not kept in memory. seconds: in which it must arrive."""
+
+    max_bytes: int
+    seconds: float
 
 
 class BodyLimit:
@@ -19,13 +30,21 @@ class BodyLimit:
         max_together: The bodies of all requests that are being worked on. Beyond that those are refused whose address
             has sent other bodies; at twice as much everybody.
         seconds: In which a body must arrive.
+        streamed: Other bounds for the bodies of requests by method and path, which are written to disk as they arrive.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_together: int, seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        max_together: int,
+        seconds: float,
+        streamed: Mapping[tuple[str, str], Bounds] = MappingProxyType({}),
+    ) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._kept = Bounds(max_bytes, seconds)
         self._max_together = max_together
-        self._seconds = seconds
+        self._streamed = streamed
         self._held: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,10 +52,16 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        streamed = self._streamed.get((scope.get("method", ""), path))
+        bounds = streamed or self._kept
         headers = dict(scope["headers"])
-        counting = _Counting(receive, self._max_bytes, self._seconds, int(headers.get(b"content-length", b"0")))
+        counting = _Counting(receive, bounds.max_bytes, bounds.seconds, int(headers.get(b"content-length", b"0")))
         coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
-        decoded = _decoded(counting, coding, self._max_bytes)
+        decoded = _decoded(counting, coding, bounds.max_bytes)
+        if streamed:
+            await self._app(scope, decoded, send)
+            return
         address, own = client_of(scope), 0
 
         async def held() -> Message:
@@ -83,7 +108,7 @@ class _Gunzipping:
             raise BrokenBody(f"the body is no gzip: {error}") from error
         self._left -= len(body)
         if self._left < 0:
-            raise TooManyBytes("the body has too many bytes once it is unpacked; send smaller images or fewer")
+            raise TooManyBytes("the body has too many bytes once it is unpacked; send less")
         if not message.get("more_body", False) and not self._stream.eof:
             raise BrokenBody("the gzip of the body ends before its end: send it again, as a whole")
         return {**message, "body": body}
@@ -117,4 +142,4 @@ class _Counting:
         return message
 
     def _too_many(self) -> TooManyBytes:
-        return TooManyBytes(f"the body has more than {self._max_bytes:,} bytes; send smaller images or fewer")
+        return TooManyBytes(f"the body has more than {self._max_bytes:,} bytes; send less")

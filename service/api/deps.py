@@ -15,6 +15,7 @@ from service.errors import Abandoned, Overloaded
 from service.jobs.service import JobService
 from service.networks.catalog import Networks
 from service.networks.network import Network
+from service.networks.uploads import Uploads
 from service.runtime.demand import Demand, working_for
 from service.settings import Settings
 
@@ -40,6 +41,7 @@ class Services:
     limiter: Limiter
     failures: Limiter  # of keys
     workers: Workers
+    uploads: Uploads
     streams: Streams = field(default_factory=Streams)
     readiness: Readiness = field(default_factory=Readiness)
 

@@ -185,12 +185,12 @@ def _laid_over(found: P, form: Form) -> P:
     """The parameters of the query with those of the form laid over them."""
     if not form.fields:
         return found
-    return _validated(type(found), {**found.model_dump(exclude_unset=True), **form.fields}, "form")
+    return validated(type(found), {**found.model_dump(exclude_unset=True), **form.fields}, "form")
 
 
 def _from_query(parameters: type[P], query: bytes) -> P:
     texts = QueryParams(query)
-    return _validated(parameters, _joined({name: texts.getlist(name) for name in texts}), "query")
+    return validated(parameters, _joined({name: texts.getlist(name) for name in texts}), "query")
 
 
 @lru_cache(maxsize=256)
@@ -199,7 +199,8 @@ def _kept(parameters: type[BaseModel], query: bytes) -> Any:
     return _from_query(parameters, query)
 
 
-def _validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
+def validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
+    """The parameters with these values, which came in that place. Raises `RequestValidationError`."""
     try:
         return parameters.model_validate(values)
     except ValidationError as error:

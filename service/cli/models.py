@@ -17,11 +17,15 @@ from service.errors import InvalidParameter
 from service.models import importing
 from service.models.build import build
 from service.models.drafting import Choices, draft
+from service.models.files import external_files
 from service.models.labels import read_labels
 from service.models.library import Library
 from service.models.reading import read_onnx
 from service.networks import checking
+from service.networks.report import Report
+from service.networks.reporting import contents_of, measured
 from service.networks.trials import Tried, die_with_parent
+from service.networks.uploads import ADDING_SHARE, Order, Taken
 from service.settings import Settings
 
 CHOSEN_BY_FLAG = ("name", "output", "task", "scores", "preprocessing", "mean", "std", "scale", "channels")
@@ -107,6 +111,27 @@ def _bounded(settings: Settings) -> Iterator[None]:
             threading.Event().wait()
 
 
+def take(settings: Settings, options: argparse.Namespace) -> None:
+    """Take an uploaded file in; what the service runs in a process of its own."""
+    die_with_parent()
+    with _bounded(settings), checking.any_failure_as_model_error():
+        order = Order.model_validate_json(options.order.read_bytes())
+        drafted = draft(read_onnx(order.file), order.file, Choices(**order.choices))
+        made: list[Report] = []
+
+        def look(place: Path) -> None:
+            network = checking.standalone(place)
+            checking.try_out(network)
+            parts = contents_of(network).model_dump() | measured(network).model_dump()
+            made.append(Report(**parts, guesses=drafted.guesses))
+
+        staging = order.report.parent
+        written = importing.place(order.file, settings.models_dir, drafted, look, staging)
+        Tried(settings.models_dir).remember(written)
+        files = (written.name, drafted.manifest.file, *external_files(order.file))
+        order.report.write_text(Taken(files=files, report=made[0]).model_dump_json())
+
+
 def check(_: Settings, options: argparse.Namespace) -> None:
     """Try a model out; what the service runs in a process of its own."""
     die_with_parent()
@@ -122,4 +147,3 @@ def show(settings: Settings, _: argparse.Namespace) -> None:
 
 
 REMOVALS = 20  # tries: each costs little when nothing is left
-ADDING_SHARE = 5  # of the time for a trial: adding draws up a manifest and measures, too

@@ -21,9 +21,10 @@ def parser() -> argparse.ArgumentParser:
     _add_services(commands)
     _add_visualize(commands)
     _add_models(commands)
+    _add_own(commands)
     key = commands.add_parser("key", help="make an API key, and the line for the file of keys")
     key.add_argument("name", help="whom it stands for")
-    key.add_argument("--admin", action="store_true", help="it may reload the models")
+    key.add_argument("--admin", action="store_true", help="it may reload, upload and remove models")
     key.set_defaults(command="keys:make")
     return convlens
 
@@ -95,9 +96,17 @@ def _add_models(commands: Commands) -> None:
     _add_choices(look)
     look.set_defaults(command="models:inspect")
 
-    # What the service runs in processes of their own.
+
+def _add_own(commands: Commands) -> None:
+    """What the service runs in processes of its own."""
     preparation = commands.add_parser("prepare")
     preparation.set_defaults(command="serving:prepare")
+    taking = commands.add_parser("take")
+    taking.add_argument("order", type=Path)
+    taking.add_argument("--models-dir")
+    taking.add_argument("--check-seconds", type=float)
+    taking.add_argument("--check-bytes", type=int)
+    taking.set_defaults(command="models:take")
     trial = commands.add_parser("check")
     trial.add_argument("manifest", type=Path)
     trial.add_argument("--memory-bytes", type=int)

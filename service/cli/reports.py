@@ -1,27 +1,21 @@
 """What the command line tells of a model."""
 
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from service.errors import ModelError
-from service.models.adapt import weight_count
 from service.models.drafting import Choices, Drafted, draft
-from service.models.importing import operators, place
+from service.models.importing import place
 from service.models.reading import read_onnx
 from service.models.usual import usual
 from service.networks import checking
-from service.networks.checking import gradient_error, smooth_image, uncovered
 from service.networks.network import Network
+from service.networks.reporting import contents_of, measured
 from service.pictures.decode import decode
 from service.saliency.explain import classify
 from service.saliency.intake import fit
 from service.telemetry.timing import Stopwatch
-
-FEW = 10  # nodes that a message lists
 
 
 def tell(network: Network) -> None:
@@ -29,33 +23,24 @@ def tell(network: Network) -> None:
 
     Raises `ModelError` if operators lack a rule.
     """
-    manifest, facts, proto = network.model.manifest, network.facts, network.model.proto
-    width, height = (side or "any" for side in (facts.width, facts.height))
-    size = "any size" if facts.takes_any_size else f"{width} x {height}"
-    batch = f", {facts.batch} at a time" if facts.batch else ""
-    print(f"input       {manifest.input}: {manifest.layout}, {size}{batch}")
-    print(f"scores      {manifest.logits}: {network.classes} classes, {manifest.scores}")
-    print(f"pixels      {manifest.preprocessing}")
-    print(f"weights     {weight_count(proto):,} numbers")
-    print("operators   " + ", ".join(f"{name} {count}" for name, count in sorted(operators(proto).items())))
-    print(f"layers      {len(network.layers)}, for class activation maps: {network.cam_layer or 'none'}")
-    if missing := uncovered(network):
-        more = f" and {len(missing) - FEW} others" if len(missing) > FEW else ""
-        raise ModelError(f"no gradient rule for {', '.join(missing[:FEW])}{more}; README.md says how to add one")
-    image = smooth_image(network.size)[None]
-    forward, gradient = (
-        _milliseconds(lambda: network.classify(image)),
-        _milliseconds(lambda: network.value_and_grad(image)),
-    )
-    print(f"cost        {forward:.1f} ms forward, {gradient:.1f} ms with gradient, on one core")
-    if network.facts.quantized:
+    contents = contents_of(network)
+    width, height = (side or "any" for side in (contents.width, contents.height))
+    size = "any size" if contents.any_size else f"{width} x {height}"
+    batch = f", {contents.batch} at a time" if contents.batch else ""
+    print(f"input       {contents.input}: {contents.layout}, {size}{batch}")
+    print(f"scores      {contents.logits}: {contents.classes} classes, {contents.scores}")
+    print(f"pixels      {contents.preprocessing}")
+    print(f"weights     {contents.weights:,} numbers")
+    print("operators   " + ", ".join(f"{name} {count}" for name, count in contents.operators.items()))
+    print(f"layers      {contents.layers}, for class activation maps: {contents.cam_layer or 'none'}")
+    found = measured(network)
+    print(f"cost        {found.forward_ms:.1f} ms forward, {found.gradient_ms:.1f} ms with gradient, on one core")
+    if found.quantized:
         print("gradient    passes roundings as if they were not there, so differences do not tell how good it is")
-        return
-    error = gradient_error(network)
-    if error is None:
+    elif found.gradient_error is None:
         print("gradient    too small at the trial picture to be checked: the score hardly depends on the pixels there")
     else:
-        print(f"gradient    differs from central differences by {error:.1e} of its size")
+        print(f"gradient    differs from central differences by {found.gradient_error:.1e} of its size")
 
 
 def tell_guesses(drafted: Drafted) -> None:
@@ -87,13 +72,3 @@ def _tell_classes(network: Network, photograph: bytes, max_pixels: int) -> None:
     (seen,) = classify(network, [fit(network, decode(photograph, max_pixels), "crop")], Stopwatch())
     for i in np.argsort(-seen)[:TOP]:
         print(f"  {seen[i]:7.4f}  {network.model.manifest.labels[i]}")
-
-
-def _milliseconds(run: Callable[[], object]) -> float:
-    """The median of five runs."""
-    durations = []
-    for _ in range(6):
-        start = time.perf_counter()
-        run()
-        durations.append((time.perf_counter() - start) * 1e3)
-    return float(np.median(durations[1:]))

@@ -84,6 +84,7 @@ def runner(networks: Networks) -> Callable[[Job, bytes | None, Mapping[str, byte
     """The function with which a worker runs jobs."""
 
     def run(job: Job, checkpoint: bytes | None, inputs: Mapping[str, bytes]) -> Run:
+        networks.refresh()
         network = networks[job.model].in_background()
         if job.kind == saliency_job.KIND:
             return saliency_job.run(network, job, inputs)

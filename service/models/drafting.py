@@ -1,6 +1,5 @@
 """Drafting the manifest of a foreign model: what the graph says, and marked guesses for the rest."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
@@ -17,7 +16,7 @@ from service.models.evidence import guess_preprocessing
 from service.models.fixed_inputs import with_fixed
 from service.models.heads import Head, dense_heads_of, heads_of
 from service.models.labels import imagenet_labels
-from service.models.manifest import Layout, Manifest, Preprocessing, Scores, Task
+from service.models.manifest import Layout, Manifest, Preprocessing, Scores, Task, slug
 from service.models.peeling import labels_in
 
 USUAL_SIZE = 224
@@ -120,11 +119,6 @@ def draft(proto: onnx.ModelProto, path: Path, choices: Choices) -> Drafted:
         ),
         guesses,
     )
-
-
-def slug(stem: str) -> str:
-    """A name for URLs from that of a file."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "model"
 
 
 def _image(graph: ir.Graph, size: tuple[int, int] | None) -> Input:

@@ -23,7 +23,13 @@ def add(path: Path, models_dir: Path, choices: Choices) -> Path:
     return place(path, models_dir, draft(read_onnx(path), path, choices))
 
 
-def place(path: Path, models_dir: Path, drafted: Drafted, check: Callable[[Path], None] = lambda _: None) -> Path:
+def place(
+    path: Path,
+    models_dir: Path,
+    drafted: Drafted,
+    check: Callable[[Path], None] = lambda _: None,
+    staging_dir: Path | None = None,
+) -> Path:
     """Copy the file and its external weights into the models folder, and write its manifest beside it.
 
     Args:
@@ -31,6 +37,7 @@ def place(path: Path, models_dir: Path, drafted: Drafted, check: Callable[[Path]
         models_dir: The folder, which is made if there is none.
         drafted: The manifest.
         check: Looks at the copy by the path of its manifest before it gets its place. If it raises, nothing remains.
+        staging_dir: A folder of the same file system for that copy; the models folder if None.
 
     Returns:
         The path of the manifest.
@@ -41,7 +48,7 @@ def place(path: Path, models_dir: Path, drafted: Drafted, check: Callable[[Path]
     manifest, weights = drafted.manifest, sorted(external_files(path))
     models_dir.mkdir(parents=True, exist_ok=True)
     _refuse_foreign_weights(path, models_dir, manifest.file, weights)
-    with tempfile.TemporaryDirectory(dir=models_dir, prefix=STAGING) as folder:
+    with tempfile.TemporaryDirectory(dir=staging_dir or models_dir, prefix=STAGING) as folder:
         staging = Path(folder)
         shutil.copyfile(path, staging / manifest.file)
         for location in weights:
@@ -60,7 +67,13 @@ def operators(proto: onnx.ModelProto) -> Counter[str]:
 
 
 def _refuse_foreign_weights(path: Path, models_dir: Path, file: str, weights: list[str]) -> None:
-    """Raise `ModelError` if the models folder has weights of one of the names that this model does not replace."""
+    """Raise `ModelError` for weights whose name means something else in the models folder.
+
+    So does the name of a file that is there already and does not belong to the model that is replaced.
+    """
+    for location in weights:
+        if location.startswith(".") or Path(location).suffix == ".toml":
+            raise ModelError(f"weights cannot be in a file of the name {location!r}: that of a manifest or hidden")
     replaced = external_files(models_dir / file) if (models_dir / file).exists() else set()
     for location in weights:
         there = models_dir / location

@@ -26,4 +26,9 @@ def read_labels(source: str) -> tuple[str, ...]:
         raise ModelError(f"cannot read the labels {source}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ModelError(f"the labels {source} are no text in UTF-8: {error}") from error
-    return tuple(line.strip() for line in text.rstrip().splitlines())
+    return labels_in_text(text)
+
+
+def labels_in_text(text: str) -> tuple[str, ...]:
+    """The names in a text, one a line; blank lines at the end do not count."""
+    return tuple(line.strip() for line in text.removeprefix("\ufeff").rstrip().splitlines())

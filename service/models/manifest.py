@@ -1,5 +1,6 @@
 """The manifest of a model: a TOML file beside the ONNX file that states what the graph does not."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -178,6 +179,11 @@ class Manifest(_Strict):
         ),
     ] = None
     labels: Annotated[tuple[str, ...], Field(min_length=1, description="The class names in the order of their ids.")]
+
+
+def slug(stem: str) -> str:
+    """A name for URLs from that of a file."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "model"
 
 
 def read(path: Path) -> Manifest:

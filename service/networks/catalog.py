@@ -7,6 +7,7 @@ from threading import Lock
 
 from service.errors import NotServed, Unready
 from service.models.library import Library, Model
+from service.models.uploaded import changes_of
 from service.networks.network import Network
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine, cores
@@ -49,6 +50,7 @@ class Networks:
         self._checking: set[str] = set()
         self._stamps: dict[str, tuple[object, ...]] = {}
         self.problems: dict[str, str] = {}
+        self._changes = changes_of(folder)
         self._take(Library(folder))
 
     @property
@@ -99,12 +101,25 @@ class Networks:
                     if problem is not None:
                         self.problems[name] = problem
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether an uploaded model has come or gone since the models folder was read, whichever process took it in."""
+        return changes_of(self._folder) != self._changes
+
+    def refresh(self) -> None:
+        """Read the models folder again if it is outdated, and try out what is new."""
+        if self.is_outdated:
+            self.reload()
+            self.check_all()
+
     def reload(self) -> None:
         """Read the models folder again.
 
         Models whose files have not changed keep their sessions. Raises `ModelError` if there is none.
         """
+        changes = changes_of(self._folder)
         self._take(Library(self._folder))
+        self._changes = changes
 
     def _take(self, library: Library) -> None:
         with self._lock:

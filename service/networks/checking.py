@@ -41,18 +41,29 @@ def limit_memory(memory_bytes: int) -> None:
 
 def check(manifest_path: Path) -> None:
     """Do once with a model what requests do. Raises `ModelError` or `EngineError` if that fails."""
+    with any_failure_as_model_error():
+        try_out(standalone(manifest_path))
+
+
+@contextmanager
+def any_failure_as_model_error() -> Iterator[None]:
+    """Raise `ModelError` for whatever a malformed file makes libraries raise within the ``with`` block."""
     try:
-        network = standalone(manifest_path)
-        at = network.value_and_grad(smooth_image(network.size)[None])
-        if not np.isfinite(at.gradients).all():
-            raise ModelError("its gradient is not finite")
-        _ = network.layers
+        yield
     except ConvlensError:
         raise
     except MemoryError as error:
         raise ModelError("trying it out took too much memory") from error
-    except Exception as error:  # a malformed file can raise anything in the libraries that read it
+    except Exception as error:
         raise ModelError(f"{type(error).__name__}: {str(error)[:300]}") from error
+
+
+def try_out(network: Network) -> None:
+    """Do once with a network what requests do. Raises what that raises."""
+    at = network.value_and_grad(smooth_image(network.size)[None])
+    if not np.isfinite(at.gradients).all():
+        raise ModelError("its gradient is not finite")
+    _ = network.layers
 
 
 def standalone(manifest_path: Path, threads: int = 1) -> Network:

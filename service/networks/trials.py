@@ -55,8 +55,12 @@ def check_in_child(manifest_path: Path, limits: Limits) -> str | None:
         return f"trying it out took longer than {limits.seconds:g} seconds"
     if done.returncode == 0:
         return None
-    message = done.stderr.partition("convlens: ")[2].strip()
-    return message or f"trying it out killed the process (exit status {done.returncode})"
+    return message_of(done.stderr, done.returncode)
+
+
+def message_of(told: str, status: int) -> str:
+    """Why a process of ours has failed, from what it told and its exit status."""
+    return told.partition("convlens: ")[2].strip() or f"trying it out killed the process (exit status {status})"
 
 
 class Tried:

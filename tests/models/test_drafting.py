@@ -14,10 +14,10 @@ from onnx import helper, numpy_helper
 
 from service.cli.main import main
 from service.errors import ModelError
-from service.models.drafting import Choices, Drafted, draft, slug
+from service.models.drafting import Choices, Drafted, draft
 from service.models.importing import add
 from service.models.labels import read_labels
-from service.models.manifest import Manifest, Preprocessing, read
+from service.models.manifest import Manifest, Preprocessing, read, slug
 from service.models.reading import read_onnx
 from service.models.usual import PREPROCESSINGS
 from service.networks.checking import standalone
