@@ -29,6 +29,19 @@ export async function ask(path, options = {}) {
 
 export const json = async (path, options) => (await ask(path, options)).json();
 
+/** Send a form that takes a while; `told` gets the share that is sent. Throws a `Problem` like `ask`. */
+export function send(path, body, told) {
+  return new Promise((done, fail) => {
+    const request = new XMLHttpRequest(); // fetch does not tell how much is sent
+    request.responseType = "json";
+    request.upload.onprogress = (event) => told(event.loaded / event.total);
+    request.onerror = () => fail(new Problem(t("unreachable")));
+    request.onload = () => (request.status < 400 ? done(request.response) : fail(new Problem(request.response?.detail ?? t("status", { status: request.status }))));
+    request.open("POST", at(path));
+    request.send(body);
+  });
+}
+
 /** Parameters as a query; those without a value are left out. */
 export function query(parameters) {
   return new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "")).toString();

@@ -1,7 +1,7 @@
 // The page of convlens: plain modules, no build step, nothing from elsewhere. This one opens the others.
-import { ask, json, needsKey } from "./api.js";
+import { ask, needsKey } from "./api.js";
 import { offerMethods, openCompare } from "./compare.js";
-import { $, element, safely } from "./dom.js";
+import { $, safely } from "./dom.js";
 import { openExplain, take } from "./explain.js";
 import { openByJob } from "./by_job.js";
 import { openHistory, showHistory } from "./history.js";
@@ -9,19 +9,15 @@ import { chooseKind, openKinds } from "./kinds.js";
 import { openLayers } from "./layers.js";
 import { openLink, openLinks } from "./link.js";
 import { openLook } from "./look.js";
-import { loadLayers, loadMethods, openMethods } from "./methods.js";
+import { loadMethods, openMethods } from "./methods.js";
+import { loadModels, openNetworks } from "./networks.js";
 import { offerPhotographs } from "./photograph.js";
 import { openReport } from "./report.js";
 import { openStage } from "./stage.js";
 import { openCode } from "./code.js";
-import { changed, offers, taskOf, usualMethod, view } from "./state.js";
 import { fill } from "./strings.js";
+import { openUpload, showUploads } from "./upload.js";
 import { watch } from "./watch.js";
-
-async function loadModels() {
-  offers.models = (await json("/models")).filter((model) => model.served);
-  $("model").replaceChildren(...offers.models.map((model) => element("option", { value: model.name }, model.title)));
-}
 
 async function start() {
   await Promise.all([loadModels(), loadMethods()]);
@@ -41,6 +37,8 @@ openCompare();
 openKinds(watch);
 openHistory();
 openLayers();
+openNetworks(showUploads);
+openUpload();
 openCode();
 openReport();
 openLinks();
@@ -54,11 +52,4 @@ $("key-form").onsubmit = (event) => {
     await start();
   })();
 };
-$("model").onchange = safely(async () => {
-  const before = taskOf();
-  Object.assign(view, { model: $("model").value, values: {} });
-  if (taskOf() !== before) Object.assign(view, { method: usualMethod() });
-  await loadLayers();
-  changed("model");
-});
 safely(start)();

@@ -48,6 +48,15 @@ export function safely(action) {
   };
 }
 
+/** Do something once an element is near to be seen. */
+export function whenNear(watched, action) {
+  new IntersectionObserver(([entry], observer) => {
+    if (!entry.isIntersecting) return;
+    observer.disconnect();
+    action();
+  }, { rootMargin: "300px" }).observe(watched);
+}
+
 /** Text of the service, whose `names` stand between backticks. */
 export const prose = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
 

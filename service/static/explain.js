@@ -7,7 +7,7 @@ import { findingsOf, same, subjectOf } from "./findings.js";
 import { markSample } from "./photograph.js";
 import { openPlaces, showPlaces } from "./places.js";
 import { clearMap, showMap, showPhotograph } from "./stage.js";
-import { changed, chosenMethod, offers, on, taskOf, view } from "./state.js";
+import { changed, chosenMethod, offers, on, speeds, taskOf, view } from "./state.js";
 import { t } from "./strings.js";
 import { inTask, listFindings, shareOf } from "./top.js";
 
@@ -38,6 +38,7 @@ export async function take(photo, { subject = null, rival = null } = {}) {
     const found = await findingsOf(photo);
     if (mine !== asked) return;
     Object.assign(view, { photo, subject, rival });
+    speeds.set(view.model, found.meta);
     findings.splice(0, findings.length, ...found.list.map((one) => ({ ...one, name: one.name ?? t(`sample.${one.other}`) })));
     showPhotograph(photo);
     markSample(photo);

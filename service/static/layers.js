@@ -1,7 +1,7 @@
 // The network as a strip from image to scores; the maps of a layer; what a channel looks for.
 import { form, json, query } from "./api.js";
 import { stackOf } from "./answers.js";
-import { $, element, inBackground, safely, short } from "./dom.js";
+import { $, element, inBackground, safely, short, whenNear } from "./dom.js";
 import { explained } from "./explain.js";
 import { parametersOf, submit } from "./kinds.js";
 import { argmax, meanOf, paint, signed, topOf } from "./maps.js";
@@ -128,11 +128,9 @@ export function openLayers() {
     }
   });
   let near = false;
-  new IntersectionObserver(([entry], observer) => {
-    if (!entry.isIntersecting) return;
-    observer.disconnect();
+  whenNear($("layers"), () => {
     near = true;
     reset();
-  }, { rootMargin: "300px" }).observe($("layers"));
+  });
   for (const news of ["photo", "layers"]) on(news, () => near && reset());
 }

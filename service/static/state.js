@@ -18,6 +18,9 @@ export const view = {
 /** What the service offers. */
 export const offers = { models: [], methods: new Map(), layers: [] };
 
+/** How fast networks were lately: what answers tell of how they were made, by name. */
+export const speeds = new Map();
+
 const bus = new EventTarget();
 
 /** Tell that something has changed: `photo`, `question` (method, subject, …: it has its answer), `asking` (it has none yet), `costly` (a question that a request may not ask),

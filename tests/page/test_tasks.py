@@ -1,7 +1,6 @@
 """Networks of all tasks on the page: boxes, regions and values that one can press to have them explained."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from service.models.drafting import Choices
-from service.models.importing import add
-from tests.api.drawings import DISC, SIZE, SQUARE, UNIT, drawn
-from tests.conftest import Server, eventually
-from tests.models.networks import COLOURS, classifier, detector, embedder, segmenter, write
+from tests.api.drawings import DISC, SIZE, SQUARE, drawn
+from tests.conftest import Server
 from tests.page.browser import (
     ARTIFACTS,
     caption,
@@ -33,34 +29,12 @@ from tests.page.browser import (
 from tests.page.browser import drawn as pixels
 from tests.page.test_sharing import codes, run_shell
 
-NAMES = ("red", "green", "blue")
-MOST_RUNS = 60  # of a request
-
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("shapes") / "shapes.png"
     path.write_bytes(drawn())
     return path
-
-
-@pytest.fixture(scope="module")
-def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("tasks")
-    models = folder / "models"
-    for name, model, choices in (
-        ("boxes", detector(), {"labels": NAMES}),
-        ("colours", segmenter(), {"labels": COLOURS}),
-        ("vectors", embedder(), {"task": "embedding"}),
-        ("numbers", classifier(size=32), {"scores": "none"}),
-        ("several", classifier(size=32), {"scores": "sigmoid"}),
-    ):
-        add(write(model, folder, f"{name}.onnx"), models, Choices(name=name, **UNIT, **choices))  # type: ignore[arg-type]
-    flags = ("--default-model", "colours", "--max-evaluations", str(MOST_RUNS))
-    server = Server("--models-dir", str(models), "--data-dir", str(folder / "data"), *flags)
-    eventually(lambda: all(model["served"] for model in server.client.get("/models").json()))
-    yield server
-    server.stop()
 
 
 def opened(page: Any, tasks: Server, model: str, photo: Path | None = None) -> None:
