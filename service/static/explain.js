@@ -5,7 +5,7 @@ import { classOf, findClass, suggest } from "./classes.js";
 import { $, inBackground, safely } from "./dom.js";
 import { findingsOf, same, subjectOf } from "./findings.js";
 import { markSample } from "./photograph.js";
-import { openPlaces, showPlaces } from "./places.js";
+import { openPlaces, reveal, showPlaces } from "./places.js";
 import { clearMap, showMap, showPhotograph } from "./stage.js";
 import { changed, chosenMethod, offers, on, speeds, taskOf, view } from "./state.js";
 import { t } from "./strings.js";
@@ -74,6 +74,7 @@ export async function explain() {
     if (one.probability === undefined) one.probability = map.probability;
     list();
     draw();
+    reveal(one);
     tell(map);
     changed("question");
   } catch (error) {

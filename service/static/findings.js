@@ -50,7 +50,7 @@ export const same = (one, other) => Boolean(one && other) && one.class_id === ot
 export const subjectOf = ({ class_id, target, other }) => (target ? { target, other } : { class_id });
 
 /** Whether one can be set against the other: their difference is a target. */
-export const comparable = (one, other) => !same(one, other) && kindOf(one) === kindOf(other) && !["similarity", "log_odds"].includes(kindOf(one));
+export const comparable = (one, other) => !same(one, other) && kindOf(one) === kindOf(other) && !["similarity", "log_odds", "match"].includes(kindOf(one));
 
 // Terms of a sum are of one kind.
 const kindOf = ({ target }) => (target === undefined ? "class" : target.replace(/^((?:output|layer):[^[]*|\w+).*?(\.\w+)?$/, "$1$2"));

@@ -6,7 +6,7 @@ import { looked, openLooked } from "./layers.js";
 import { showLook } from "./look.js";
 import { describe, loadLayers } from "./methods.js";
 import { keptPhoto, sampleOf, SAMPLES } from "./photograph.js";
-import { offers, on, question, USUAL, usualMethod, view } from "./state.js";
+import { offers, on, question, USUAL, view } from "./state.js";
 import { t } from "./strings.js";
 import { openBatch, openJob, watched } from "./watch.js";
 
@@ -45,7 +45,7 @@ function subjects(query) {
 /** Take over what a query asks for. Throws a `Problem` for what does not exist here. */
 async function restore(query) {
   const model = query.get("model") ?? offers.models.find((each) => each.default)?.name ?? offers.models[0].name;
-  const method = query.get("method") ?? usualMethod(model);
+  const method = query.get("method") ?? USUAL.method;
   const own = query.has("photo") ? null : keptPhoto(history.state?.own);
   const sample = query.get("photo") ?? SAMPLES[0];
   if (!offers.models.some((each) => each.name === model)) throw new Problem(t("linkModel", { name: model }));

@@ -2,7 +2,7 @@
 import { ask, json } from "./api.js";
 import { $, element, inBackground, safely, whenNear } from "./dom.js";
 import { loadLayers } from "./methods.js";
-import { changed, offers, on, speeds, taskOf, usualMethod, view } from "./state.js";
+import { changed, offers, on, speeds, view } from "./state.js";
 import { t } from "./strings.js";
 
 /** Names of networks that were uploaded, for those who may remove them. */
@@ -18,10 +18,8 @@ export async function loadModels() {
 
 /** Look at another network. */
 export async function chooseModel(name) {
-  const before = taskOf();
   $("model").value = name;
   Object.assign(view, { model: name, values: {} });
-  if (taskOf() !== before) view.method = usualMethod();
   await loadLayers();
   changed("model");
 }

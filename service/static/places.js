@@ -5,6 +5,7 @@ import { t } from "./strings.js";
 // The colours in which the service draws classes.
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#8f5bd6", "#9acd32", "#e8384f", "#40e0d0", "#a5703a"];
 const OPACITY = 0.6, FAINT = 0.15;
+const MARGIN = 3; // between the divide and a place, in percent of the width
 const FEW = 12; // boxes whose names find room
 let mask = null; // { levels, width, height, box }: the class of each place
 let photo = null;
@@ -82,6 +83,24 @@ export function markPlaces(chosen, pointed = null) {
     button.classList.toggle("pointed", button.dataset.target === pointed?.target);
   }
   if (mask) paintMask(pointed?.tint ?? null);
+}
+
+// Where a place begins and where its middle is, from the left, as shares of the photograph.
+function extent({ box, tint }) {
+  if (box) return { begin: box[0] / photo.width, middle: (box[0] + box[2]) / 2 / photo.width };
+  const columns = [];
+  mask.levels.forEach((level, i) => { if (level === tint) columns.push(i % mask.width); });
+  const [left, , right] = mask.box, at = (column) => (left + (column / mask.width) * (right - left)) / photo.width;
+  return { begin: at(columns.reduce((a, b) => Math.min(a, b))), middle: at(columns.reduce((a, b) => a + b) / columns.length) };
+}
+
+/** Move the divide if it hides the map of a place. */
+export function reveal(one) {
+  if (!photo?.shown || !(one?.box || (mask && one?.tint !== undefined))) return;
+  const { begin, middle } = extent(one);
+  if (100 * middle >= $("divide").value) return;
+  $("divide").value = 100 * begin - MARGIN;
+  $("divide").dispatchEvent(new Event("input"));
 }
 
 function levelAt(event) {

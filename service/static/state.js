@@ -1,18 +1,17 @@
 // What is looked at, and news of its changes.
 
 /** How the page begins. */
-export const USUAL = { output: "overlay", colormap: "inferno", opacity: 0.9, smoothing: 1.5 };
+export const USUAL = { method: "grad_cam", output: "overlay", colormap: "inferno", opacity: 0.9, smoothing: 1.5 };
 
 /** Everything that decides what one sees of a photograph. */
 export const view = {
   photo: null, // { key, file, sample, url, width, height, shown }
   model: "",
-  method: "grad_cam",
   values: {}, // of the parameters of the method; those that are absent have their defaults
   subject: null, // what is explained: { class_id }, or { target, other }; null for what the network says first
   rival: null, // what it is set against, of the same sort
   locked: false, // one scale for the maps of all subjects
-  ...USUAL, // output (or "heatmap"), colormap, opacity, smoothing
+  ...USUAL, // method, output (or "heatmap"), colormap, opacity, smoothing
 };
 
 /** What the service offers. */
@@ -32,10 +31,7 @@ export const on = (what, action) => bus.addEventListener(what, action);
 export const chosenMethod = () => offers.methods.get(view.method);
 
 /** What the network that is chosen tells, see `GET /models`. */
-export const taskOf = (name = view.model) => offers.models.find((model) => model.name === name)?.task ?? "classification";
-
-/** The method with which a network is looked at first: class activation maps are made for classes. */
-export const usualMethod = (name) => (["classification", "multilabel"].includes(taskOf(name)) ? "grad_cam" : "gradient");
+export const taskOf = () => offers.models.find((model) => model.name === view.model)?.task ?? "classification";
 
 /** What is explained, and what it is set against, as parameters of a question. */
 export function explaining(subject, rival = null) {

@@ -56,7 +56,7 @@ def listed(page: Any) -> list[str]:
 def map_of(tasks: Server, shapes: Path, **parameters: object) -> Any:
     answer = tasks.client.post(
         "/saliency",
-        params={"method": "gradient", **parameters},
+        params={"method": "grad_cam", **parameters},
         files={"image": shapes.read_bytes()},
         headers={"Accept": "application/x-npy"},
     )
@@ -106,11 +106,13 @@ def test_boxes_are_drawn_and_explained_when_pressed(browser: Any, tasks: Server,
     assert f"target=detection%3A{blue}" in page.current_url
     assert violations(page) == []
     page.save_screenshot(str(ARTIFACTS / "boxes.png"))
-    # The thumb of the divide is above the boxes.
+    # The thumb of the divide is above the boxes; it has moved to the left of the first one, which was explained.
+    at = float(find(page, "#divide").get_attribute("value")) / 100
+    assert at < found[0]["box"][0] / SIZE[0]
     ActionChains(page).move_to_element_with_offset(
-        find(page, "#stage"), round(-0.1 * stage["width"]), 0
+        find(page, "#stage"), round((at - 0.5) * stage["width"]), 0
     ).click_and_hold().move_by_offset(round(0.3 * stage["width"]), 0).release().perform()
-    assert float(find(page, "#divide").get_attribute("value")) == pytest.approx(70, abs=1)
+    assert float(find(page, "#divide").get_attribute("value")) == pytest.approx(100 * at + 30, abs=1)
     assert errors(page) == []
 
 
