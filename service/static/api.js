@@ -1,8 +1,16 @@
 // Questions to the service.
 import { t } from "./strings.js";
 
-/** What the service says is wrong, in words for people. */
-export class Problem extends Error {}
+/** What is wrong, in words for people. lang: of these words; empty for that of the page. */
+export class Problem extends Error {
+  constructor(message, lang = "") {
+    super(message);
+    this.lang = lang;
+  }
+}
+
+// What an answer says is wrong.
+const problemOf = (answer, status) => (answer?.detail ? new Problem(answer.detail, "en") : new Problem(t("status", { status })));
 
 export const needsKey = new EventTarget();
 
@@ -21,8 +29,7 @@ export async function ask(path, options = {}) {
   }
   if (response.headers.has("WWW-Authenticate")) needsKey.dispatchEvent(new Event("needed"));
   if (!response.ok) {
-    const problem = await response.json().catch(() => ({}));
-    throw new Problem(problem.detail ?? t("status", { status: response.status }));
+    throw problemOf(await response.json().catch(() => null), response.status);
   }
   return response;
 }
@@ -36,7 +43,7 @@ export function send(path, body, told) {
     request.responseType = "json";
     request.upload.onprogress = (event) => told(event.loaded / event.total);
     request.onerror = () => fail(new Problem(t("unreachable")));
-    request.onload = () => (request.status < 400 ? done(request.response) : fail(new Problem(request.response?.detail ?? t("status", { status: request.status }))));
+    request.onload = () => (request.status < 400 ? done(request.response) : fail(problemOf(request.response, request.status)));
     request.open("POST", at(path));
     request.send(body);
   });

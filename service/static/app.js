@@ -1,7 +1,7 @@
 // The page of convlens: plain modules, no build step, nothing from elsewhere. This one opens the others.
 import { ask, needsKey } from "./api.js";
 import { offerMethods, openCompare } from "./compare.js";
-import { $, safely } from "./dom.js";
+import { $, element, safely } from "./dom.js";
 import { openExplain, take } from "./explain.js";
 import { openByJob } from "./by_job.js";
 import { openHistory, showHistory } from "./history.js";
@@ -15,7 +15,7 @@ import { offerPhotographs } from "./photograph.js";
 import { openReport } from "./report.js";
 import { openStage } from "./stage.js";
 import { openCode } from "./code.js";
-import { fill } from "./strings.js";
+import { fill, language, LANGUAGES, speak } from "./strings.js";
 import { openUpload, showUploads } from "./upload.js";
 import { watch } from "./watch.js";
 
@@ -27,6 +27,8 @@ async function start() {
 }
 
 fill();
+$("language").replaceChildren(...Object.entries(LANGUAGES).map(([tag, { name }]) => element("option", { value: tag, lang: tag, selected: tag === language }, name)));
+$("language").onchange = () => speak($("language").value);
 document.body.classList.add("ready");
 openStage();
 openExplain();

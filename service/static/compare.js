@@ -55,9 +55,9 @@ function showMetrics({ methods, metrics, reading }) {
   const ranks = element("tr", {}, element("th", { scope: "row" }, t("meanRank")), ...methods.map((method) => element("td", {}, short(method.mean_rank))), ...BASELINES.map(() => element("td", {})));
   const table = element("table", {}, element("caption", {}, t("table")), element("thead", {}, head), element("tbody", {}, ...rows, ranks));
   const limits = element("details", {}, element("summary", {}, t("tell")), element("dl", {}, ...metrics.flatMap((metric) => [
-    element("dt", {}, metric.name.replaceAll("_", " ")), element("dd", {}, ...prose(metric.limits))])));
+    element("dt", {}, metric.name.replaceAll("_", " ")), element("dd", {}, prose(metric.limits))])));
   $("metrics").replaceChildren(element("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": t("table") } }, table),
-    element("p", { className: "quiet" }, ...prose(reading)), limits);
+    element("p", { className: "quiet" }, prose(reading)), limits);
 }
 
 function clear() {

@@ -23,6 +23,7 @@ export function drawn(tag, attributes = {}, ...children) {
 function tell(error) {
   if (error.name === "AbortError") return; // given up for something newer
   $("error").textContent = error instanceof Problem ? error.message : t("broken", { message: error.message });
+  $("error").lang = error instanceof Problem ? error.lang : "";
   $("error").hidden = false;
   $("error").scrollIntoView({ block: "nearest" });
 }
@@ -57,8 +58,8 @@ export function whenNear(watched, action) {
   }, { rootMargin: "300px" }).observe(watched);
 }
 
-/** Text of the service, whose `names` stand between backticks. */
-export const prose = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
+/** Text of the service, which is in English and whose `names` stand between backticks. */
+export const prose = (text) => element("span", { lang: "en" }, ...text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part)));
 
 /** A probability in percent, or the score of a network whose scores are no probabilities. */
 export function share({ probability, score }) {

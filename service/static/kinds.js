@@ -5,14 +5,14 @@ import { $, element, inBackground, safely } from "./dom.js";
 import { listedLayers } from "./methods.js";
 import { SAMPLES, sampleOf } from "./photograph.js";
 import { field, filledIn, worded } from "./schema.js";
-import { on, view } from "./state.js";
+import { offers, on, view } from "./state.js";
 import { t } from "./strings.js";
 
-export const KINDS = ["class", "neuron", "fooling", "inversion", "caricature", "deepdream", "style", "spritemap"];
+export const KINDS = ["class", "neuron", "fooling", "inversion", "caricature", "deepdream", "style", "spritemap", "target"];
 // What is asked for first, and what stands there for a beginner to press the button at once.
 const FIRST = {
   class: ["class_id", "preset"], neuron: ["layer", "channel", "preset"], fooling: ["class_id"], inversion: ["layer"],
-  caricature: ["layer"], deepdream: ["layer", "channel"], style: ["content_layer"], spritemap: ["layer", "first", "count"],
+  caricature: ["layer"], deepdream: ["layer", "channel"], style: ["content_layer"], spritemap: ["layer", "first", "count"], target: ["target", "preset"],
 };
 const PROPOSED = { class: { class_id: "tarantula" }, neuron: { channel: 100 }, fooling: { class_id: "sports car" }, deepdream: {}, style: {}, spritemap: { count: 16, iterations: 50 } };
 const LAYERS = ["layer", "content_layer"];
@@ -39,7 +39,7 @@ async function offerFields() {
   const layers = listedLayers();
   const made = (name) => {
     const schema = properties[name];
-    const proposed = PROPOSED[kind]?.[name];
+    const proposed = name === "target" ? aNeuron() : PROPOSED[kind]?.[name];
     if (name === "class_id") return classField(proposed);
     if (LAYERS.includes(name)) return field(name, schema, layers, schema.default ?? view.layer ?? layers[Math.floor(layers.length / 2)]);
     return field(name, schema, null, proposed);
@@ -48,6 +48,13 @@ async function offerFields() {
   $("make-first").replaceChildren(...FIRST[kind].map(made), ...("style_image" in properties ? [styleField()] : []));
   $("make-more").replaceChildren(...later.map(made));
   $("make-line").textContent = `${t(`kind.${kind}.line`)} ${takesPhotograph(properties) ? t("makeFromPhotograph") : ""}`;
+}
+
+// A neuron in the middle of a layer in the middle.
+function aNeuron() {
+  const layers = offers.layers.filter((layer) => layer.size && listedLayers().includes(layer.name));
+  const layer = layers[Math.floor(layers.length / 2)];
+  return layer && `layer:${layer.name}[0, ${layer.size.map((side) => Math.floor(side / 2)).join(", ")}]`;
 }
 
 function classField(value) {

@@ -42,7 +42,7 @@ function card(method) {
   });
   const cost = method.evaluations === 1 ? t("costOne") : t("cost", { runs: method.evaluations });
   const needs = method.needs === "attention" ? `${t("needsAttention")} · ` : "";
-  return element("li", {}, use, element("p", {}, ...prose(`${method.summary} ${method.when}`)), element("p", { className: "quiet" }, `${needs}${cost} · ${method.paper}`));
+  return element("li", {}, use, element("p", {}, prose(`${method.summary} ${method.when}`)), element("p", { className: "quiet" }, `${needs}${cost} · `, prose(method.paper)));
 }
 
 /** Say what the chosen method does, and offer its parameters. */
@@ -50,7 +50,7 @@ export function describe() {
   const method = chosenMethod();
   if (!method) return;
   $("method").value = method.name;
-  $("summary").replaceChildren(...prose(`${method.summary} ${method.when} ${method.paper}.`));
+  $("summary").replaceChildren(prose(`${method.summary} ${method.when} ${method.paper}.`));
   const choices = { layer: listedLayers() };
   const fields = Object.entries(method.parameters).map(([name, schema]) => field(name, schema, choices[name], view.values[name]));
   $("parameters").replaceChildren(...fields);

@@ -58,7 +58,7 @@ async function factsOf(model) {
     input: t(details.any_size ? "inputAny" : "inputFixed", { width: details.width, height: details.height, channels: details.preprocessing.channels }),
     layers: String(layers.length),
     speed: speed ? t("speed", { milliseconds: speed.timings_ms.run.toFixed(1), provider: speed.provider }) : t("speedUnknown"),
-    ...(details.source ? { source: details.source } : {}),
+    ...(details.source ? { source: element("span", { lang: "en" }, details.source) } : {}),
   };
 }
 

@@ -12,6 +12,8 @@ import { inTask, shareOf } from "./top.js";
 const STYLE = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d1a22}img{max-width:100%}"
   + "table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;border-bottom:1px solid #d9d4dc}pre{overflow:auto;background:#f3f0f4;padding:.75rem}";
 
+const MEANING = ["meaningIs", "meaningIsNot", "meaningUse"];
+
 const table = (rows) => element("table", {}, element("tbody", {}, ...rows.map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, value)))));
 
 async function built() {
@@ -28,7 +30,7 @@ async function built() {
     element("img", { src: `data:image/png;base64,${one.heatmap.png}`, alt: t("reportPanel") }), element("p", {}, t("reportPanel")),
     element("h2", {}, inTask("topTitle")), table(findings.map((each) => [each.name, shareOf(each)])),
     element("h2", {}, `${t("method")}: ${method.name}`), element("p", {}, `${method.summary} ${method.when} ${method.paper}.`), ...warning, table([...effective, ...notes]),
-    element("h2", {}, t("meaningTitle")), element("p", {}, t("meaning")),
+    element("h2", {}, t("meaningTitle")), ...MEANING.flatMap((part) => [element("h3", {}, t(part)), element("p", {}, t(`${part}.text`))]),
     element("h2", {}, t("code")), ...shownLines().flatMap(([title, code]) => [element("h3", {}, title), element("pre", {}, code)]),
     element("p", {}, t("reportMade", { version: meta.version, model: meta.model, hash: meta.model_sha256, time: new Date().toISOString() })));
   return `<!doctype html>\n${page.documentElement.outerHTML.replace("<head>", '<head><meta charset="utf-8">')}\n`;

@@ -17,6 +17,7 @@ const pause = () => new Promise((done) => { setTimeout(done, POLL); });
 export async function showUploads() {
   const { allowed, reason, most_bytes: most, used_bytes: used, data } = await json("/uploads");
   $("upload-reason").textContent = allowed ? t("uploadRoom", { free: megabytes(most - used), most: megabytes(most) }) : reason;
+  $("upload-reason").lang = allowed ? "" : "en";
   $("upload-form").hidden = !allowed;
   if (allowed) await offerFields();
   $("uploads").replaceChildren(...data.map((one) => item(one)));
@@ -77,7 +78,7 @@ function show(one) {
 }
 
 function item(one, isNew = false) {
-  const heading = element("h4", {}, one.name), said = element("p", { attributes: { role: "status" } }, t(`upload.${one.state}`, { seconds: one.seconds }), " ", one.problem ?? "");
+  const heading = element("h4", {}, one.name), said = element("p", { attributes: { role: "status" } }, t(`upload.${one.state}`, { seconds: one.seconds }), " ", element("span", { lang: "en" }, one.problem ?? ""));
   const made = element("li", { attributes: { "data-upload": one.name, "data-state": one.state } }, heading, said);
   if (!OVER.includes(one.state)) made.append(element("progress", { attributes: { "aria-label": t("upload.trying") } }));
   if (one.report) made.append(reportOf(one.report, isNew));
@@ -102,7 +103,7 @@ function reportOf(report, open) {
     gradient: t(agreement, { error: error === null ? "" : short(error * 100) }),
     operators: Object.entries(report.operators).map(([name, count]) => `${name} ${count}`).join(", "),
   };
-  const guesses = Object.entries(report.guesses).flatMap(([name, why]) => [element("dt", {}, name), element("dd", {}, why)]);
+  const guesses = Object.entries(report.guesses).flatMap(([name, why]) => [element("dt", {}, name), element("dd", { lang: "en" }, why)]);
   return element("details", { open }, element("summary", {}, t("trialReport")), element("dl", { className: "facts" }, ...listed(facts)),
     ...(guesses.length ? [element("h5", {}, t("guessed")), element("dl", { className: "facts" }, ...guesses)] : []));
 }

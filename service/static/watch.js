@@ -15,7 +15,7 @@ const OVER = ["succeeded", "failed", "cancelled"];
 let streams = 0;
 const waiting = [];
 
-export const nameOf = (job) => `${t(`kind.${job.kind}`)}: ${[job.class_name, job.parameters.layer ?? job.parameters.content_layer, job.parameters.channel].filter((part) => part !== null && part !== undefined).join(" ")}`;
+export const nameOf = (job) => `${t(`kind.${job.kind}`)}: ${[job.class_name, job.parameters.layer ?? job.parameters.content_layer, job.parameters.channel, job.parameters.target].filter((part) => part !== null && part !== undefined).join(" ")}`;
 
 /** What is watched, as the address of the page names it. */
 export const watched = { job: null, batch: null };

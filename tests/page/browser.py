@@ -17,7 +17,14 @@ from selenium.webdriver.support.ui import WebDriverWait
 ARTIFACTS = Path(__file__).parents[2] / ".artifacts"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text()
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,1600", "--disable-gpu")
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--window-size=1200,1600",
+    "--disable-gpu",
+    "--lang=en-US",
+)
 
 
 def start_browser() -> Any:

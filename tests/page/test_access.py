@@ -74,16 +74,17 @@ def test_the_layout_does_not_shift(page: Any, page_server: Server, width: int) -
 
 def test_little_has_to_be_loaded() -> None:
     files = [*STATIC.glob("*.js"), *STATIC.glob("*.css"), *STATIC.glob("*.html")]
+    files = [file for file in files if file.name != "english.js"]  # one language, the larger one
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) < MOST_BYTES
 
 
 def test_all_modules_are_loaded_at_once() -> None:
     html = (STATIC / "index.html").read_text()
-    missing = [file.name for file in STATIC.glob("*.js") if f'"static/{file.name}"' not in html]
-    assert missing == []
+    missing = {file.name for file in STATIC.glob("*.js") if f'"static/{file.name}"' not in html}
+    assert missing == {"english.js", "chinese.js"}  # one of them is, once it is known which
 
 
-def test_all_strings_stand_in_one_file(page: Any) -> None:
+def test_all_strings_stand_in_the_files_of_languages(page: Any) -> None:
     """No text of the page stands in its HTML, and every text that is asked for is there."""
     bare = page.execute_script(
         "return fetch('.').then((r) => r.text()).then((html) => {"
