@@ -112,7 +112,7 @@ export default {
   ownNotLinked: "你自己的图片只留在你这里，不会包含在链接中。",
   report: "保存报告", reportTitle: "支持 {name} 的地方", reportPanel: "照片、显著图，以及叠加在照片上的显著图",
   reportMade: "由 convlens {version} 生成，网络 {model}（SHA-256 {hash}），时间 {time}。", codeSample: "图片：{name}",
-  code: "用程序得到同样的结果", codeCurl: "curl，所见即所得", codePython: "Python，所见即所得", codeRaw: "curl，原始数据",
+  code: "用程序得到同样的结果", codeCurl: "curl，所见即所得", codePython: "Python，所见即所得", codeTypeScript: "TypeScript，所见即所得", codeRaw: "curl，原始数据",
 
   usual: "默认",
 

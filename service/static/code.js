@@ -41,6 +41,25 @@ export function python(path, files, parameters, accept, written) {
   ].join("\n");
 }
 
+/** The same in TypeScript for Node, and but for the files for browsers. Without files it is sent as JSON. */
+export function typescript(path, files, parameters, accept, written) {
+  const names = Object.entries(files);
+  const values = given(parameters).map(([name, one]) => `  ${name}: ${JSON.stringify(names.length && Array.isArray(one) ? text(one) : one)},`);
+  const kind = names.length ? [] : ['"Content-Type": "application/json"'];
+  const headers = [...kind, accept ? `Accept: ${JSON.stringify(accept)}` : null, withKey ? 'Authorization: "Bearer KEY"' : null].filter(Boolean).join(", ");
+  return [
+    ...(names.length ? ['import { openAsBlob } from "node:fs";'] : []), ...(written ? ['import { writeFile } from "node:fs/promises";'] : []),
+    ...(names.length || written ? [""] : []), "const parameters = {", ...values, "};",
+    ...(names.length ? [
+      "const body = new FormData();", "for (const [name, value] of Object.entries(parameters)) body.append(name, String(value));",
+      ...names.map(([field, name]) => `body.append("${field}", await openAsBlob("${name}"), "${name}");`),
+    ] : ["const body = JSON.stringify(parameters);"]),
+    `const answer = await fetch("${addressOf(path)}", { method: "POST", body${headers ? `, headers: { ${headers} }` : ""} });`,
+    "if (!answer.ok) throw new Error((await answer.json()).detail);",
+    written ? `await writeFile("${written}", new Uint8Array(await answer.arrayBuffer()));` : "console.log(await answer.json());",
+  ].join("\n");
+}
+
 /** Blocks of code with titles. */
 export function blocks(titled) {
   return titled.flatMap(([title, code]) => [element("h4", {}, title),
@@ -52,7 +71,7 @@ export function shownLines() {
   const files = { image: named(view.photo.file), ...(view.subject?.other ? { other: `${view.subject.other}.jpg` } : {}) };
   const seen = [files, { ...question(), ...drawing() }, "image/png", `${view.output}.png`];
   const raw = [files, question(), "application/x-npy", "map.npy"];
-  return [[t("codeCurl"), curl("/saliency", ...seen)], [t("codePython"), python("/saliency", ...seen)], [t("codeRaw"), curl("/saliency", ...raw)]];
+  return [[t("codeCurl"), curl("/saliency", ...seen)], [t("codePython"), python("/saliency", ...seen)], [t("codeTypeScript"), typescript("/saliency", ...seen)], [t("codeRaw"), curl("/saliency", ...raw)]];
 }
 
 function show() {

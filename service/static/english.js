@@ -112,7 +112,7 @@ export default {
   ownNotLinked: "Your own picture stays with you: it is not part of the link.",
   report: "Save a report", reportTitle: "What speaks for {name}", reportPanel: "The photograph, the map, and the map over the photograph",
   reportMade: "Made by convlens {version} with the network {model} (SHA-256 {hash}) at {time}.", codeSample: "The picture: {name}",
-  code: "The same from a program", codeCurl: "curl, what you see", codePython: "Python, what you see", codeRaw: "curl, the raw map",
+  code: "The same from a program", codeCurl: "curl, what you see", codePython: "Python, what you see", codeTypeScript: "TypeScript, what you see", codeRaw: "curl, the raw map",
 
   usual: "usual",
 };

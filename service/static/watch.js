@@ -1,7 +1,7 @@
 // A job is watched: its picture grows, its score climbs; it can be cancelled, asked for again, deleted.
 import { ask, json } from "./api.js";
 import { chart } from "./chart.js";
-import { blocks, curl, python } from "./code.js";
+import { blocks, curl, python, typescript } from "./code.js";
 import { $, element, inBackground, safely, short } from "./dom.js";
 import { KINDS, parametersOf, submit } from "./kinds.js";
 import { changed } from "./state.js";
@@ -152,7 +152,8 @@ class Watched {
     const { kind, class_id: classId } = this.job;
     const asked = { kind, ...(classId === null ? {} : { class_id: classId }), ...(await keptOf(this.job)) };
     return element("details", {}, element("summary", {}, t("code")), ...blocks([
-      [t("codeCurl"), curl("/visualize", this.files, asked)], [t("codePython"), python("/visualize", this.files, asked)]]));
+      [t("codeCurl"), curl("/visualize", this.files, asked)], [t("codePython"), python("/visualize", this.files, asked)],
+      [t("codeTypeScript"), typescript("/visualize", this.files, asked)]]));
   }
 
   // The same job with another seed; its photographs are among what it has made.

@@ -18,7 +18,7 @@ SMALL: dict[str, dict[str, object]] = {
     "caricature": {"iterations": 12, "size": 64},
     "deepdream": {"steps_per_octave": 4, "octaves": 2, "size": 64},
     "style": {"iterations": 12, "size": 64},
-    "target": {"iterations": 12, "size": 64, "target": "layer:fire5[20, 13, 13]"},
+    "target": {"iterations": 12, "size": 64, "target": "layer:fire5[20]"},
 }
 CARD = "#sheet .job"
 

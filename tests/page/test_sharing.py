@@ -1,6 +1,7 @@
 """Every state of the page has an address, and a line of code that gives the same."""
 
 import io
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,10 @@ from tests.page.browser import (
 from tests.page.test_first_view import CAT, raw_map
 from tests.page.test_jobs import CARD, SMALL, choose_kind, progress, start
 
+NODE = shutil.which("node")
+LANGUAGES = ("curl", "python", *(["typescript"] if NODE else []))
+RAW = 3  # which of the blocks of code gives the raw map
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -49,6 +54,16 @@ def run_python(code: str, folder: Path) -> str:
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], cwd=folder, check=True, capture_output=True, text=True
     ).stdout
+
+
+def run(language: str, shown: list[str], folder: Path) -> None:
+    """Run the lines of a language."""
+    lines = shown[("curl", "python", "typescript").index(language)]
+    if language == "typescript":
+        (folder / "lines.mjs").write_text(lines)  # they need no types
+        subprocess.run([str(NODE), "lines.mjs"], cwd=folder, check=True, capture_output=True)
+    else:
+        (run_shell if language == "curl" else run_python)(lines, folder)
 
 
 def test_a_link_opens_what_was_seen(page: Any) -> None:
@@ -113,7 +128,7 @@ def test_a_picture_of_ones_own_is_not_in_the_link(page: Any, folder: Path) -> No
     assert "photo=" not in page.current_url
 
 
-@pytest.mark.parametrize("language", ["curl", "python"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_code_gives_what_is_seen(page: Any, page_server: Server, folder: Path, language: str) -> None:
     Select(find(page, "#method")).select_by_visible_text("smoothgrad")
     caption(page, "Bright is")
@@ -123,8 +138,7 @@ def test_the_code_gives_what_is_seen(page: Any, page_server: Server, folder: Pat
     open_details(page, "output")
     Select(find(page, "#output")).select_by_value("heatmap")
     Select(find(page, "#colormap")).select_by_visible_text("gray")
-    curl, python, _ = codes(page, "#code")
-    run_shell(curl, folder) if language == "curl" else run_python(python, folder)
+    run(language, codes(page, "#code"), folder)
     with Image.open(folder / "heatmap.png") as image:
         expected = np.asarray(image.convert("L")).astype(int)
     difference = np.abs(drawn(page)[..., 0].astype(int) - expected)
@@ -135,7 +149,7 @@ def test_the_code_gives_what_is_seen(page: Any, page_server: Server, folder: Pat
 def test_the_code_gives_the_raw_map(page: Any, page_server: Server, folder: Path) -> None:
     find_all(page, ".versus")[1].click()
     caption(page, "What speaks for")
-    run_shell(codes(page, "#code")[2], folder)
+    run_shell(codes(page, "#code")[RAW], folder)
     expected = raw_map(page_server, class_id=285, other_class_id=282)
     assert np.array_equal(np.load(folder / "map.npy"), expected)
 
@@ -149,16 +163,16 @@ def test_a_job_has_an_address_and_code(page: Any, page_server: Server, folder: P
     until(page, lambda: "job=" in page.current_url)
     title, address = find(page, f"{CARD} h3").text, page.current_url
     page.save_screenshot(str(ARTIFACTS / f"shared-{kind}.png"))
-    until(page, lambda: len(codes(page, CARD)) == 2)
-    curl, python = codes(page, CARD)
+    until(page, lambda: len(codes(page, CARD)) == 3)
+    shown = codes(page, CARD)
     (job,) = page_server.client.get("/visualize").json()["data"]
     for name, link in job["links"]["artifacts"].items():
         (folder / name).write_bytes(page_server.client.get(link).content)
     image = page_server.client.get(job["links"]["image"]).content
-    run_shell(curl, folder)
-    run_python(python, folder)
+    for language in LANGUAGES:
+        run(language, shown, folder)
     jobs = page_server.client.get("/visualize").json()["data"]
-    assert len(jobs) == 3
+    assert len(jobs) == 1 + len(LANGUAGES)
     for again in jobs:
         page_server.client.get(again["links"]["self"], params={"wait": 60})
         made = page_server.client.get(again["links"]["image"]).content

@@ -27,7 +27,7 @@ from tests.page.browser import (
     violations,
 )
 from tests.page.browser import drawn as pixels
-from tests.page.test_sharing import codes, run_shell
+from tests.page.test_sharing import RAW, codes, run_shell
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_sides_and_contrasts_of_boxes(browser: Any, tasks: Server, shapes: Path,
     caption(page, "What speaks for red rather than for blue.")
     wanted = f"detection:0 - detection:{second}"
     (tmp_path / "shapes.png").write_bytes(shapes.read_bytes())
-    run_shell(codes(page, "#code")[2], tmp_path)
+    run_shell(codes(page, "#code")[RAW], tmp_path)
     expected = map_of(tasks, shapes, model="boxes", target=wanted)
     assert np.array_equal(np.load(tmp_path / "map.npy"), expected)
 
@@ -181,7 +181,7 @@ def test_similar_samples(browser: Any, tasks: Server, tmp_path: Path) -> None:
     samples = Path(__file__).parents[2] / "service/static/samples"
     for name in ("cat", last):
         (tmp_path / f"{name}.jpg").write_bytes((samples / f"{name}.jpg").read_bytes())
-    run_shell(codes(page, "#code")[2], tmp_path)
+    run_shell(codes(page, "#code")[RAW], tmp_path)
     assert np.load(tmp_path / "map.npy").any()
     open_page(page, address)
     assert text(page, "caption") == said
