@@ -24,6 +24,9 @@ async function asked(path, photo, subject, parameters) {
   return (await json(`${path}?${query({ model: view.model, ...explaining(subject), ...parameters })}`, sent)).data;
 }
 
+// A name that may be broken behind its underscores.
+const breakable = (name) => name.split("_").flatMap((part, i) => (i ? ["_", element("wbr"), part] : [part]));
+
 async function compare() {
   if (!view.photo || !explained()) return;
   const mine = ++run;
@@ -35,7 +38,7 @@ async function compare() {
     $("compare-status").textContent = t("comparing", { method });
     const maps = await Promise.all(columns.map((one) => asked("/saliency", photo, one, { method, output: "overlay", colormap: view.colormap })));
     if (mine !== run) return;
-    $("grid").append(element("span", { className: "row" }, method), ...maps.map(([one], k) => element("img", {
+    $("grid").append(element("span", { className: "row" }, ...breakable(method)), ...maps.map(([one], k) => element("img", {
       src: `data:image/png;base64,${one.heatmap.png}`, alt: t("mapAlt", { method, name: columns[k].name }) })));
   }
   $("compare-status").textContent = t("measuring", { count: methods.length });

@@ -17,9 +17,12 @@ async function objects(photo) {
   return { list: found.map(({ name, probability, score, class_id: tint, box }, k) => ({ target: `detection:${k}`, name, probability, score, tint, box })), meta };
 }
 
+const NOTHING = /^_*(background|void|unlabell?ed|nothing|other)_*$/i; // what is left over comes last
+
 async function regions(photo) {
   const { meta, data: [{ mask }] } = await asked("/predict", { image: photo.file });
-  return { list: mask.classes.map(({ class_id: id, name, share }) => ({ target: `region:${id}`, name, probability: share, tint: id })), mask, meta };
+  const list = mask.classes.map(({ class_id: id, name, share }) => ({ target: `region:${id}`, name, probability: share, tint: id }));
+  return { list: list.sort((a, b) => NOTHING.test(a.name) - NOTHING.test(b.name)), mask, meta };
 }
 
 async function numbers(photo) {

@@ -138,7 +138,7 @@ def test_sides_and_contrasts_of_boxes(browser: Any, tasks: Server, shapes: Path,
 def test_regions_are_coloured_and_explained_when_pressed(browser: Any, tasks: Server, shapes: Path) -> None:
     page = browser
     opened(page, tasks, "colours", shapes)
-    assert listed(page) == ["nothing", "blue", "red"]
+    assert listed(page) == ["blue", "red", "nothing"]
     mask = pixels(page, "mask")
     assert mask.shape == (64, 64, 4)
     tint = {
