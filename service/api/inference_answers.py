@@ -124,8 +124,9 @@ def rows(network: Network, found: Mapping[str, Array]) -> list[object]:
     if manifest.places is None and manifest.detection is None:
         return [*found.get(PROBABILITIES, found[manifest.logits]).tolist()]
     check_values(sum(array.size for array in found.values()), "the outputs have", "ask /v2 for bytes")
-    lists = {name: array.tolist() for name, array in found.items()}
-    return [{name: each[i] for name, each in lists.items()} for i in range(len(lists[manifest.logits]))]
+    number = len(found[manifest.logits])
+    lists = {name: array.tolist() if len(array) == number else [array.tolist()] for name, array in found.items()}
+    return [{name: each[i] for name, each in lists.items()} for i in range(number)]
 
 
 def explanation(network: Network, one: Explanation, warning: str | None, as_file: bool) -> ExplainedInstance:

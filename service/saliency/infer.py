@@ -21,7 +21,9 @@ def adds_probabilities(network: Network) -> bool:
 
 
 def infer(network: Network, pictures: Sequence[Fitted]) -> dict[str, Array]:
-    """The outputs of the network by name, each (N, …), and the probabilities of the classes where there are any.
+    """The outputs of the network by name, and the probabilities of the classes where there are any.
+
+    Of several pictures each is (N, …).
 
     Raises `InvalidParameter` for pictures of different sizes, and for outputs that are too large together.
     """
@@ -29,8 +31,9 @@ def infer(network: Network, pictures: Sequence[Fitted]) -> dict[str, Array]:
         raise InvalidParameter("the pictures are of different sizes; send one at a time, or use resize=squash or crop")
     images = pictures[0].pixels[None] if len(pictures) == 1 else np.stack([one.pixels for one in pictures])
     found = _outputs(network, images)
-    if several := [name for name, array in found.items() if len(array) != len(images)]:
-        raise InvalidParameter(f"{several[0]} of {network.model.name} has no row for each picture")
+    mixed = [name for name, array in found.items() if len(array) != len(images)]
+    if mixed and len(images) > 1:
+        raise InvalidParameter(f"{mixed[0]} of {network.model.name} has no row for each picture; send one at a time")
     if adds_probabilities(network):
         found[PROBABILITIES] = network.probabilities(found[network.model.manifest.logits])
     return found

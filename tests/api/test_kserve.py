@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.waiting import eventually
+
 NAME = "squeezenet1_1"
 PREDICT, EXPLAIN = f"/v1/models/{NAME}:predict", f"/v1/models/{NAME}:explain"
 
@@ -92,6 +94,15 @@ def test_instances_that_are_no_pictures(client: httpx.Client, body: Any, message
         assert message in response.json()["error"]
 
 
+def test_maps_of_very_many_values_are_files(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.api.inference_answers.MAX_VALUES", 60_000)
+    body: dict[str, Any] = {"instances": [GREY, GREY]}
+    refused = client.post(EXPLAIN, json=body)
+    assert refused.status_code == 400
+    assert "the maps have 100,352 values" in refused.json()["error"]
+    assert client.post(EXPLAIN, json=body | {"parameters": {"maps": "npy"}}).status_code == 200
+
+
 def test_what_cannot_be_explained(client: httpx.Client) -> None:
     for parameters, message in (
         ({"method": "magic"}, "there is no method 'magic'"),
@@ -108,6 +119,7 @@ def test_what_cannot_be_explained(client: httpx.Client) -> None:
 
 def test_kserve_s_client(client: httpx.Client, cat: bytes) -> None:
     kserve = pytest.importorskip("kserve", reason="KServe's SDK is not installed: it brings 400 MB")
+    eventually(lambda: client.get("/v2/health/ready").is_success)
     url = str(client.base_url)
 
     async def scenario() -> None:

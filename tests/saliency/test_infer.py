@@ -10,7 +10,7 @@ import pytest
 
 from service.api.inference_answers import inferred, metadata, outputs_wanted, rows
 from service.api.inference_schemas import InferRequest
-from service.errors import InvalidParameter
+from service.errors import InvalidParameter, TooLarge
 from service.models.drafting import Choices
 from service.models.importing import add
 from service.networks.checking import standalone
@@ -18,7 +18,9 @@ from service.networks.network import Network
 from service.pictures.images import Fitted
 from service.saliency import infer as inference
 from service.saliency.infer import infer
-from tests.models.networks import COLOURS, classifier, embedder, segmenter, write
+from service.saliency.intake import Intake, seen
+from service.telemetry.timing import Stopwatch
+from tests.models.networks import COLOURS, classifier, detector, embedder, segmenter, write
 
 Array = np.ndarray[Any, Any]
 
@@ -53,7 +55,7 @@ def test_the_probabilities_are_those_of_the_file_whatever_it_takes(tmp_path: Pat
     assert found["scores"] == pytest.approx(found["probabilities"], abs=1e-6)  # the output of the file
 
 
-def test_several_outputs(colours: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_outputs(colours: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = noise(3, 64)
     pictures = [Fitted.of(one) for one in images]
     found = infer(colours, pictures)
@@ -68,10 +70,15 @@ def test_several_outputs(colours: Network, monkeypatch: pytest.MonkeyPatch) -> N
     assert [one.keys() for one in told] == [found.keys()] * 3
     assert np.array_equal(np.array(told[2]["maps"], np.float32), found["maps"][2])
 
-    monkeypatch.setattr(inference, "MOST_BYTES", 2 * maps[0].nbytes)
-    assert infer(colours, pictures[:1]).keys() == found.keys()
-    with pytest.raises(InvalidParameter, match="the outputs of 3 pictures are 196,656 bytes, more than 131,072"):
-        infer(colours, pictures)
+    open_ = added(tmp_path, segmenter(size="S"), labels=COLOURS, preprocessing="unit", size=(64, 64))  # type: ignore[arg-type]
+    assert [one.shape for one in metadata(open_).outputs][1] == [-1, 4, -1, -1]
+    for network in (colours, open_):
+        with monkeypatch.context() as patch:
+            patch.setattr(inference, "MOST_BYTES", 2 * maps[0].nbytes)
+            assert infer(network, pictures[:1]).keys() == found.keys()
+            with pytest.raises(InvalidParameter, match="of 3 pictures are 196,656 bytes, more than 131,072"):
+                infer(network, pictures)
+        assert np.array_equal(infer(network, pictures)["maps"], found["maps"])
 
 
 def test_vectors_are_no_probabilities(tmp_path: Path) -> None:
@@ -101,6 +108,24 @@ def test_what_is_no_number_is_null(colours: Network) -> None:
     found = {"scores": np.array([[np.nan, np.inf, 1, 2]], np.float32)}
     body = inferred(colours, asked, outputs_wanted(asked, colours), found).body
     assert json.loads(bytes(body))["outputs"][0]["data"] == [None, None, 1, 2]
+
+
+def test_what_a_suppression_leaves_is_no_output_for_each_picture(tmp_path: Path) -> None:
+    path = add(write(detector("suppressed"), tmp_path / "from"), tmp_path / "models", Choices(labels=("r", "g", "b")))
+    path.write_text(f'outputs = ["kept"]\n{path.read_text().replace("outputs = []", "")}')
+    network, pictures = standalone(path), [Fitted.of(one) for one in noise(2, 64)]
+    with pytest.raises(InvalidParameter, match="kept of toy has no row for each picture; send one at a time"):
+        infer(network, pictures)
+    red = np.zeros((3, 64, 64), np.float32)
+    red[0] = 1
+    (one,) = rows(network, infer(network, [Fitted.of(red)]))
+    assert np.shape(one["kept"])[1:] == (4,)  # type: ignore[index]
+
+
+def test_pixels_are_counted_like_those_of_files(colours: Network) -> None:
+    how = Intake("squash", "exact", max_pixels=15, max_side=100)
+    with pytest.raises(TooLarge, match="4 x 4 pixels, more than 15"):
+        seen(colours, [np.zeros((4, 4, 3), np.uint8)], how, Stopwatch())
 
 
 def test_pictures_of_several_sizes_are_no_tensor(colours: Network) -> None:
