@@ -125,7 +125,9 @@ def rows(network: Network, found: Mapping[str, Array]) -> list[object]:
         return [*found.get(PROBABILITIES, found[manifest.logits]).tolist()]
     check_values(sum(array.size for array in found.values()), "the outputs have", "ask /v2 for bytes")
     number = len(found[manifest.logits])
-    lists = {name: array.tolist() if len(array) == number else [array.tolist()] for name, array in found.items()}
+    if mixed := [name for name, array in found.items() if len(array) != number]:
+        raise InvalidParameter(f"{mixed[0]} of {network.model.name} has no row for each picture; ask /v2 for it")
+    lists = {name: array.tolist() for name, array in found.items()}
     return [{name: each[i] for name, each in lists.items()} for i in range(number)]
 
 

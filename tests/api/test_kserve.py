@@ -49,9 +49,11 @@ def test_explanations_are_the_maps_of_saliency(client: httpx.Client, cat: bytes,
         {"method": "grad_cam", "class_id": 281, "layer": "fire5"},
         {"method": "smoothgrad", "samples": 3, "seed": 7},
         {"target": "log_odds:285"},
+        {"target": {"log_odds": 285}},
     ):
+        target = {"target": "log_odds:285"} if "target" in parameters else {}
         raw = client.post(
-            "/saliency", files={"image": coffee}, params=parameters, headers={"Accept": "application/x-npy"}
+            "/saliency", files={"image": coffee}, params=parameters | target, headers={"Accept": "application/x-npy"}
         )
         expected = np.load(io.BytesIO(raw.content))
         first, second = answer(client, EXPLAIN, [file(cat), file(coffee)], **parameters)
