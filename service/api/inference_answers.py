@@ -20,7 +20,7 @@ from service.api.inference_schemas import (
 from service.api.json_bodies import MAX_VALUES
 from service.api.negotiation import JSON
 from service.api.responses import classified, explained
-from service.api.tensors import datatype_of, to_bytes
+from service.api.tensors import BYTES, datatype_of, to_bytes
 from service.errors import InvalidParameter
 from service.models.facts import Output
 from service.networks.network import Network
@@ -98,16 +98,13 @@ def _as_asked(network: Network, one: WantedOutput, tensor: Array) -> Array:
     number = one.parameters.classification or 0
     if not number:
         return tensor
-    if tensor.ndim != 2:
-        raise InvalidParameter(f"{one.name} has no row of values for each picture; leave out classification")
-    labels = network.model.manifest.labels
-    is_scores = one.name in (network.model.manifest.logits, PROBABILITIES)
-    best = np.argsort(-tensor, axis=1, kind="stable")[:, :number]
-    rows = [
-        [f"{row[i]:f}:{i}" + (f":{labels[i]}" if is_scores else "") for i in places]
-        for row, places in zip(tensor, best, strict=True)
-    ]
-    return np.array(rows, object).reshape(best.shape)
+    if tensor.ndim != 2 or datatype_of(tensor.dtype) == BYTES:
+        raise InvalidParameter(f"{one.name} has no row of numbers for each picture; leave out classification")
+    values, labels = tensor.astype(np.float64), network.model.manifest.labels
+    names = [f":{label}" for label in labels] if values.shape[1] == len(labels) else [""] * values.shape[1]
+    best = np.argsort(-values, axis=1, kind="stable")[:, :number]
+    told = [[f"{row[i]:f}:{i}{names[i]}" for i in places] for row, places in zip(values, best, strict=True)]
+    return np.array(told, object).reshape(best.shape)
 
 
 def check_values(number: int, subject: str, advice: str) -> None:

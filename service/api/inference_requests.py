@@ -53,7 +53,7 @@ async def read_body(request: Request) -> Body:
 
 
 def pictures_of(asked: InferRequest, binary: memoryview, network: Network, most: int) -> list[Sent]:
-    """The pictures of a request for a network, ``most`` of them.
+    """The pictures of a request for a network, at most so many.
 
     Raises `InvalidParameter`, `BrokenBody` or `TooLarge` for what is no tensor of pictures.
     """

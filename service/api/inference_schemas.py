@@ -12,6 +12,7 @@ from service.api.parameters import ClassifyParameters, TargetParameters
 from service.api.schemas import CAT, Classified, Explained
 
 JsonList = list[Any]
+MAX_FIELDS = 200  # of an object, which is more than all methods have parameters
 
 
 class Live(BaseModel):
@@ -71,9 +72,11 @@ class _Sent(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, values: Any) -> Any:
-        return (
-            {name: value for name, value in values.items() if value is not None} if isinstance(values, dict) else values
-        )
+        if not isinstance(values, dict):
+            raise ValueError("must be a JSON object")
+        if len(values) > MAX_FIELDS:  # each that is not known would be an error of its own
+            raise ValueError(f"has {len(values):,} fields, {MAX_FIELDS} are the most")
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class _Parameters(_Sent):
@@ -99,7 +102,7 @@ class OutputParameters(_Parameters):
     ] = None
 
 
-class PredictParameters(ClassifyParameters):
+class PredictParameters(_Sent, ClassifyParameters):
     """How files and pixels become what the network sees."""
 
     model: Annotated[None, Field(description="The path names the model.")] = None
@@ -207,7 +210,7 @@ class Predictions(BaseModel):
     ]
 
 
-class ExplainParameters(TargetParameters):
+class ExplainParameters(_Sent, TargetParameters):
     """What is explained, and how; parameters of methods as in `POST /saliency`."""
 
     model: Annotated[None, Field(description="The path names the model.")] = None

@@ -179,7 +179,9 @@ PLANES = [[[0.5] * 224] * 224] * 3
     [
         (b"", "not JSON"),
         (b"[" * 100_000, "recursion limit"),
-        (b"[]", "valid dictionary"),
+        (b"[]", "body: Value error, must be a JSON object"),
+        ({"inputs": [1]}, "body.inputs.0: Value error, must be a JSON object"),
+        (asked(data=[1]) | {"parameters": {str(i): 1 for i in range(201)}}, "has 201 fields"),
         ({}, "body.inputs: Field required"),
         ({"inputs": []}, "at least 1 item"),
         ({"inputs": asked()["inputs"] * 2}, "at most 1 item"),

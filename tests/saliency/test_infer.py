@@ -94,8 +94,22 @@ def test_classes_are_of_rows(colours: Network) -> None:
             "outputs": [{"name": "maps", "parameters": {"classification": 1}}],
         }
     )
-    with pytest.raises(InvalidParameter, match="maps has no row of values"):
+    with pytest.raises(InvalidParameter, match="maps has no row of numbers"):
         inferred(colours, asked, outputs_wanted(asked, colours), infer(colours, [Fitted.of(noise(1, 64)[0])]))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16])
+def test_the_largest_of_any_numbers(colours: Network, dtype: Any) -> None:
+    asked = InferRequest.model_validate(
+        {
+            "inputs": [{"name": "pixels", "shape": [1], "datatype": "BYTES", "data": []}],
+            "outputs": [{"name": "scores", "parameters": {"classification": 9}}],
+        }
+    )
+    found = {"scores": np.array([[0, 0, 1, 0]], dtype)}
+    (output,) = json.loads(bytes(inferred(colours, asked, outputs_wanted(asked, colours), found).body))["outputs"]
+    assert (output["datatype"], output["shape"]) == ("BYTES", [1, 4])
+    assert output["data"] == ["1.000000:2:green", "0.000000:0:nothing", "0.000000:1:red", "0.000000:3:blue"]
 
 
 def test_what_is_no_number_is_null(colours: Network) -> None:
