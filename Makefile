@@ -4,9 +4,11 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := $(VENV)/tools
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help serve test browser bench gpu soak networks gallery lint format build clean
+.PHONY: help serve test browser bench gpu soak networks gallery lint format build lock sbom clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,16 +64,48 @@ format: $(VENV)/installed-dev ## Format the code and fix what can be fixed
 build: $(VENV)/installed ## Write the model files into onnx_models/
 	@$(BIN)/convlens build
 
+# What is locked: sets of packages, and which extra or group of pyproject.toml each is.
+LOCKED := build tools cpu gpu dev
+LOCK_build := --group build
+LOCK_tools := --group tools
+LOCK_cpu := pyproject.toml --extra cpu
+LOCK_gpu := pyproject.toml --extra gpu
+LOCK_dev := --group dev
+COMPILE := @$(TOOLS)/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
+  --no-strip-extras --generate-hashes --custom-compile-command 'make lock'
+define COMPILE_SET
+@cp $(TOOLS)/all.txt $(TOOLS)/$(1).txt
+$(COMPILE) $(LOCK_$(1)) --output-file $(TOOLS)/$(1).txt
+
+endef
+
+# All sets are resolved together first, so that a package has one version in all of them. uv keeps the versions that it
+# finds in the file it is about to write, where they still fit.
+lock: $(TOOLS)/installed ## Renew requirements/ after pyproject.toml has changed (ARGS=--upgrade: everything as new as it goes)
+	@cat $(LOCKED:%=requirements/%.txt) >$(TOOLS)/all.txt
+	$(COMPILE) pyproject.toml --extra cpu --extra gpu --group build --group tools --group dev --output-file $(TOOLS)/all.txt $(ARGS)
+	$(foreach set,$(LOCKED),$(call COMPILE_SET,$(set)))
+	@install -C -m 644 $(LOCKED:%=$(TOOLS)/%.txt) requirements/
+
+sbom: $(TOOLS)/installed ## Write what the service consists of to sbom.json (CycloneDX), of EXTRA=cpu or gpu
+	$(TOOLS)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements/$(EXTRA).txt
+
 clean: ## Remove the virtual environment, the model files and caches
 	rm -rf $(VENV) onnx_models/*.onnx .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml requirements/build.txt requirements/$(EXTRA).txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "convlens needs Python 3.11 or newer: make serve PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRA)]'
+	$(PIP) install --require-hashes --requirement requirements/build.txt
+	$(PIP) install --no-build-isolation --require-hashes --requirement requirements/$(EXTRA).txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed pyproject.toml
-	$(BIN)/python -m pip install --quiet --group dev
+$(VENV)/installed-dev: $(VENV)/installed requirements/dev.txt
+	$(PIP) install --no-build-isolation --require-hashes --requirement requirements/dev.txt
+	touch $@
+
+$(TOOLS)/installed: requirements/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/tools.txt
 	touch $@
