@@ -5,7 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := $(VENV)/tools
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := -m pip --quiet --disable-pip-version-check
+LOCKED := --require-hashes --requirement requirements
+BUILD := --build-constraint requirements/build.txt
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
 .PHONY: help serve test browser bench gpu soak networks gallery lint format build lock sbom clean
@@ -65,7 +67,7 @@ build: $(VENV)/installed ## Write the model files into onnx_models/
 	@$(BIN)/convlens build
 
 # What is locked: sets of packages, and which extra or group of pyproject.toml each is.
-LOCKED := build tools cpu gpu dev
+SETS := build tools cpu gpu dev
 LOCK_build := --group build
 LOCK_tools := --group tools
 LOCK_cpu := pyproject.toml --extra cpu
@@ -81,31 +83,35 @@ endef
 
 # All sets are resolved together first, so that a package has one version in all of them. uv keeps the versions that it
 # finds in the file it is about to write, where they still fit.
-lock: $(TOOLS)/installed ## Renew requirements/ after pyproject.toml has changed (ARGS=--upgrade: everything as new as it goes)
-	@cat $(LOCKED:%=requirements/%.txt) >$(TOOLS)/all.txt
+lock: $(TOOLS)/installed ## Renew requirements/ after a change of pyproject.toml or a merge (ARGS=--upgrade for newer versions)
+	@cat $(SETS:%=requirements/%.txt) >$(TOOLS)/all.txt
 	$(COMPILE) pyproject.toml --extra cpu --extra gpu --group build --group tools --group dev --output-file $(TOOLS)/all.txt $(ARGS)
-	$(foreach set,$(LOCKED),$(call COMPILE_SET,$(set)))
-	@install -C -m 644 $(LOCKED:%=$(TOOLS)/%.txt) requirements/
+	$(foreach set,$(SETS),$(call COMPILE_SET,$(set)))
+	@install -C -m 644 $(SETS:%=$(TOOLS)/%.txt) requirements/
 
-sbom: $(TOOLS)/installed ## Write what the service consists of to sbom.json (CycloneDX), of EXTRA=cpu or gpu
-	$(TOOLS)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file sbom.json requirements/$(EXTRA).txt
+sbom: $(TOOLS)/installed ## Write what the service is made of, with licences, to sbom.json (CycloneDX)
+	$(PYTHON) -m venv --clear --without-pip $(TOOLS)/service
+	$(TOOLS)/bin/python $(PIP) --python $(TOOLS)/service install --no-compile $(BUILD) $(LOCKED)/$(EXTRA).txt
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file sbom.json $(TOOLS)/service
+	rm -r $(TOOLS)/service
 
 clean: ## Remove the virtual environment, the model files and caches
-	rm -rf $(VENV) onnx_models/*.onnx .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) onnx_models/*.onnx .pytest_cache .mypy_cache .ruff_cache *.egg-info sbom.json
 
 $(VENV)/installed: pyproject.toml requirements/build.txt requirements/$(EXTRA).txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "convlens needs Python 3.11 or newer: make serve PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes --requirement requirements/build.txt
-	$(PIP) install --no-build-isolation --require-hashes --requirement requirements/$(EXTRA).txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(BIN)/python $(PIP) install $(LOCKED)/build.txt
+	$(BIN)/python $(PIP) install $(BUILD) $(LOCKED)/$(EXTRA).txt
+	$(BIN)/python $(PIP) install $(BUILD) --no-deps --editable .
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed requirements/dev.txt
-	$(PIP) install --no-build-isolation --require-hashes --requirement requirements/dev.txt
+	$(BIN)/python $(PIP) install $(BUILD) $(LOCKED)/dev.txt
 	touch $@
 
-$(TOOLS)/installed: requirements/tools.txt
+$(TOOLS)/installed: requirements/build.txt requirements/tools.txt
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/tools.txt
+	$(TOOLS)/bin/python $(PIP) install $(LOCKED)/build.txt
+	$(TOOLS)/bin/python $(PIP) install $(LOCKED)/tools.txt
 	touch $@
