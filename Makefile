@@ -10,10 +10,10 @@ LOCKED := --require-hashes --requirement requirements
 BUILD := --build-constraint requirements/build.txt
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help serve test browser bench gpu soak networks gallery lint format build lock sbom clean
+.PHONY: help serve test browser bench gpu soak networks gallery lint format build lock sbom images-check clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/installed build ## Install, build the model files and serve on http://localhost:8000
 	$(BIN)/convlens serve $(ARGS)
@@ -67,27 +67,34 @@ build: $(VENV)/installed ## Write the model files into onnx_models/
 	@$(BIN)/convlens build
 
 # What is locked: sets of packages, and which extra or group of pyproject.toml each is.
-SETS := build tools cpu gpu dev
+SHARED := build cpu gpu dev
+APART := tools images
 LOCK_build := --group build
-LOCK_tools := --group tools
 LOCK_cpu := pyproject.toml --extra cpu
 LOCK_gpu := pyproject.toml --extra gpu
 LOCK_dev := --group dev
+LOCK_tools := --group tools
+LOCK_images := --group images
 COMPILE := @$(TOOLS)/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
   --no-strip-extras --generate-hashes --custom-compile-command 'make lock'
 define COMPILE_SET
-@cp $(TOOLS)/all.txt $(TOOLS)/$(1).txt
-$(COMPILE) $(LOCK_$(1)) --output-file $(TOOLS)/$(1).txt
+$(COMPILE) $(LOCK_$(1)) --output-file $(TOOLS)/$(1).txt $(2)
 
 endef
 
-# All sets are resolved together first, so that a package has one version in all of them. uv keeps the versions that it
-# finds in the file it is about to write, where they still fit.
+# What shares an environment is resolved together first, so that a package has one version there. uv keeps the versions
+# that it finds in the file it is about to write, where they still fit.
 lock: $(TOOLS)/installed ## Renew requirements/ after a change of pyproject.toml or a merge (ARGS=--upgrade for newer versions)
-	@cat $(SETS:%=requirements/%.txt) >$(TOOLS)/all.txt
-	$(COMPILE) pyproject.toml --extra cpu --extra gpu --group build --group tools --group dev --output-file $(TOOLS)/all.txt $(ARGS)
-	$(foreach set,$(SETS),$(call COMPILE_SET,$(set)))
-	@install -C -m 644 $(SETS:%=$(TOOLS)/%.txt) requirements/
+	@cat $(SHARED:%=requirements/%.txt) >$(TOOLS)/all.txt
+	$(COMPILE) $(foreach set,$(SHARED),$(LOCK_$(set))) --output-file $(TOOLS)/all.txt $(ARGS)
+	@for set in $(SHARED); do cp $(TOOLS)/all.txt $(TOOLS)/$$set.txt; done
+	@cp $(APART:%=requirements/%.txt) $(TOOLS)/
+	$(foreach set,$(SHARED),$(call COMPILE_SET,$(set)))
+	$(foreach set,$(APART),$(call COMPILE_SET,$(set),$(ARGS)))
+	@install -C -m 644 $(SHARED:%=$(TOOLS)/%.txt) $(APART:%=$(TOOLS)/%.txt) requirements/
+
+images-check: $(VENV)/installed-dev $(VENV)/images/installed ## As root with buildah: build both images and run the one for CPUs (ARGS="--target cpu")
+	$(BIN)/python -m tests.tools.images $(ARGS)
 
 sbom: $(TOOLS)/installed ## Write what the service is made of, with licences, to sbom.json (CycloneDX)
 	$(PYTHON) -m venv --clear --without-pip $(TOOLS)/service
@@ -110,8 +117,8 @@ $(VENV)/installed-dev: $(VENV)/installed requirements/dev.txt
 	$(BIN)/python $(PIP) install $(BUILD) $(LOCKED)/dev.txt
 	touch $@
 
-$(TOOLS)/installed: requirements/build.txt requirements/tools.txt
-	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python $(PIP) install $(LOCKED)/build.txt
-	$(TOOLS)/bin/python $(PIP) install $(LOCKED)/tools.txt
+$(VENV)/tools/installed $(VENV)/images/installed: $(VENV)/%/installed: requirements/build.txt requirements/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) install $(LOCKED)/build.txt
+	$(@D)/bin/python $(PIP) install $(BUILD) $(LOCKED)/$*.txt
 	touch $@
