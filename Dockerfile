@@ -20,7 +20,7 @@ RUN python -m venv /opt/pip \
 ENV PATH=/opt/convlens/bin:$PATH
 COPY docker/slim.sh ./
 
-# Bytecode is kept of what the service imports, which is a quarter of all.
+# Bytecode is kept of what the service imports, which is a fifth of all.
 FROM build-base AS build-cpu
 COPY requirements/cpu.txt requirements/
 RUN /opt/pip/bin/pip --python /opt/convlens install --no-compile --require-hashes --requirement requirements/cpu.txt \

