@@ -13,7 +13,6 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_BUILD_CONSTRAINT=/src
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY requirements/build.txt requirements/
-# hadolint ignore=DL3013
 RUN python -m venv /opt/pip \
     && /opt/pip/bin/pip install --require-hashes --requirement requirements/build.txt \
     && python -m venv --without-pip /opt/convlens

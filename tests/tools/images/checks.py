@@ -67,7 +67,7 @@ class Checks:
         """The compose file: two workers, an API, a Valkey and a store."""
         services = topology.services()
         with ExitStack() as stack:
-            stack.enter_context(store(self.folder, services["store"]))
+            stack.enter_context(store(self.folder))
             stack.enter_context(self.valkey(services["valkey"]))
             parts = {}
             for name, service in (("api", "api"), ("worker-1", "worker"), ("worker-2", "worker")):
@@ -116,7 +116,7 @@ def drawn(http: httpx.Client) -> None:
 
 
 @contextmanager
-def store(folder: Path, service: dict[str, Any]) -> Iterator[None]:
+def store(folder: Path) -> Iterator[None]:
     """A server of S3's protocol (moto) in the place of MinIO, with the bucket that the compose file makes."""
     server = Path(sys.executable).parents[1] / "images" / "bin" / "moto_server"
     with (folder / "store.log").open("wb") as log:
