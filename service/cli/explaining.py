@@ -1,0 +1,190 @@
+"""`convlens explain`: saliency maps of the photographs of a folder, in this process or by a server."""
+
+import argparse
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from threading import Event
+from typing import Any, Protocol
+
+from service import __version__
+from service.cli.progress import Progress
+from service.errors import Conflict, InvalidParameter
+from service.folders.asked import Asked, remember
+from service.folders.index import INDEX, Index
+from service.folders.places import SETTINGS, WORK, Output
+from service.folders.run import Pool, Run
+from service.folders.sources import Sources
+from service.folders.texts import shown
+from service.settings import Settings
+
+STOPPED = 130  # the exit status of what a Ctrl-C has ended
+LISTED = 20  # failures that are told
+BYTES_OF_A_PIXEL = 8  # at most, of a file
+
+
+class Place(Protocol):
+    """What explains: this machine, or a server."""
+
+    def asked(self, options: argparse.Namespace, methods: dict[str, dict[str, Any]]) -> Asked:
+        """What is asked. methods: the parameters that were given. Raises `ConvlensError` for what cannot be asked."""
+
+    def pool(self, asked: Asked, output: Output) -> AbstractContextManager[Pool]:
+        """What explains photographs."""
+
+
+def explain(settings: Settings, options: argparse.Namespace) -> int:
+    """Explain the photographs; returns the exit status: 0 if all are explained, 1 if some have failed."""
+    options.methods = list(dict.fromkeys(options.methods or ["gradient"]))
+    options.formats = sorted(set(options.formats or ("npy", "png")))
+    options.key = options.key or os.environ.get("CONVLENS_API_KEY")
+    output = Output(options.out)
+    sources = Sources(options.sources, output.folder, settings.max_pixels * BYTES_OF_A_PIXEL)
+    with _held(output.folder), _stoppable() as stopping:
+        name = "explaining_there" if options.server else "explaining_here"
+        place: Place = import_module(f"service.cli.{name}").Place(_placed(settings, output), options, stopping)
+        asked = place.asked(options, {method: _values(options.set, method) for method in options.methods})
+        if options.force:
+            for file in (INDEX, SETTINGS):
+                (output.folder / file).unlink(missing_ok=True)
+        output.write(SETTINGS, remember(output.folder, asked, __version__))
+        index = Index(output.folder, options.retry)
+        try:
+            failed = _work(place, asked, output, index, sources, options, stopping)
+        finally:
+            index.close()
+        return _concluded(output, index, asked, sources, failed, options, stopping)
+
+
+def _work(
+    place: Place,
+    asked: Asked,
+    output: Output,
+    index: Index,
+    sources: Sources,
+    options: argparse.Namespace,
+    stopping: Event,
+) -> set[str]:
+    """Explain all; returns the names of what has failed."""
+    total = sources.count()
+    if total == 0:
+        raise InvalidParameter(f"there are no photographs in {', '.join(map(str, options.sources))}")
+    if total is not None and options.limit is not None:
+        total = min(total, options.limit)
+    with Progress(total) as progress, place.pool(asked, output) as pool:
+        run = Run(index, options.methods, pool, progress.add, stopping)
+        run.go(iter(sources), options.limit)
+    return run.failed
+
+
+def _concluded(
+    output: Output,
+    index: Index,
+    asked: Asked,
+    sources: Sources,
+    failed: set[str],
+    options: argparse.Namespace,
+    stopping: Event,
+) -> int:
+    """Tell what has come out, and write the report."""
+    if stopping.is_set():
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return STOPPED
+    reports = import_module("service.folders.report")
+    found = reports.survey(index, options.methods, failed)
+    for record in found.errors[:LISTED]:
+        print(f"{shown(record['item'])}: {shown(record['error']['detail'])}", file=sys.stderr)
+    if len(found.errors) > LISTED:
+        print(f"… and others; {output.folder / INDEX} has all", file=sys.stderr)
+    told = f"{found.photographs:,} explained, {found.failed:,} failed"
+    if sources.left_out_count:
+        told += f", {sources.left_out_count:,} left out since they are no photographs"
+    print(f"{told}; results in {output.folder}")
+    if options.report:
+        title = f"Saliency maps of {', '.join(path.name or str(path) for path in options.sources)}"
+        reports.write_report(output, found, asked, iter(sources), title, _command(options), sources.left_out)
+        print(f"report: {output.folder / reports.PAGE}, {output.folder / reports.SHEET}")
+    return 1 if failed else 0
+
+
+def _placed(settings: Settings, output: Output) -> Settings:
+    """The settings; where there is no data folder, graphs are kept with what is not finished."""
+    if settings.data_dir.is_dir():
+        return settings
+    return settings.model_copy(update={"data_dir": output.folder / WORK})
+
+
+def _values(given: Sequence[str], method: str) -> dict[str, Any]:
+    """The parameters of a method, of texts like ``steps=32`` and ``lime.samples=500``."""
+    values = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InvalidParameter(f"--set takes NAME=VALUE, as in --set steps=32; this is none: {text[:100]}")
+        of, _, name = name.rpartition(".")
+        if of in ("", method):
+            values[name] = _value(value)
+    return values
+
+
+def _value(text: str) -> Any:
+    """A number or another value of JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """The folder of results is this process's alone. Raises `Conflict` if another one has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict(f"another process writes to {folder}; wait for its end, or name another folder") from None
+        work = folder / WORK
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            yield
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+            with suppress(OSError):  # it holds results
+                folder.rmdir()
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Event]:
+    """An event that is set by a first Ctrl-C; a second one ends the process."""
+    stopping = Event()
+
+    def stop(*_: object) -> None:
+        if stopping.is_set():
+            os._exit(STOPPED)
+        stopping.set()
+        print("\nfinishing what was begun; once more to stop at once", file=sys.stderr)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that was given, without the key."""
+    return shlex.join(["convlens", *("KEY" if text == options.key else text for text in sys.argv[1:])])

@@ -1,0 +1,205 @@
+"""A report of the results in a folder, to be looked at and passed on: a page that holds all, and a contact sheet."""
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from service import __version__
+from service.attribution import METHODS
+from service.errors import ConvlensError
+from service.folders.asked import Asked
+from service.folders.index import Index, Record
+from service.folders.places import Output
+from service.folders.sources import Item, read
+from service.folders.texts import shown
+from service.pictures import images
+from service.pictures.contact_sheet import Cell, contact_sheet
+from service.pictures.decode import Photograph, Pixels, decode
+
+PAGE, SHEET = "report.html", "sheet.png"
+MOST_ERRORS, MOST_SHOWN, MOST_ON_SHEET, MOST_CLASSES = 100, 48, 24, 10
+SIDE, SHEET_SIDE = 320, 200  # pixels, the longest of a picture
+
+
+@dataclass
+class Survey:
+    """What the index says of all results.
+
+    Attributes:
+        methods: The methods that are looked at.
+        explained: How many photographs were explained, by method.
+        errors: The first of what has failed.
+        failed: How many photographs have failed.
+        classes: How often each class was explained with the first method.
+        chosen: The photographs that are shown, spread evenly over all: their records by name.
+    """
+
+    methods: Sequence[str]
+    explained: Counter[str] = field(default_factory=Counter)
+    errors: list[Record] = field(default_factory=list)
+    failed: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
+    chosen: dict[str, list[Record]] = field(default_factory=dict)
+
+    @property
+    def photographs(self) -> int:
+        """How many were explained."""
+        return max(self.explained.values(), default=0)
+
+    def add_error(self, record: Record) -> None:
+        """Take note of a failure, once if a photograph fails in the same way for all methods."""
+        is_known = any(
+            (one["item"], one["error"]) == (record["item"], record["error"])
+            for one in self.errors[-len(self.methods) :]
+        )
+        if len(self.errors) < MOST_ERRORS and not is_known:
+            self.errors.append(record)
+
+
+def survey(index: Index, methods: Sequence[str], failed: set[str]) -> Survey:
+    """Look through the results. failed: the photographs whose errors count; those of others may be outdated."""
+    found = Survey(methods, failed=len(failed))
+    for record in index.records():
+        if "error" in record:
+            if record["method"] in methods and record["item"] in failed:
+                found.add_error(record)
+        elif record["method"] in methods:
+            found.explained[record["method"]] += 1
+            if record["method"] == methods[0] and record.get("class_name") is not None:
+                found.classes[record["class_name"]] += 1
+    total = found.explained.total()
+    chosen = {
+        record["item"]
+        for number, record in enumerate(_explained(index, methods))
+        if number * MOST_SHOWN // max(total, MOST_SHOWN) > (number - 1) * MOST_SHOWN // max(total, MOST_SHOWN)
+    }
+    for record in _explained(index, methods):
+        if record["item"] in chosen:
+            found.chosen.setdefault(record["item"], []).append(record)
+    return found
+
+
+def _explained(index: Index, methods: Sequence[str]) -> Iterator[Record]:
+    return (record for record in index.records() if "error" not in record and record["method"] in methods)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photograph with its maps. pictures: the photograph, if it could be read, and its maps by method."""
+
+    name: str
+    records: list[Record]
+    pictures: dict[str, Pixels]
+
+
+def write_report(
+    output: Output,
+    found: Survey,
+    asked: Asked,
+    items: Iterable[Item],
+    title: str,
+    command: str,
+    left_out: Sequence[str],
+) -> None:
+    """Write the page and the sheet. items: where photographs are found. command: what makes all of it again."""
+    rows = _shown(output, found, items)
+    context = {
+        "title": shown(title),
+        "found": found,
+        "asked": asked,
+        "methods": [METHODS[name] for name in found.methods],
+        "rows": [_row(row) for row in rows],
+        "classes": found.classes.most_common(MOST_CLASSES),
+        "left_out": [shown(name) for name in left_out],
+        "command": shown(command),
+        "version": __version__,
+        "time": datetime.now().astimezone().isoformat(" ", "minutes"),
+        "shown": shown,
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    output.write(PAGE, environment.get_template(PAGE).render(context).encode("utf-8", "backslashreplace"))
+    cells = [_cell(row) for row in rows[:: max(1, -(-len(rows) // MOST_ON_SHEET))]]
+    if cells:
+        methods = ", ".join(found.methods)
+        subtitle = f"{found.photographs:,} photographs explained, {found.failed:,} failed · {asked.model} · {methods}"
+        output.write(SHEET, images.encode_png(contact_sheet(cells, shown(title), subtitle)))
+
+
+def _shown(output: Output, found: Survey, items: Iterable[Item]) -> list[Shown]:
+    """What is shown, with its pictures."""
+    rows = {}
+    for name, records in found.chosen.items():
+        maps = {record["method"]: _map(output, record) for record in records}
+        rows[name] = Shown(name, records, {method: maps[method] for method in found.methods if method in maps})
+    missing = set(rows)
+    for item in items:
+        if not missing:
+            break
+        if item.name in missing:
+            missing.discard(item.name)
+            photograph = _photograph(item)
+            if photograph is not None:
+                row = rows[item.name]
+                rows[item.name] = Shown(row.name, row.records, {"": photograph, **row.pictures})
+    return list(rows.values())
+
+
+def _photograph(item: Item) -> Pixels | None:
+    try:
+        data = read(item.content, 2**30) if isinstance(item.content, Path) else item.content()
+        found = decode(data, 2**31, SIDE)
+    except (ConvlensError, OSError):  # it has gone since
+        return None
+    return images.cut(found, found.box, SIDE)
+
+
+def _map(output: Output, record: Record) -> Pixels:
+    """What a map looks like: its overlay, or the map alone where there is none."""
+    if record.get("overlay"):
+        overlay = decode((output.folder / record["overlay"]).read_bytes(), 2**31)
+        return images.cut(overlay, overlay.box, SIDE)
+    if not record.get("map"):
+        return np.zeros((SIDE, SIDE, 3), np.uint8)
+    values = np.load(io.BytesIO((output.folder / record["map"]).read_bytes()), allow_pickle=False)
+    is_absolute = METHODS[record["method"]].sign == "absolute"
+    return images.heatmap(images.normalize(np.abs(values) if is_absolute else values.clip(min=0), 0.0), "inferno")
+
+
+def _row(row: Shown) -> dict[str, Any]:
+    first = row.records[0]
+    return {
+        "name": shown(row.name),
+        "caption": _caption(first),
+        "probability": first.get("probability"),
+        "pictures": [
+            (method, "data:image/webp;base64," + base64.b64encode(images.encode(picture, "image/webp")).decode())
+            for method, picture in row.pictures.items()
+        ],
+    }
+
+
+def _caption(record: Record) -> str:
+    if record.get("class_name") is not None:
+        return str(record["class_name"])
+    return f"{record.get('target')} = {record.get('score'):.4g}" if record.get("score") is not None else ""
+
+
+def _cell(row: Shown) -> Cell:
+    first, probability = row.records[0], row.records[0].get("probability")
+    sure = "" if probability is None else f"{probability:.0%} "
+    pictures = [images.cut(photo, photo.box, SHEET_SIDE) for photo in map(Photograph.of, row.pictures.values())]
+    return Cell(pictures, [f"{sure}{_caption(first)}", shown(row.name)])
