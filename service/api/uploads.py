@@ -18,8 +18,11 @@ FIELD = "image"
 MASK = "mask"
 OTHER = "other"
 FILES: Mapping[str, str] = {FIELD: "One or several image files."}
-FILES_AND_MASKS = {**FILES, MASK: "Masks of the same sizes, white where the object is."}
-FILES_BESIDE = {**FILES_AND_MASKS, OTHER: "Pictures to compare with, for the target `similarity`."}
+FILES_BESIDE = {
+    **FILES,
+    MASK: "Masks of the same sizes, white where the object is.",
+    OTHER: "Pictures to compare with, for the target `similarity`.",
+}
 MAX_FIELDS = 32
 MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 

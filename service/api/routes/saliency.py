@@ -2,11 +2,10 @@
 
 from typing import Annotated, Any, cast
 
-import numpy as np
 from fastapi import APIRouter, Header, Request, Response
 
 from service.api.access import CallerDep, count_jobs
-from service.api.boxes import boxes_of, check_boxes
+from service.api.beside import besides, check_others, check_regions
 from service.api.deps import Services, ServicesDep
 from service.api.negotiation import JPEG, JSON, NPY, PICTURES, PNG, WEBP, negotiate
 from service.api.parameters import SaliencyParameters
@@ -18,15 +17,12 @@ from service.api.uploads import FILES_BESIDE, MASK, OTHER, Photographs, read_pho
 from service.errors import InvalidParameter
 from service.jobs.ledger import Draft
 from service.networks.network import Network
-from service.pictures.decode import Photograph
-from service.pictures.images import Fitted, Floats, Media
+from service.pictures.images import Media
 from service.pictures.npy import encode_npy
 from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
 from service.saliency.explain import Explanation, Question, draw_all, explain, question_of, warning_of
 from service.saliency.intake import read_and_fit
 from service.saliency.job import KIND, SaliencyJobParameters
-from service.saliency.metrics.region import regions
-from service.saliency.targets import Beside, parse
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
@@ -67,7 +63,8 @@ async def explain_photographs(
         request, SaliencyParameters, services.settings.max_images, (MASK, OTHER)
     )
     files, parameters = sent.images, parameters.completed(media)
-    _check_beside(sent, parameters)
+    check_regions(sent, parameters.box, parameters.target)
+    check_others(sent, parameters.target)
     network = services.network(parameters.model)
     questions = _questions(network, parameters)
     if parameters.mode == "job":
@@ -126,34 +123,6 @@ async def _as_jobs(
     return accepted(*await submitted(services, services.job_service, made, len(made) > 1, key, body, owner))
 
 
-def _check_beside(sent: Photographs, parameters: SaliencyParameters) -> None:
-    """Raise `InvalidParameter` for what is sent beside photographs and would be ignored."""
-    check_boxes(parameters.box, len(sent.images), bool(sent.masks))
-    wanted = parse(parameters.target).kinds if parameters.target else set()
-    if (parameters.box or sent.masks) and "region" not in wanted:
-        raise InvalidParameter("box and mask are for a target like region:15")
-    if sent.others and "similarity" not in wanted:
-        raise InvalidParameter(f"files in the field {OTHER!r} are for the target similarity")
-
-
-def _beside(
-    network: Network,
-    sent: Photographs,
-    taken: list[tuple[Photograph, Fitted]],
-    parameters: SaliencyParameters,
-    settings: Settings,
-    watch: Stopwatch,
-) -> list[Beside]:
-    """What is sent along with each photograph."""
-    intake = parameters.intake(settings)
-    where = regions(boxes_of(parameters.box) or sent.masks, network, taken, intake)
-    seen: list[Floats | None] = [fitted.pixels for _, fitted in read_and_fit(network, sent.others, intake, watch)]
-    return [
-        Beside(None if region is None else region.astype(np.float32), other)
-        for region, other in zip(where, seen or [None] * len(taken), strict=True)
-    ]
-
-
 def _answer(
     network: Network,
     sent: Photographs,
@@ -164,7 +133,7 @@ def _answer(
 ) -> Response:
     watch = Stopwatch()
     taken = read_and_fit(network, sent.images, parameters.intake(settings), watch)
-    beside = _beside(network, sent, taken, parameters, settings, watch)
+    beside = besides(network, sent, parameters.box, taken, parameters.intake(settings), watch)
     sizes = [(fitted.pixels.shape[1], fitted.pixels.shape[2]) for _, fitted in taken]
     needed = effort(network, _runs_of(questions), sizes)
     check_effort(needed, settings.max_evaluations, "send it with mode=job, or ask for less")
