@@ -219,6 +219,10 @@ class SaliencyParameters(TargetParameters):
         ),
     ] = None
 
+    raw: Annotated[
+        bool, Field(description="In JSON: whether the raw map comes along, as a file in NumPy's format .npy in base64.")
+    ] = False
+
     @model_validator(mode="after")
     def _targets_at_once(self) -> Self:
         if self.target is not None and self.mode == "job":

@@ -2,18 +2,17 @@
 
 import argparse
 import fcntl
-import json
 import os
 import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
+from typing import Protocol
 
 from service import __version__
 from service.cli.progress import Progress
@@ -22,20 +21,19 @@ from service.folders.asked import Asked, remember
 from service.folders.index import INDEX, Index
 from service.folders.places import SETTINGS, WORK, Output
 from service.folders.run import Pool, Run
-from service.folders.sources import Sources
+from service.folders.sources import BYTES_OF_A_PIXEL, Sources
 from service.folders.texts import shown
 from service.settings import Settings
 
 STOPPED = 130  # the exit status of what a Ctrl-C has ended
 LISTED = 20  # failures that are told
-BYTES_OF_A_PIXEL = 8  # at most, of a file
 
 
 class Place(Protocol):
     """What explains: this machine, or a server."""
 
-    def asked(self, options: argparse.Namespace, methods: dict[str, dict[str, Any]]) -> Asked:
-        """What is asked. methods: the parameters that were given. Raises `ConvlensError` for what cannot be asked."""
+    def asked(self, options: argparse.Namespace) -> Asked:
+        """What is asked. Raises `ConvlensError` for what cannot be asked."""
 
     def pool(self, asked: Asked, output: Output) -> AbstractContextManager[Pool]:
         """What explains photographs."""
@@ -51,7 +49,7 @@ def explain(settings: Settings, options: argparse.Namespace) -> int:
     with _held(output.folder), _stoppable() as stopping:
         name = "explaining_there" if options.server else "explaining_here"
         place: Place = import_module(f"service.cli.{name}").Place(_placed(settings, output), options, stopping)
-        asked = place.asked(options, {method: _values(options.set, method) for method in options.methods})
+        asked = place.asked(options)
         if options.force:
             for file in (INDEX, SETTINGS):
                 (output.folder / file).unlink(missing_ok=True)
@@ -120,27 +118,6 @@ def _placed(settings: Settings, output: Output) -> Settings:
     if settings.data_dir.is_dir():
         return settings
     return settings.model_copy(update={"data_dir": output.folder / WORK})
-
-
-def _values(given: Sequence[str], method: str) -> dict[str, Any]:
-    """The parameters of a method, of texts like ``steps=32`` and ``lime.samples=500``."""
-    values = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InvalidParameter(f"--set takes NAME=VALUE, as in --set steps=32; this is none: {text[:100]}")
-        of, _, name = name.rpartition(".")
-        if of in ("", method):
-            values[name] = _value(value)
-    return values
-
-
-def _value(text: str) -> Any:
-    """A number or another value of JSON, else the text itself."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 @contextmanager

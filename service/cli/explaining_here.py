@@ -7,24 +7,26 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from threading import Event
-from typing import Any
 
 from pydantic import ValidationError
 
 from service.attribution import METHODS
 from service.cli.drawing import chosen_class
+from service.cli.method_values import Values, values_of
 from service.errors import InvalidParameter
 from service.folders.asked import Asked
 from service.folders.explaining import Explainer
 from service.folders.index import Record
 from service.folders.places import Output
 from service.folders.run import Task
-from service.main import open_networks
+from service.folders.sources import BYTES_OF_A_PIXEL
+from service.networks.opening import open_networks
 from service.networks.trials import die_with_parent
 from service.runtime.engine import cores
-from service.saliency.targets import parse
+from service.saliency.grammar import parse
 from service.settings import Settings
 
+SIDE = 512  # the longest of an overlay, in pixels
 AHEAD = 2  # tasks for each process, so that none waits for the next
 
 
@@ -37,22 +39,23 @@ class Place:
         self._settings = settings.model_copy(update={"default_model": model, "threads": 1, "lanes": 1})
         self._workers = options.processes
 
-    def asked(self, options: argparse.Namespace, methods: dict[str, dict[str, Any]]) -> Asked:
+    def asked(self, options: argparse.Namespace) -> Asked:
         """See `service.cli.explaining.Place`."""
         networks = open_networks(self._settings)
         network = networks[self._settings.default_model]
         _check_target(options.target)
+        known = {name: method.parameters.model_fields for name, method in METHODS.items()}
         labels = list(enumerate(network.model.manifest.labels))
         asked = Asked(
             model=network.model.name,
             model_sha256=network.model.sha256,
-            methods=_distributed(methods),
+            methods=_checked(values_of(options.set, options.methods, known)),
             class_id=chosen_class(options.class_name, labels) if options.class_name else None,
             target=options.target,
             resize=options.resize,
             decode=options.decode,
             formats=tuple(options.formats),
-            side=options.side,
+            side=options.side or SIDE,
         )
         Explainer(network, asked, Output(options.out), 0, 0)
         if self._workers is None:
@@ -106,7 +109,7 @@ _explainers: list[Explainer] = []  # of a process: one
 def _open(settings: Settings, asked: Asked, output: Output) -> None:
     die_with_parent()
     network = open_networks(settings)[settings.default_model]
-    _explainers.append(Explainer(network, asked, output, settings.max_pixels, settings.max_pixels * 8))
+    _explainers.append(Explainer(network, asked, output, settings.max_pixels, settings.max_pixels * BYTES_OF_A_PIXEL))
 
 
 def _explain(task: Task) -> list[Record]:
@@ -121,21 +124,12 @@ def _check_target(text: str | None) -> None:
         raise InvalidParameter(str(error)) from None
 
 
-def _distributed(methods: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each method with the parameters that it takes. Raises `InvalidParameter` for wrong ones."""
-    made: dict[str, dict[str, Any]] = {}
-    for name, values in methods.items():
-        if name not in METHODS:
-            raise InvalidParameter(f"there is no method {name!r}; there are: {', '.join(METHODS)}")
-        taken = METHODS[name].parameters.model_fields
-        made[name] = {key: value for key, value in values.items() if key in taken}
+def _checked(values: Values) -> Values:
+    """Raise `InvalidParameter` for values that methods do not take."""
+    for method, given in values.items():
         try:
-            METHODS[name].parameters.model_validate(made[name])
+            METHODS[method].parameters.model_validate(given)
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))} of {name}: {e['msg']}" for e in error.errors())
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))} of {method}: {e['msg']}" for e in error.errors())
             raise InvalidParameter(wrong) from None
-    for key in {key for values in methods.values() for key in values}:
-        if not any(key in values for values in made.values()):
-            takes = "; ".join(f"{m} takes {', '.join(METHODS[m].parameters.model_fields) or 'none'}" for m in methods)
-            raise InvalidParameter(f"no method that is asked for takes the parameter {key!r}: {takes}")
-    return made
+    return values

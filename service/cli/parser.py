@@ -84,11 +84,14 @@ def _add_explain(commands: Commands) -> None:
     new.add_argument(
         "--format", dest="formats", action="append", choices=("npy", "png"), help="maps, overlays; by default both"
     )
-    new.add_argument("--side", type=_natural, default=512, help="the longest side of an overlay, in pixels")
+    new.add_argument("--side", type=_natural, help="the longest side of an overlay, in pixels; by default 512")
     new.add_argument("--server", help="address of a convlens server; without it this machine computes")
     new.add_argument("--key", help="the API key for the server; by default that of CONVLENS_API_KEY")
     new.add_argument(
-        "--workers", dest="processes", type=_natural, help="photographs at a time; by default one per core"
+        "--workers",
+        dest="processes",
+        type=_natural,
+        help="photographs at a time; by default one per core, of a server 4",
     )
     new.add_argument("--limit", type=_natural, help="only so many photographs, the first ones")
     again = new.add_mutually_exclusive_group()

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from service.errors import ConvlensError
+from service.errors import Abandoned, ConvlensError
 from service.folders.failures import failures
 from service.folders.index import Index, Record
 from service.folders.sources import Item
@@ -77,6 +77,8 @@ class Run:
                 while len(self._pending) >= self._depth:
                     self._settle()
             while self._pending:
+                if self._stopping.is_set():
+                    self._drop()
                 self._settle()
         finally:
             for future in self._pending:
@@ -97,6 +99,11 @@ class Run:
             return
         self._pending[self._pool.submit(task)] = item, task
 
+    def _drop(self) -> None:
+        """Leave what has not begun."""
+        for future in [future for future in self._pending if future.cancel()]:
+            del self._pending[future]
+
     def _settle(self) -> None:
         """Write down what is done, once something is."""
         done, _ = wait(self._pending, LOOK_SECONDS, FIRST_COMPLETED)
@@ -107,6 +114,8 @@ class Run:
                 self._write(item, future.result())
             except BrokenExecutor:
                 suspects.append((item, task))
+            except Abandoned:
+                pass  # it is left for another time
         if suspects:
             suspects += self._pending.values()  # they died with the others
             self._pending.clear()

@@ -19,6 +19,7 @@ SUFFIXES = frozenset(
 )  # of files that are taken for photographs, whatever they hold
 _BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis")  # of HEIC and AVIF
+BYTES_OF_A_PIXEL = 8  # at most, of a file
 HEAD = 16  # bytes that tell a format
 LISTED = 20  # names of what is left out
 
