@@ -126,8 +126,6 @@ class Targeted(BaseModel):
             return self
         if any(getattr(self, name, None) is not None for name in ("class_id", "other_class_id")):
             raise ValueError("target says what is explained; leave out class_id and other_class_id")
-        if "finer_cam" in (getattr(self, "method", None), *getattr(self, "methods", ())):
-            raise ValueError("finer_cam compares classes; leave out target, or choose another method")
         return self
 
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Event
@@ -38,6 +38,9 @@ class Place(Protocol):
     def pool(self, asked: Asked, output: Output) -> AbstractContextManager[Pool]:
         """What explains photographs."""
 
+    def close(self) -> None:
+        """Let go of it."""
+
 
 def explain(settings: Settings, options: argparse.Namespace) -> int:
     """Explain the photographs; returns the exit status: 0 if all are explained, 1 if some have failed."""
@@ -46,56 +49,41 @@ def explain(settings: Settings, options: argparse.Namespace) -> int:
     options.key = options.key or os.environ.get("CONVLENS_API_KEY")
     output = Output(options.out)
     sources = Sources(options.sources, output.folder, settings.max_pixels * BYTES_OF_A_PIXEL)
-    with _held(output.folder), _stoppable() as stopping:
-        name = "explaining_there" if options.server else "explaining_here"
-        place: Place = import_module(f"service.cli.{name}").Place(_placed(settings, output), options, stopping)
-        asked = place.asked(options)
-        if options.force:
-            for file in (INDEX, SETTINGS):
-                (output.folder / file).unlink(missing_ok=True)
-        output.write(SETTINGS, remember(output.folder, asked, __version__))
-        index = Index(output.folder, options.retry)
-        try:
-            failed = _work(place, asked, output, index, sources, options, stopping)
-        finally:
-            index.close()
-        return _concluded(output, index, asked, sources, failed, options, stopping)
-
-
-def _work(
-    place: Place,
-    asked: Asked,
-    output: Output,
-    index: Index,
-    sources: Sources,
-    options: argparse.Namespace,
-    stopping: Event,
-) -> set[str]:
-    """Explain all; returns the names of what has failed."""
-    total = sources.count()
-    if total == 0:
+    if (total := sources.count()) == 0:
         raise InvalidParameter(f"there are no photographs in {', '.join(map(str, options.sources))}")
-    if total is not None and options.limit is not None:
-        total = min(total, options.limit)
-    with Progress(total) as progress, place.pool(asked, output) as pool:
-        run = Run(index, options.methods, pool, progress.add, stopping)
-        run.go(iter(sources), options.limit)
-    return run.failed
+    place_of = import_module(f"service.cli.{'explaining_there' if options.server else 'explaining_here'}").Place
+    with _held(output.folder), _stoppable() as stopping:
+        place: Place
+        with closing(place_of(_placed(settings, output), options, stopping)) as place:
+            asked = place.asked(options)
+            index = _index(output, asked, options)
+            with closing(index), Progress(_least(total, options.limit)) as progress, place.pool(asked, output) as pool:
+                run = Run(index, options.methods, pool, progress.add, stopping)
+                run.go(iter(sources), options.limit)
+        if stopping.is_set():
+            print("stopped; the same command goes on from here", file=sys.stderr)
+            return STOPPED
+        _conclude(output, index, asked, sources, run.failed, options)
+    return 1 if run.failed else 0
 
 
-def _concluded(
-    output: Output,
-    index: Index,
-    asked: Asked,
-    sources: Sources,
-    failed: set[str],
-    options: argparse.Namespace,
-    stopping: Event,
-) -> int:
+def _index(output: Output, asked: Asked, options: argparse.Namespace) -> Index:
+    """The index of the results that are there. Raises `Conflict` if they answer something else."""
+    if options.force:
+        for file in (INDEX, SETTINGS):
+            (output.folder / file).unlink(missing_ok=True)
+    output.write(SETTINGS, remember(output.folder, asked, __version__))
+    return Index(output.folder, options.retry)
+
+
+def _least(total: int | None, limit: int | None) -> int | None:
+    return total if total is None or limit is None else min(total, limit)
+
+
+def _conclude(
+    output: Output, index: Index, asked: Asked, sources: Sources, failed: set[str], options: argparse.Namespace
+) -> None:
     """Tell what has come out, and write the report."""
-    if stopping.is_set():
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return STOPPED
     reports = import_module("service.folders.report")
     found = reports.survey(index, options.methods, failed)
     for record in found.errors[:LISTED]:
@@ -107,10 +95,8 @@ def _concluded(
         told += f", {sources.left_out_count:,} left out since they are no photographs"
     print(f"{told}; results in {output.folder}")
     if options.report:
-        title = f"Saliency maps of {', '.join(path.name or str(path) for path in options.sources)}"
-        reports.write_report(output, found, asked, iter(sources), title, _command(options), sources.left_out)
+        reports.write_report(output, found, asked, sources, _command(options))
         print(f"report: {output.folder / reports.PAGE}, {output.folder / reports.SHEET}")
-    return 1 if failed else 0
 
 
 def _placed(settings: Settings, output: Output) -> Settings:
@@ -164,4 +150,5 @@ def _stoppable() -> Iterator[Event]:
 
 def _command(options: argparse.Namespace) -> str:
     """The command that was given, without the key."""
-    return shlex.join(["convlens", *("KEY" if text == options.key else text for text in sys.argv[1:])])
+    given = shlex.join(["convlens", *sys.argv[1:]])
+    return given.replace(options.key, "KEY") if options.key else given

@@ -82,6 +82,9 @@ class Place:
             patient = Patient(client, self._server, self._stopping)
             yield Requests(patient, threads, asked, output, self._max_bytes, 2 * self._requests)
 
+    def close(self) -> None:
+        """See `service.cli.explaining.Place`."""
+
 
 def _got(http: httpx.Client, path: str) -> Any:
     response = http.get(path)

@@ -4,6 +4,9 @@ import math
 import time
 from collections.abc import Iterator
 
+from pydantic import ValidationError
+
+from service.errors import InvalidParameter
 from service.folders.asked import Asked
 from service.folders.failures import failures
 from service.folders.index import Record
@@ -16,7 +19,7 @@ from service.pictures.decode import Photograph
 from service.pictures.images import Fitted
 from service.pictures.npy import encode_npy
 from service.pictures.turns import Turn
-from service.saliency.explain import Explanation, Style, draw, explain, question_of
+from service.saliency.explain import Explanation, Question, Style, draw, explain, question_of
 from service.saliency.intake import Intake, read_and_fit_one
 from service.telemetry.timing import Stopwatch
 
@@ -34,7 +37,7 @@ class Explainer:
         max_bytes: The largest file.
 
     Raises:
-        InvalidParameter: The network cannot be asked that.
+        InvalidParameter: The network cannot be asked that; see `check`.
     """
 
     def __init__(self, network: Network, asked: Asked, output: Output, max_pixels: int, max_bytes: int) -> None:
@@ -44,10 +47,7 @@ class Explainer:
         self._max_bytes = max_bytes
         self._intake = Intake(asked.resize, asked.decode, max_pixels, asked.side)
         self._style = Style("overlay", "inferno", 0.9, SMOOTHING, asked.side)
-        self._questions = {
-            method: question_of(network, method, dict(values), asked.class_id, None, asked.target)
-            for method, values in asked.methods.items()
-        }
+        self._questions = check(network, asked)
 
     def records(self, task: Task) -> list[Record]:
         """What becomes of a photograph, by method. Raises `Unwritable` only."""
@@ -99,6 +99,21 @@ class Explainer:
         probability = self._network.probability(one.probabilities[one.class_id])
         name = self._network.model.manifest.labels[one.class_id]
         return {"class_id": one.class_id, "class_name": name, "probability": finite(probability)}
+
+
+def check(network: Network, asked: Asked) -> dict[str, Question]:
+    """The questions to the network by method. Raises `InvalidParameter` for what it cannot be asked."""
+    return {method: _question(network, asked, method) for method in asked.methods}
+
+
+def _question(network: Network, asked: Asked, method: str) -> Question:
+    try:
+        return question_of(network, method, dict(asked.methods[method]), asked.class_id, None, asked.target)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))} of {method}: {e['msg']}" for e in error.errors())
+        raise InvalidParameter(wrong) from None
+    except ValueError as error:
+        raise InvalidParameter(str(error)) from None
 
 
 def finite(value: float | None) -> float | None:

@@ -18,7 +18,7 @@ from service.errors import ConvlensError
 from service.folders.asked import Asked
 from service.folders.index import Index, Record
 from service.folders.places import Output
-from service.folders.sources import Item, read
+from service.folders.sources import Item, Sources, read
 from service.folders.texts import shown
 from service.pictures import images
 from service.pictures.contact_sheet import Cell, contact_sheet
@@ -100,22 +100,16 @@ class Shown:
     pictures: dict[str, Pixels]
 
 
-def write_report(
-    output: Output,
-    found: Survey,
-    asked: Asked,
-    items: Iterable[Item],
-    title: str,
-    command: str,
-    left_out: Sequence[str],
-) -> None:
-    """Write the page and the sheet. items: where photographs are found. command: what makes all of it again."""
-    rows = _shown(output, found, items)
+def write_report(output: Output, found: Survey, asked: Asked, sources: Sources, command: str) -> None:
+    """Write the page and the sheet. command: what makes all of it again."""
+    left_out = sources.left_out
+    rows = _shown(output, found, sources)
+    title = shown(f"Saliency maps of {sources.title}")
     context = {
-        "title": shown(title),
+        "title": title,
         "found": found,
         "asked": asked,
-        "methods": [METHODS[name] for name in found.methods],
+        "methods": [METHODS[name] for name in found.methods if name in METHODS],
         "rows": [_row(row) for row in rows],
         "classes": found.classes.most_common(MOST_CLASSES),
         "left_out": [shown(name) for name in left_out],
@@ -136,7 +130,7 @@ def write_report(
     if cells:
         methods = ", ".join(found.methods)
         subtitle = f"{found.photographs:,} photographs explained, {found.failed:,} failed · {asked.model} · {methods}"
-        output.write(SHEET, images.encode_png(contact_sheet(cells, shown(title), subtitle)))
+        output.write(SHEET, images.encode_png(contact_sheet(cells, title, subtitle)))
 
 
 def _shown(output: Output, found: Survey, items: Iterable[Item]) -> list[Shown]:
@@ -144,7 +138,8 @@ def _shown(output: Output, found: Survey, items: Iterable[Item]) -> list[Shown]:
     rows = {}
     for name, records in found.chosen.items():
         maps = {record["method"]: _map(output, record) for record in records}
-        rows[name] = Shown(name, records, {method: maps[method] for method in found.methods if method in maps})
+        pictures = {method: picture for method in found.methods if (picture := maps.get(method)) is not None}
+        rows[name] = Shown(name, records, pictures)
     missing = set(rows)
     for item in items:
         if not missing:
@@ -167,16 +162,17 @@ def _photograph(item: Item) -> Pixels | None:
     return images.cut(found, found.box, SIDE)
 
 
-def _map(output: Output, record: Record) -> Pixels:
-    """What a map looks like: its overlay, or the map alone where there is none."""
-    if record.get("overlay"):
-        overlay = decode((output.folder / record["overlay"]).read_bytes(), 2**31)
-        return images.cut(overlay, overlay.box, SIDE)
-    if not record.get("map"):
-        return np.zeros((SIDE, SIDE, 3), np.uint8)
-    values = np.load(io.BytesIO((output.folder / record["map"]).read_bytes()), allow_pickle=False)
-    is_absolute = METHODS[record["method"]].sign == "absolute"
-    return images.heatmap(images.normalize(np.abs(values) if is_absolute else values.clip(min=0), 0.0), "inferno")
+def _map(output: Output, record: Record) -> Pixels | None:
+    """What a map looks like: its overlay, or where there is none the map alone; None if it has gone."""
+    try:
+        if record.get("overlay"):
+            overlay = decode((output.folder / record["overlay"]).read_bytes(), 2**31)
+            return images.cut(overlay, overlay.box, SIDE)
+        values = np.load(io.BytesIO((output.folder / record["map"]).read_bytes()), allow_pickle=False)
+    except (ConvlensError, OSError, ValueError):
+        return None
+    is_absolute = record["method"] in METHODS and METHODS[record["method"]].sign == "absolute"
+    return images.heatmap(images.normalize(np.abs(values) if is_absolute else values.clip(min=0)), "inferno")
 
 
 def _row(row: Shown) -> dict[str, Any]:

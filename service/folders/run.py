@@ -97,7 +97,12 @@ class Run:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one is told, and the others go on
             self._write(item, failures(item.name, missing, error))
             return
-        self._pending[self._pool.submit(task)] = item, task
+        try:
+            future = self._pool.submit(task)
+        except BrokenExecutor as error:  # what explains has died of another one meanwhile
+            future = Future()
+            future.set_exception(error)
+        self._pending[future] = item, task
 
     def _drop(self) -> None:
         """Leave what has not begun."""

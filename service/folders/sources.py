@@ -55,10 +55,10 @@ class Sources:
     """
 
     def __init__(self, paths: Sequence[Path], results: Path, max_bytes: int) -> None:
-        self._results = results.resolve()
+        self._results = results
         self._max_bytes = max_bytes
         for path in paths:
-            if stat.S_ISDIR(path.stat().st_mode) and path.resolve() == self._results:
+            if stat.S_ISDIR(path.stat().st_mode) and path.resolve() == results.resolve():
                 raise InvalidParameter(f"{path} holds the photographs; name another folder for the results")
         self._paths = _apart(paths)
         self.left_out: list[str] = []
@@ -68,12 +68,16 @@ class Sources:
         """How many photographs there are; None if that cannot be told before they are read."""
         if any(path.is_file() and _kind_of(path) == "tar" for path in self._paths):
             return None
-        counted = sum(1 for _ in self)
-        self.left_out, self.left_out_count = [], 0
-        return counted
+        return sum(1 for _ in self)
+
+    @property
+    def title(self) -> str:
+        """The names of the sources."""
+        return ", ".join(text_of(path.resolve().name) for path in self._paths)
 
     def __iter__(self) -> Iterator[Item]:
-        """All photographs."""
+        """All photographs. What is a member of an archive can be read until the next one is asked for."""
+        self.left_out, self.left_out_count = [], 0
         alone = len(self._paths) == 1
         for path in self._paths:
             name = text_of(os.path.normpath(path))
@@ -90,7 +94,7 @@ class Sources:
         while waiting:
             folder, prefix = waiting.pop()
             try:
-                names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+                names = sorted(name for name in os.listdir(folder) if not _is_hidden(name))
             except OSError as error:
                 yield Item(prefix.rstrip("/") or ".", "", _raising(error))
                 continue
@@ -108,14 +112,20 @@ class Sources:
     def _enter(self, folder: Path, name: str, inner: list[tuple[Path, str]]) -> None:
         if folder.is_symlink():
             self._leave_out(name)
-        elif folder.resolve() != self._results and not os.path.exists(folder / SETTINGS):
+        elif not self._holds_results(folder):
             inner.append((folder, f"{name}/"))
+
+    def _holds_results(self, folder: Path) -> bool:
+        try:
+            return os.path.exists(folder / SETTINGS) or self._results.samefile(folder)
+        except OSError:  # there are none yet
+            return False
 
     def _in_archive(self, members: "Iterator[tuple[Item, Callable[[], bytes]]]", prefix: str) -> Iterator[Item]:
         """The photographs among members, which come with what reads their beginning."""
         seen: Counter[str] = Counter()
         for member, head in members:
-            if any(part.startswith((".", "__MACOSX")) and part != ".." for part in member.name.split("/")):
+            if any(_is_hidden(part) for part in member.name.split("/")):
                 continue
             name = prefix + text_of(member.name)
             if not _is_named_as_photograph(member.name) and not _begins_as_photograph(head):
@@ -128,6 +138,10 @@ class Sources:
         self.left_out_count += 1
         if len(self.left_out) < LISTED:
             self.left_out.append(name)
+
+
+def _is_hidden(name: str) -> bool:
+    return (name.startswith(".") and name not in (".", "..")) or name == "__MACOSX"
 
 
 def read(path: Path, max_bytes: int) -> bytes:
