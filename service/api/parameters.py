@@ -221,12 +221,6 @@ class SaliencyParameters(TargetParameters):
         bool, Field(description="In JSON: whether the raw map comes along, as a file in NumPy's format .npy in base64.")
     ] = False
 
-    @model_validator(mode="after")
-    def _targets_at_once(self) -> Self:
-        if self.target is not None and self.mode == "job":
-            raise ValueError("a target is explained at once only; leave out mode=job")
-        return self
-
     def completed(self, media: str) -> Self:
         """With the defaults that depend on other parameters and on the media type of the answer."""
         output = self.output or ("heatmap" if media == "application/json" else "overlay")

@@ -43,6 +43,15 @@ class Photographs:
     masks: list[bytes]
     others: list[bytes] = field(default_factory=list)
 
+    def only(self, i: int) -> "Photographs":
+        """One of them, with what belongs to it."""
+        return Photographs(self.images[i : i + 1], self.masks[i : i + 1], self.others[i : i + 1])
+
+    def named(self) -> dict[str, bytes]:
+        """All files by names of their own."""
+        fields = {"": self.images, MASK: self.masks, OTHER: self.others}
+        return {f"{name}{i}": data for name, files in fields.items() for i, data in enumerate(files)}
+
 
 def is_form(request: Request) -> bool:
     """Whether the body is a form with files."""

@@ -8,6 +8,7 @@ import onnx_ir as ir
 from service.autodiff import Ops
 from service.models.boxes import COORDINATES, corners_of
 from service.models.manifest import Manifest
+from service.networks.objectives import before_relu
 from service.networks.questions import SCORE, WEIGHTS, Quantity
 
 _MOST = 1e9  # is taken off what is to be left out of a logarithm of a sum of exponentials
@@ -34,10 +35,8 @@ def weighted_value(model: onnx.ModelProto, quantity: Quantity, manifest: Manifes
     weights = ir.val(WEIGHTS, ir.DataType.FLOAT, ir.Shape([batch, *_sizes(value, quantity, manifest)]))
     graph.inputs.append(weights)
     op = Ops(graph, scope="objective")
-    if quantity.transform == "match":
-        score = _match(op, values, weights, quantity, manifest)
-    else:
-        score = _score(op, value, weights, quantity, manifest)
+    make = _match if quantity.transform == "match" else _score
+    score = make(op, values, weights, quantity, manifest)
     score.shape = ir.Shape([batch])
     graph.outputs.append(score)
     return ir.to_proto(copy)
@@ -51,10 +50,14 @@ def _sizes(value: ir.Value, quantity: Quantity, manifest: Manifest) -> list[int 
     return [d if isinstance(d, int) else f"weights_{i}" for i, d in enumerate(dims)]
 
 
-def _score(op: Ops, x: ir.Value, weights: ir.Value, quantity: Quantity, manifest: Manifest) -> ir.Value:
+def _score(
+    op: Ops, values: Mapping[str, ir.Value], weights: ir.Value, quantity: Quantity, manifest: Manifest
+) -> ir.Value:
     """The score (N,)."""
+    x = values[quantity.value]
     if quantity.transform == "probability":
         x = _probabilities(op, x, manifest, axis=1)
+    before = _before_relu(op, x, values, manifest) if quantity.wakes else None
     x, w = (op.Reshape(each, op.constant([0, -1])) for each in (x, weights))
     axis = op.constant([1])
     if quantity.transform == "log_odds" and manifest.scores != "sigmoid":  # of a sigmoid they are the value itself
@@ -64,10 +67,19 @@ def _score(op: Ops, x: ir.Value, weights: ir.Value, quantity: Quantity, manifest
         )
         return op.Sub(of_chosen, of_others, _name=SCORE)
     total = op.ReduceSum(op.Mul(x, w), axis, keepdims=0)
+    if before is not None:
+        asleep = op.ReduceSum(op.Mul(op.Reshape(before, op.constant([0, -1])), w), axis, keepdims=0)
+        total = op.Where(op.Equal(total, 0.0), asleep, total)
     if quantity.transform != "cosine":
         return op.Identity(total, _name=SCORE)
     lengths = op.Mul(*(op.ReduceL2(each, axis, keepdims=0) for each in (x, w)))
     return op.Div(total, op.Add(lengths, _LEAST), _name=SCORE)
+
+
+def _before_relu(op: Ops, x: ir.Value, values: Mapping[str, ir.Value], manifest: Manifest) -> ir.Value | None:
+    if x.name == manifest.logits and manifest.logits_before_relu is not None:
+        return values[manifest.logits_before_relu]
+    return before_relu(op, x)
 
 
 def _probabilities(op: Ops, x: ir.Value, manifest: Manifest, axis: int) -> ir.Value:

@@ -43,11 +43,13 @@ class Quantity:
             weights select of it together, as ``log_odds`` against all others, or as the ``cosine`` of its angle to the
             weights. Scores of boxes ``match`` a detection, whose four corners and probabilities the weights are.
         boxes: The boxes that belong to such scores.
+        wakes: Whether the values before a Relu are taken where all that is selected is 0, so that there is a gradient.
     """
 
     value: str
     transform: Literal["none", "probability", "log_odds", "cosine", "match"] = "none"
     boxes: str | None = None
+    wakes: bool = False
 
     @property
     def values(self) -> list[str]:

@@ -110,7 +110,6 @@ def test_similarity_of_two_pictures(client: httpx.Client, cat: bytes, coffee: by
         ({"target": "region:3"}, "is no segmentation"),
         ({"target": "similarity"}, "second picture"),
         ({"target": "class:285", "class_id": 3}, "leave out class_id"),
-        ({"target": "class:285", "mode": "job"}, "at once only"),
         ({"target": "class:285", "method": "finer_cam"}, "compares classes"),
         ({"box": "1,2,3,4"}, "for a target like region"),
         ({"target": "layer:fire2[0]", "method": "grad_cam", "layer": "fire8"}, "does not depend on"),

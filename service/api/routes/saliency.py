@@ -11,18 +11,17 @@ from service.api.negotiation import JPEG, JSON, NPY, PICTURES, PNG, WEBP, negoti
 from service.api.parameters import SaliencyParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta, saliency_result, style
+from service.api.saliency_jobs import saliency_drafts
 from service.api.schemas import SaliencyAnswer
-from service.api.submission import accepted, fingerprint, photograph_of, submitted
+from service.api.submission import accepted, fingerprint, submitted
 from service.api.uploads import FILES_BESIDE, MASK, OTHER, Photographs, read_photographs_and, request_described
 from service.errors import InvalidParameter
-from service.jobs.ledger import Draft
 from service.networks.network import Network
 from service.pictures.images import Media
 from service.pictures.npy import encode_npy
 from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
 from service.saliency.explain import Explanation, Question, draw_all, explain, question_of, warning_of
 from service.saliency.intake import read_and_fit
-from service.saliency.job import KIND, SaliencyJobParameters
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
@@ -68,7 +67,7 @@ async def explain_photographs(
     network = services.network(parameters.model)
     questions = _questions(network, parameters)
     if parameters.mode == "job":
-        return await _as_jobs(request, services, network, files, questions, parameters, idempotency_key, owner)
+        return await _as_jobs(request, services, network, sent, questions, parameters, idempotency_key, owner)
     if media != JSON and len(files) > 1:
         raise InvalidParameter(f"{media} holds one image, {len(files)} were sent; ask for {JSON} or send one at a time")
     if media == NPY and len(questions) > 1:
@@ -93,33 +92,17 @@ async def _as_jobs(
     request: Request,
     services: Services,
     network: Network,
-    files: list[bytes],
+    sent: Photographs,
     questions: list[Question],
     parameters: SaliencyParameters,
     key: str | None,
     owner: str | None,
 ) -> Response:
-    settings = services.settings
-    stored = SaliencyJobParameters(
-        model=network.model.name,
-        method=parameters.method,
-        values=parameters.method_values,
-        resize=parameters.resize,
-        other_class_id=parameters.other_class_id,
-        style=style(parameters, settings.max_side),
-    ).model_dump(mode="json")
-
-    def drafts() -> list[Draft]:
-        pictures = [photograph_of(data, network, parameters, settings) for data in files]
-        return [
-            Draft(KIND, question.class_id, stored, question.parameters.runs_needed(*network.size), picture)
-            for picture in pictures
-            for question in questions
-        ]
-
-    made = await services.work(drafts, request)
+    made = await services.work(
+        lambda: saliency_drafts(network, sent, questions, parameters, services.settings), request
+    )
     await count_jobs(request, services, len(made))
-    body = fingerprint(parameters.model_dump_json(), {str(i): data for i, data in enumerate(files)})
+    body = fingerprint(parameters.model_dump_json(), sent.named())
     return accepted(*await submitted(services, services.job_service, made, len(made) > 1, key, body, owner))
 
 
