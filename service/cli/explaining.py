@@ -95,8 +95,8 @@ def _conclude(
         told += f", {sources.left_out_count:,} left out since they are no photographs"
     print(f"{told}; results in {output.folder}")
     if options.report:
-        reports.write_report(output, found, asked, sources, _command(options))
-        print(f"report: {output.folder / reports.PAGE}, {output.folder / reports.SHEET}")
+        written = reports.write_report(output, found, asked, sources, _command(options))
+        print(f"report: {', '.join(str(output.folder / name) for name in written)}")
 
 
 def _placed(settings: Settings, output: Output) -> Settings:

@@ -100,8 +100,11 @@ class Shown:
     pictures: dict[str, Pixels]
 
 
-def write_report(output: Output, found: Survey, asked: Asked, sources: Sources, command: str) -> None:
-    """Write the page and the sheet. command: what makes all of it again."""
+def write_report(output: Output, found: Survey, asked: Asked, sources: Sources, command: str) -> list[str]:
+    """Write the page and, if anything is explained, the sheet; returns their names.
+
+    command: what makes all of it again.
+    """
     left_out = sources.left_out
     rows = _shown(output, found, sources)
     title = shown(f"Saliency maps of {sources.title}")
@@ -125,12 +128,14 @@ def write_report(output: Output, found: Survey, asked: Asked, sources: Sources, 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    output.write(PAGE, environment.get_template(PAGE).render(context).encode("utf-8", "backslashreplace"))
+    page = environment.get_template(PAGE).render(context).encode("utf-8", "backslashreplace")
+    written = [output.write(PAGE, page)]
     cells = [_cell(row) for row in rows[:: max(1, -(-len(rows) // MOST_ON_SHEET))]]
     if cells:
         methods = ", ".join(found.methods)
         subtitle = f"{found.photographs:,} photographs explained, {found.failed:,} failed · {asked.model} · {methods}"
-        output.write(SHEET, images.encode_png(contact_sheet(cells, title, subtitle)))
+        written.append(output.write(SHEET, images.encode_png(contact_sheet(cells, title, subtitle))))
+    return written
 
 
 def _shown(output: Output, found: Survey, items: Iterable[Item]) -> list[Shown]:

@@ -68,16 +68,25 @@ class Command:
         (folder / "data").mkdir()
         share_graphs(folder / "data")
         self._folder = folder
+        self._started: list[subprocess.Popen[str]] = []
         self._places = ("--out", "out", "--models-dir", str(models_dir), "--data-dir", "data", "--providers", "cpu")
 
     def start(self, *flags: str) -> subprocess.Popen[str]:
         given = {name: value for name, value in os.environ.items() if not name.startswith("CONVLENS_")}
         source = str(Path(__file__).parents[2])
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "service", "explain", "photos", *self._places, *flags],
             cwd=self._folder, env={**given, "PYTHONPATH": source}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End what a test that fails has left."""
+        for process in self._started:
+            process.kill()
+            process.communicate()
 
     def run(self, *flags: str) -> tuple[int, str, str]:
         """The exit status, and what was printed and told."""
@@ -96,8 +105,10 @@ class Command:
 
 
 @pytest.fixture
-def command(tmp_path: Path, models_dir: Path) -> Command:
-    return Command(tmp_path, models_dir)
+def command(tmp_path: Path, models_dir: Path) -> Iterator[Command]:
+    command = Command(tmp_path, models_dir)
+    yield command
+    command.stop()
 
 
 METHODS = ("--method", "gradient", "--method", "grad_cam")
@@ -210,9 +221,10 @@ def test_stopped_and_killed_it_goes_on(command: Command, tmp_path: Path) -> None
 
     process = command.start(*SLOW)
     eventually(command.records, lambda records: len(records) > 2)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does with a Ctrl-C
     _, told = process.communicate(timeout=60)
     assert (process.returncode, "goes on from here" in told) == (130, True)
+    assert "Traceback" not in told
     stopped = command.times()
     assert 2 < len(stopped) < len(names) - 4
 
