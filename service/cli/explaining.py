@@ -22,6 +22,7 @@ from service.folders.index import INDEX, Index
 from service.folders.places import SETTINGS, WORK, Output
 from service.folders.run import Pool, Run
 from service.folders.sources import BYTES_OF_A_PIXEL, Sources
+from service.folders.survey import survey
 from service.folders.texts import shown
 from service.settings import Settings
 
@@ -84,8 +85,7 @@ def _conclude(
     output: Output, index: Index, asked: Asked, sources: Sources, failed: set[str], options: argparse.Namespace
 ) -> None:
     """Tell what has come out, and write the report."""
-    reports = import_module("service.folders.report")
-    found = reports.survey(index, options.methods, failed)
+    found = survey(index, options.methods, failed)
     for record in found.errors[:LISTED]:
         print(f"{shown(record['item'])}: {shown(record['error']['detail'])}", file=sys.stderr)
     if len(found.errors) > LISTED:
@@ -95,6 +95,11 @@ def _conclude(
         told += f", {sources.left_out_count:,} left out since they are no photographs"
     print(f"{told}; results in {output.folder}")
     if options.report:
+        try:
+            reports = import_module("service.folders.report")
+        except ModuleNotFoundError as error:
+            print(f"no report, since {error.name} is not installed; pip install 'convlens[cpu]' brings it")
+            return
         written = reports.write_report(output, found, asked, sources, _command(options))
         print(f"report: {', '.join(str(output.folder / name) for name in written)}")
 

@@ -209,5 +209,6 @@ class Requests:
             "target": explained["target"],
             "map": write(f"maps/{where}.npy", base64.b64decode(heatmap["npy"])) if "npy" in formats else None,
             "overlay": write(f"overlays/{where}.png", base64.b64decode(heatmap["png"])) if "png" in formats else None,
-            "metrics": explained["notes"],
+            "metrics": {},
+            "notes": explained["notes"],
         }

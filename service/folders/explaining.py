@@ -90,7 +90,8 @@ class Explainer:
             "overlay": self._output.write(f"overlays/{where}.png", draw(one, self._style, Stopwatch()))
             if "png" in formats
             else None,
-            "metrics": {note: finite(value) for note, value in one.notes.items()},
+            "metrics": {},
+            "notes": {note: finite(value) for note, value in one.notes.items()},
         }
 
     def _named(self, one: Explanation) -> Record:

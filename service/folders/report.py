@@ -2,9 +2,8 @@
 
 import base64
 import io
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,79 +15,18 @@ from service import __version__
 from service.attribution import METHODS
 from service.errors import ConvlensError
 from service.folders.asked import Asked
-from service.folders.index import Index, Record
+from service.folders.index import Record
 from service.folders.places import Output
 from service.folders.sources import Item, Sources, read
+from service.folders.survey import Survey
 from service.folders.texts import shown
 from service.pictures import images
 from service.pictures.contact_sheet import Cell, contact_sheet
 from service.pictures.decode import Photograph, Pixels, decode
 
 PAGE, SHEET = "report.html", "sheet.png"
-MOST_ERRORS, MOST_SHOWN, MOST_ON_SHEET, MOST_CLASSES = 100, 48, 24, 10
+MOST_ON_SHEET, MOST_CLASSES = 24, 10
 SIDE, SHEET_SIDE = 320, 200  # pixels, the longest of a picture
-
-
-@dataclass
-class Survey:
-    """What the index says of all results.
-
-    Attributes:
-        methods: The methods that are looked at.
-        explained: How many photographs were explained, by method.
-        errors: The first of what has failed.
-        failed: How many photographs have failed.
-        classes: How often each class was explained with the first method.
-        chosen: The photographs that are shown, spread evenly over all: their records by name.
-    """
-
-    methods: Sequence[str]
-    explained: Counter[str] = field(default_factory=Counter)
-    errors: list[Record] = field(default_factory=list)
-    failed: int = 0
-    classes: Counter[str] = field(default_factory=Counter)
-    chosen: dict[str, list[Record]] = field(default_factory=dict)
-
-    @property
-    def photographs(self) -> int:
-        """How many were explained."""
-        return max(self.explained.values(), default=0)
-
-    def add_error(self, record: Record) -> None:
-        """Take note of a failure, once if a photograph fails in the same way for all methods."""
-        is_known = any(
-            (one["item"], one["error"]) == (record["item"], record["error"])
-            for one in self.errors[-len(self.methods) :]
-        )
-        if len(self.errors) < MOST_ERRORS and not is_known:
-            self.errors.append(record)
-
-
-def survey(index: Index, methods: Sequence[str], failed: set[str]) -> Survey:
-    """Look through the results. failed: the photographs whose errors count; those of others may be outdated."""
-    found = Survey(methods, failed=len(failed))
-    for record in index.records():
-        if "error" in record:
-            if record["method"] in methods and record["item"] in failed:
-                found.add_error(record)
-        elif record["method"] in methods:
-            found.explained[record["method"]] += 1
-            if record["method"] == methods[0] and record.get("class_name") is not None:
-                found.classes[record["class_name"]] += 1
-    total = found.explained.total()
-    chosen = {
-        record["item"]
-        for number, record in enumerate(_explained(index, methods))
-        if number * MOST_SHOWN // max(total, MOST_SHOWN) > (number - 1) * MOST_SHOWN // max(total, MOST_SHOWN)
-    }
-    for record in _explained(index, methods):
-        if record["item"] in chosen:
-            found.chosen.setdefault(record["item"], []).append(record)
-    return found
-
-
-def _explained(index: Index, methods: Sequence[str]) -> Iterator[Record]:
-    return (record for record in index.records() if "error" not in record and record["method"] in methods)
 
 
 @dataclass(frozen=True)
