@@ -74,19 +74,17 @@ def _explainer() -> "Explainer":
 def _asked() -> Asked:
     """Raises `ConvlensError` for what cannot be asked."""
     from service.attribution import METHODS
-    from service.cli.drawing import chosen_class
     from service.cli.method_values import values_of
     from service.folders.explaining import check
 
     _, options = _given[0]
     network = _network()
     known = {name: method.parameters.model_fields for name, method in METHODS.items()}
-    labels = list(enumerate(network.model.manifest.labels))
     asked = Asked(
         model=network.model.name,
         model_sha256=network.model.sha256,
         methods=values_of(options.set, options.methods, known),
-        class_id=chosen_class(options.class_name, labels) if options.class_name else None,
+        class_id=_class_id(network, options.class_name) if options.class_name else None,
         target=options.target,
         resize=options.resize,
         decode=options.decode,
@@ -95,3 +93,10 @@ def _asked() -> Asked:
     )
     check(network, asked)
     return asked
+
+
+def _class_id(network: "Network", query: str) -> int:
+    """The class of that id or name."""
+    from service.cli.drawing import chosen_class
+
+    return chosen_class(query, list(enumerate(network.model.manifest.labels)))
