@@ -9,6 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
+from service.folders.places import Unwritable
+
 Record = dict[str, Any]
 State = Literal["new", "done", "failed"]
 INDEX = "index.jsonl"
@@ -18,8 +20,7 @@ class Index:
     """What has been done, in a file to which lines are added.
 
     A line that was not finished is taken off when the index is opened, and of several for the same item and method the
-    last one counts. In memory it takes 16 bytes for each line that was
-    there.
+    last one counts. In memory it takes 16 bytes for each line that was there.
 
     Args:
         folder: Where the file is.
@@ -32,7 +33,7 @@ class Index:
         self._path.touch()
         self._outdated = False
         self._read()
-        self._file = self._path.open("ab")
+        self._file = self._path.open("ab", buffering=0)
 
     def _read(self) -> None:
         """Learn what is done, and leave only lines that count."""
@@ -67,9 +68,14 @@ class Index:
         return "failed" if not self._again and _holds(self._failed, key) else "new"
 
     def add(self, records: Sequence[Record], stamp: str) -> None:
-        """Write down what became of an item."""
-        self._file.write(b"".join(_line({**record, "stamp": stamp}) for record in records))
-        self._file.flush()
+        """Write down what became of an item. Raises `Unwritable`."""
+        lines = b"".join(_line({**record, "stamp": stamp}) for record in records)
+        try:
+            written = self._file.write(lines)
+        except OSError as error:
+            raise Unwritable(f"{self._path} cannot be written: {error.strerror}") from error
+        if written != len(lines):
+            raise Unwritable(f"{self._path} cannot be written: the disk is full")
         self._outdated |= any(_holds(self._keys, _digest(record["item"], record["method"])) for record in records)
 
     def records(self) -> Iterator[Record]:
