@@ -78,23 +78,11 @@ def saliency_result(
 
     image: which of the photographs sent.
     """
-    manifest = network.model.manifest
-    logits = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
-    of_class = class_of(network, one.class_id, one.probabilities)
     height, width = one.saliency.shape
     return SaliencyResult(
         predictions=classified(network, one.probabilities).predictions,
         image=image,
-        explained=Explained(
-            **{key: value for key, value in of_class.items() if key != "score"},
-            target=one.target,
-            other_class_id=one.other_class_id,
-            score=one.score,
-            value=one.value or logits,
-            zero_gradient=one.is_empty,
-            notes=one.notes,
-            warning=warning,
-        ),
+        explained=explained(network, one, warning),
         heatmap=SaliencyMap(
             width=width,
             height=height,
@@ -104,6 +92,23 @@ def saliency_result(
             png=base64.b64encode(draw(one, style, watch)).decode(),
             npy=base64.b64encode(encode_npy(one.saliency)).decode() if raw else None,
         ),
+    )
+
+
+def explained(network: Network, one: Explanation, warning: str | None) -> Explained:
+    """What was explained, without its map."""
+    manifest = network.model.manifest
+    logits = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
+    of_class = class_of(network, one.class_id, one.probabilities)
+    return Explained(
+        **{key: value for key, value in of_class.items() if key != "score"},
+        target=one.target,
+        other_class_id=one.other_class_id,
+        score=one.score,
+        value=one.value or logits,
+        zero_gradient=one.is_empty,
+        notes=one.notes,
+        warning=warning,
     )
 
 
