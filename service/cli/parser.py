@@ -67,6 +67,26 @@ def _add_explain(commands: Commands) -> None:
     )
     new.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="a folder, an archive or a photograph")
     new.add_argument("--out", required=True, type=Path, help="the folder for the results")
+    _add_question(new)
+    new.add_argument("--server", help="address of a convlens server; without it this machine computes")
+    new.add_argument("--key", help="the API key for the server; by default that of CONVLENS_API_KEY")
+    new.add_argument(
+        "--workers",
+        dest="processes",
+        type=_natural,
+        help="photographs at a time; by default one per core, of a server 4",
+    )
+    new.add_argument("--limit", type=_natural, help="only so many photographs, the first ones")
+    again = new.add_mutually_exclusive_group()
+    again.add_argument("--retry", action="store_true", help="try again what has failed")
+    again.add_argument("--force", action="store_true", help="begin anew, whatever is there")
+    new.add_argument("--no-report", dest="report", action="store_false", help="write no report and contact sheet")
+    _add_settings(new, ("models_dir", "data_dir", "providers", "max_pixels"))
+    new.set_defaults(command="explaining:explain")
+
+
+def _add_question(new: argparse.ArgumentParser) -> None:
+    """What is asked of each photograph, and the form of the results."""
     new.add_argument("--method", dest="methods", action="append", help="see GET /methods; may be given several times")
     new.add_argument(
         "--set",
@@ -85,21 +105,6 @@ def _add_explain(commands: Commands) -> None:
         "--format", dest="formats", action="append", choices=("npy", "png"), help="maps, overlays; by default both"
     )
     new.add_argument("--side", type=_natural, help="the longest side of an overlay, in pixels; by default 512")
-    new.add_argument("--server", help="address of a convlens server; without it this machine computes")
-    new.add_argument("--key", help="the API key for the server; by default that of CONVLENS_API_KEY")
-    new.add_argument(
-        "--workers",
-        dest="processes",
-        type=_natural,
-        help="photographs at a time; by default one per core, of a server 4",
-    )
-    new.add_argument("--limit", type=_natural, help="only so many photographs, the first ones")
-    again = new.add_mutually_exclusive_group()
-    again.add_argument("--retry", action="store_true", help="try again what has failed")
-    again.add_argument("--force", action="store_true", help="begin anew, whatever is there")
-    new.add_argument("--no-report", dest="report", action="store_false", help="write no report and contact sheet")
-    _add_settings(new, ("models_dir", "data_dir", "providers", "max_pixels"))
-    new.set_defaults(command="explaining:explain")
 
 
 def _natural(text: str) -> int:
