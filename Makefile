@@ -31,6 +31,7 @@ bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m tests.benchmarks.engine
 	$(BIN)/python -m tests.benchmarks.methods
+	$(BIN)/python -m tests.benchmarks.folders
 	$(BIN)/python -m tests.benchmarks.kinds
 	$(BIN)/python -m tests.benchmarks.http
 	$(BIN)/python -m tests.benchmarks.jobs
