@@ -106,7 +106,7 @@ class Uploaded:
         names = [path.name for path in self._folder.glob("*") if path.is_dir()]
         found = []
         for name in names:
-            with suppress(NotFound):
+            with suppress(NotFound, InvalidParameter):
                 found.append(self[name])
         return sorted(found, key=lambda record: -record.begun)
 

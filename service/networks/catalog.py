@@ -44,7 +44,7 @@ class Networks:
         self._sessions = Sessions(engine, session_bytes)
         self._trusted = trusted
         self._check = check
-        self._lock = Lock()
+        self._lock, self._refreshing = Lock(), Lock()
         self._networks: dict[str, Network] = {}
         self._unchecked: set[str] = set()
         self._checking: set[str] = set()
@@ -107,10 +107,14 @@ class Networks:
         return changes_of(self._folder) != self._changes
 
     def refresh(self) -> None:
-        """Read the models folder again if it is outdated, and try out what is new."""
-        if self.is_outdated:
-            self.reload()
-            self.check_all()
+        """Read the models folder again if it is outdated, and try out what is new.
+
+        Whoever else does so meanwhile waits until that is over.
+        """
+        with self._refreshing:
+            if self.is_outdated:
+                self.reload()
+                self.check_all()
 
     def reload(self) -> None:
         """Read the models folder again.

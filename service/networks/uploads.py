@@ -5,9 +5,9 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any
@@ -21,6 +21,7 @@ from service.networks.trials import Limits, message_of
 
 logger = logging.getLogger(__name__)
 
+MOST_ARRIVING = 2  # models that are uploaded at the same time to one process
 MOST_WAITING = 4  # models of one process
 ADDING_SHARE = 5  # of the time for a trial: adding draws up a manifest and measures, too
 GRACE_SECONDS = 10  # beyond that for a process that does not end by itself
@@ -65,6 +66,7 @@ class Uploads:
         self._pool = ThreadPoolExecutor(1, "uploads")
         self._lock = Lock()
         self._waiting = 0
+        self._arriving = 0
         self._child: subprocess.Popen[str] | None = None
         self._is_closed = False
 
@@ -92,9 +94,25 @@ class Uploads:
         return record
 
     def remove(self, name: str) -> None:
-        """Take a model out again. Raises `NotFound` or `Conflict`."""
-        self.records.remove(name)
+        """Take a model out again. Raises `NotFound`, `Conflict`, or `ModelError` if the folder cannot be written to."""
+        try:
+            self.records.remove(name)
+        except OSError as error:
+            raise ModelError(f"the models folder cannot be written to: {error.strerror}") from error
         self._is_taken()
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """A model arrives within the ``with`` block. Raises `Overloaded` if others do, which fill the disk."""
+        with self._lock:
+            if self._arriving >= MOST_ARRIVING:
+                raise Overloaded("other models are being uploaded; try again in a minute", retry_after=60)
+            self._arriving += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._arriving -= 1
 
     def close(self) -> None:
         """Give up what is being tried out."""

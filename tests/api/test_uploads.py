@@ -14,7 +14,7 @@ from service.models.drafting import Choices
 from service.models.importing import add
 from service.models.uploaded import Record, Uploaded
 from service.networks.trials import Limits
-from service.networks.uploads import Uploads
+from service.networks.uploads import MOST_ARRIVING, Uploads
 from service.settings import Settings
 from tests.conftest import serving
 from tests.models.networks import classifier, write
@@ -146,6 +146,34 @@ def test_what_is_wrong_is_told(
     assert refused.status_code == status, refused.text
     assert words in refused.json()["detail"]
     assert uploads.get("/uploads").json()["data"] == []
+
+
+def test_few_are_uploaded_at_the_same_time(uploads: httpx.Client, file: bytes) -> None:
+    arrived, go = threading.Semaphore(0), threading.Event()
+
+    def slowly() -> Iterator[bytes]:
+        yield b"--end\r\n"
+        arrived.release()
+        go.wait(60)
+
+    def upload() -> None:
+        headers = {"Content-Type": "multipart/form-data; boundary=end"}
+        uploads.post("/models", content=slowly(), headers=headers)
+
+    threads = [threading.Thread(target=upload) for _ in range(MOST_ARRIVING)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert arrived.acquire(timeout=60)
+    refused = eventually(
+        lambda: uploads.post("/models", files={"model": file}, data={"name": "first"}),
+        lambda answer: answer.status_code == 503,
+    )
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert refused.headers["retry-after"] == "60"
+    assert uploads.post("/models", files={"model": file}, data={"name": "first"}).status_code == 409
 
 
 def test_other_wrong_forms(uploads: httpx.Client, file: bytes) -> None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 
 from service.errors import NotServed, Unready
 from service.models.drafting import Choices
 from service.models.importing import add
+from service.models.uploaded import Uploaded
 from service.networks.catalog import Networks
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine
 from tests.models.networks import classifier, write
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -84,4 +86,38 @@ def test_a_file_that_changes_while_it_is_tried_out_is_tried_out_again(folder: Pa
     catalog.check_all()
     assert catalog.is_served("third")
     assert len(set(tried)) == 2
+    catalog.close()
+
+
+def test_whoever_refreshes_sees_new_models_tried_out(folder: Path) -> None:
+    go = Event()
+    started: list[str] = []
+
+    def check(path: Path) -> str | None:
+        started.append(path.stem)
+        go.wait(60)
+        return None
+
+    go.set()
+    catalog = networks(folder, check)
+    catalog.check_all()
+    go.clear()
+    add(folder / "second.onnx", folder, Choices(name="fourth"))
+    Uploaded(folder, 0).tell_changes()
+    assert catalog.is_outdated
+    seen: list[bool] = []
+
+    def refresh() -> None:
+        catalog.refresh()
+        seen.append(catalog.is_served("fourth"))
+
+    first, second = Thread(target=refresh), Thread(target=refresh)
+    first.start()
+    eventually(lambda: "fourth" in started)
+    second.start()
+    go.set()
+    for thread in (first, second):
+        thread.join()
+    assert seen == [True, True]
+    assert not catalog.is_outdated
     catalog.close()

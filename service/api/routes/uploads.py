@@ -41,8 +41,9 @@ async def upload_model(request: Request, services: ServicesDep) -> Response:
     with bounds on time and memory; a network that passes is served by all processes that share the models folder.
     Where the service asks for keys, for keys with the role `admin`. Off unless `CONVLENS_UPLOADED_MODELS_BYTES` is set.
     """
-    async with model_form(request) as form:
-        record = await asyncio.to_thread(services.uploads.take, form.name, form.files, form.choices)
+    with services.uploads.receiving():
+        async with model_form(request) as form:
+            record = await asyncio.to_thread(services.uploads.take, form.name, form.files, form.choices)
     place = f"{PREFIX.get()}/uploads/{record.name}"
     headers = {"Location": place, "Retry-After": "1"}
     return Response(UploadAnswer.of(record).model_dump_json(), 202, headers, media_type="application/json")
