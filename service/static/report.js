@@ -21,7 +21,7 @@ async function built() {
   const method = chosenMethod();
   const page = document.implementation.createHTMLDocument(t("reportTitle", { name: explained().name }));
   page.documentElement.lang = document.documentElement.lang;
-  page.head.append(element("meta", { name: "viewport", content: "width=device-width" }), element("style", {}, STYLE));
+  page.head.append(element("meta", { name: "viewport", content: "width=device-width" }));
   const warning = one.explained.warning === null ? [] : [element("p", {}, element("strong", {}, one.explained.warning))];
   const effective = Object.entries(meta.parameters).filter(([, value]) => value !== null).map(([name, value]) => [worded(name), String(value)]);
   const notes = Object.entries(one.explained.notes).map(([name, value]) => [worded(name), short(value)]);
@@ -33,7 +33,7 @@ async function built() {
     element("h2", {}, t("meaningTitle")), ...MEANING.flatMap((part) => [element("h3", {}, t(part)), element("p", {}, t(`${part}.text`))]),
     element("h2", {}, t("code")), ...shownLines().flatMap(([title, code]) => [element("h3", {}, title), element("pre", {}, code)]),
     element("p", {}, t("reportMade", { version: meta.version, model: meta.model, hash: meta.model_sha256, time: new Date().toISOString() })));
-  return `<!doctype html>\n${page.documentElement.outerHTML.replace("<head>", '<head><meta charset="utf-8">')}\n`;
+  return `<!doctype html>\n${page.documentElement.outerHTML.replace("<head>", `<head><meta charset="utf-8"><style>${STYLE}</style>`)}\n`;
 }
 
 /** Wire the button. */

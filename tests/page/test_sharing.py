@@ -209,6 +209,7 @@ def test_a_report_is_one_file_that_holds_all(page: Any, tmp_path: Path) -> None:
     find(page, "#report").click()
     report = tmp_path / "report.html"
     until(page, report.exists)
+    assert errors(page) == []
     page.get(report.as_uri())
     assert page.title == "What speaks for Egyptian cat"
     said = find(page, "body").text
