@@ -65,7 +65,7 @@ build: $(VENV)/installed ## Write the model files into onnx_models/
 clean: ## Remove the virtual environment, the model files and caches
 	rm -rf $(VENV) onnx_models/*.onnx .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "convlens needs Python 3.11 or newer: make serve PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip

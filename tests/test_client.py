@@ -62,8 +62,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("service.client.time", SimpleNamespace(sleep=clock.sleep))
-    monkeypatch.setattr("service.client.asyncio", SimpleNamespace(sleep=clock.sleep_async))
+    monkeypatch.setattr("service.client.client.time", SimpleNamespace(sleep=clock.sleep))
+    monkeypatch.setattr("service.client.client.asyncio", SimpleNamespace(sleep=clock.sleep_async))
     monkeypatch.setattr(
         "service.client.retries.time", SimpleNamespace(monotonic=lambda: clock.now, time=lambda: NOON + clock.now)
     )

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 import httpx
 from httpx_sse import ServerSentEvent
 
-from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
-from service.client.retries import LONGEST_PAUSE, ServiceError, retry_after
+from .answers import Batch, Job, JobList
+from .retries import LONGEST_PAUSE, ServiceError, retry_after
 
 WAIT_SECONDS = 20.0  # of one long poll
 SLACK = 0.2  # seconds that an answer takes to arrive
@@ -36,7 +36,7 @@ class Call(Generic[T]):
 
 def submit(
     class_id: int | Sequence[int], idempotency_key: str | None, parameters: Mapping[str, Any]
-) -> Call[JobAnswer | BatchAnswer]:
+) -> Call[Job | Batch]:
     """Start pictures of classes."""
     body = {"class_id": class_id if isinstance(class_id, int) else list(class_id), **parameters}
     as_job = start("class", {}, idempotency_key, body)
@@ -45,7 +45,7 @@ def submit(
 
 def start(
     kind: str, images: Mapping[str, bytes], idempotency_key: str | None, parameters: Mapping[str, Any]
-) -> Call[JobAnswer]:
+) -> Call[Job]:
     """Start a job of any kind. Without a key it gets one of its own, so that sending it again makes no second job."""
     headers = {"Idempotency-Key": secrets.token_urlsafe() if idempotency_key is None else idempotency_key}
     body = {"kind": kind, **parameters}
@@ -76,7 +76,7 @@ def artifact(id_: str, name: str) -> Call[bytes]:
     return Call("GET", f"/visualize/{id_}/artifacts/{name}", _content)
 
 
-def job(id_: str, wait: float = 0, timeout: float | None = None) -> Call[JobAnswer]:
+def job(id_: str, wait: float = 0, timeout: float | None = None) -> Call[Job]:
     """A job as it stands, after up to ``wait`` seconds."""
     bound = {} if timeout is None else {"timeout": timeout}
     return Call("GET", f"/visualize/{id_}", _as_job, {"params": {"wait": wait}, **bound})
@@ -93,12 +93,12 @@ def search(filters: Mapping[str, Any]) -> Call[JobList]:
     return Call("GET", "/visualize", lambda r: JobList.model_validate_json(r.content), {"params": given})
 
 
-def batch(id_: str) -> Call[BatchAnswer]:
+def batch(id_: str) -> Call[Batch]:
     """A batch and its jobs."""
-    return Call("GET", f"/visualize/batches/{id_}", lambda r: BatchAnswer.model_validate_json(r.content))
+    return Call("GET", f"/visualize/batches/{id_}", lambda r: Batch.model_validate_json(r.content))
 
 
-def cancel(id_: str) -> Call[JobAnswer]:
+def cancel(id_: str) -> Call[Job]:
     """Stop a job."""
     return Call("POST", f"/visualize/{id_}/cancel", _as_job)
 
@@ -124,13 +124,13 @@ def refusal(response: httpx.Response) -> ServiceError:
     return ServiceError(response.status_code, detail, retry_after(response))
 
 
-def _submitted(response: httpx.Response) -> JobAnswer | BatchAnswer:
+def _submitted(response: httpx.Response) -> Job | Batch:
     data = response.json()
-    return JobAnswer.model_validate(data) if "state" in data else BatchAnswer.model_validate(data)
+    return Job.model_validate(data) if "state" in data else Batch.model_validate(data)
 
 
-def _as_job(response: httpx.Response) -> JobAnswer:
-    return JobAnswer.model_validate_json(response.content)
+def _as_job(response: httpx.Response) -> Job:
+    return Job.model_validate_json(response.content)
 
 
 def _as_dict(response: httpx.Response) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _content(response: httpx.Response) -> bytes:
     return response.content
 
 
-def poll(id_: str, left: float) -> Call[JobAnswer]:
+def poll(id_: str, left: float) -> Call[Job]:
     """A long poll that ends within the seconds that are left."""
     wait = max(min(WAIT_SECONDS, left - SLACK), 0)
     return job(id_, wait, timeout=max(min(WAIT_SECONDS + LONGEST_PAUSE, left), SLACK))
