@@ -82,6 +82,18 @@ with Client({server.url!r}) as client:
     assert run(installed, code, tmp_path).stdout == "Egyptian cat\n"
 
 
+def test_arrays_and_pictures_say_what_to_install(installed: Path, tmp_path: Path) -> None:
+    code = """from convlens import Map, Picture
+print(Map(b"")._repr_png_())
+for ask in (Map(b"").array, Picture(b"").pillow, Picture(b"").array):
+    try:
+        ask()
+    except ModuleNotFoundError as error:
+        print(error)"""
+    said = ["None", *(f"this needs {name}: pip install {name}" for name in ("numpy", "pillow", "numpy"))]
+    assert run(installed, code, tmp_path).stdout.splitlines() == said
+
+
 def test_other_commands_say_what_to_install(installed: Path, tmp_path: Path) -> None:
     names = ["serve", "worker", "doctor", "build", "models", "visualize --class 3", "key me"]
     each = f"from service.cli.main import main\nfor name in {names!r}: print(main(name.split()), file=sys.stderr)"

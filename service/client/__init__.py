@@ -4,7 +4,22 @@ Installed, this folder is the package `convlens`. It knows nothing of the servic
 """
 
 from .answers import Batch, Job, JobList, Links
-from .client import AsyncClient, Client
+from .async_client import AsyncClient
+from .client import Client
+from .explanations import Explanations, Predictions
+from .made import Map, Picture
 from .retries import ServiceError
 
-__all__ = ["AsyncClient", "Batch", "Client", "Job", "JobList", "Links", "ServiceError"]
+__all__ = [
+    "AsyncClient",
+    "Batch",
+    "Client",
+    "Explanations",
+    "Job",
+    "JobList",
+    "Links",
+    "Map",
+    "Picture",
+    "Predictions",
+    "ServiceError",
+]

@@ -1,9 +1,12 @@
 """What the service says of jobs. What it says beyond that is kept too, so that a newer service can be asked."""
 
+from html import escape
+from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+WIDTH, HEIGHT = 320, 80  # of a curve, in pixels
 UNFINISHED = frozenset({"queued", "running", "cancelling"})
 
 
@@ -59,6 +62,39 @@ class Job(_Answer):
     def is_finished(self) -> bool:
         """Whether it has come to its end, whatever that was."""
         return self.state not in UNFINISHED
+
+    def _repr_html_(self) -> str:
+        what = f"{self.kind}, {self.class_name}" if self.class_name else self.kind
+        seen = (self.result or {}).get("predicted_name")
+        said = {
+            "job": self.id,
+            "what": what,
+            "state": self.state + ("" if self.position is None else f", {self.position} before it"),
+            "step": f"{self.step} of {self.steps}",
+            "score": None if self.score is None else f"{self.score:.2f}",
+            "rank": self.rank,
+            "the network sees": seen,
+            "problem": (self.problem or {}).get("detail"),
+        }
+        rows = (
+            f"<tr><th>{name}</th><td>{escape(str(text))}</td></tr>" for name, text in said.items() if text is not None
+        )
+        return f"<table>{''.join(rows)}</table>{_curve(self.trace)}"
+
+
+def _curve(trace: list[float]) -> str:
+    """The score at each step as a line, in SVG."""
+    values = [value for value in trace if isfinite(value)]
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    across, up = WIDTH / (len(values) - 1), HEIGHT / ((high - low) or 1)
+    points = " ".join(f"{i * across:.1f},{HEIGHT - (value - low) * up:.1f}" for i, value in enumerate(values))
+    label = f"score from {values[0]:.1f} to {values[-1]:.1f}"
+    return (
+        f'<svg width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{label}">'
+        f'<polyline points="{points}" fill="none" stroke="currentColor"/></svg>'
+    )
 
 
 class JobList(_Answer):

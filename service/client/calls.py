@@ -9,15 +9,19 @@ import httpx
 from httpx_sse import ServerSentEvent
 
 from .answers import Batch, Job, JobList
+from .explanations import Explanations, Predictions
+from .made import Map, Picture, made
+from .photographs import Beside, Photograph, Photographs, encoded, listed
 from .retries import LONGEST_PAUSE, ServiceError, retry_after
 
 WAIT_SECONDS = 20.0  # of one long poll
+NPY = "application/x-npy"
 SLACK = 0.2  # seconds that an answer takes to arrive
 
 T = TypeVar("T")
 
 
-EMPTY: Mapping[str, bytes] = {}
+EMPTY: Mapping[str, Photographs] = {}
 
 
 @dataclass(frozen=True)
@@ -44,21 +48,58 @@ def submit(
 
 
 def start(
-    kind: str, images: Mapping[str, bytes], idempotency_key: str | None, parameters: Mapping[str, Any]
+    kind: str, images: Mapping[str, Photograph], idempotency_key: str | None, parameters: Mapping[str, Any]
 ) -> Call[Job]:
     """Start a job of any kind. Without a key it gets one of its own, so that sending it again makes no second job."""
     headers = {"Idempotency-Key": secrets.token_urlsafe() if idempotency_key is None else idempotency_key}
     body = {"kind": kind, **parameters}
-    sent = {"data": body, "files": dict(images)} if images else {"json": body}
+    files = {field: encoded(image) for field, image in images.items()}
+    sent = {"data": body, "files": files} if files else {"json": body}
     return Call("POST", "/visualize", _as_job, {**sent, "headers": headers})
 
 
-def ask(path: str, pictures: Mapping[str, Sequence[bytes]], parameters: Mapping[str, Any]) -> Call[dict[str, Any]]:
-    """A question about photographs, answered at once. pictures: by the names of their fields."""
-    named = [(field, data) for field, files in pictures.items() for data in files]
+def ask(
+    path: str,
+    photographs: Mapping[str, Photographs],
+    parameters: Mapping[str, Any],
+    read: Callable[[httpx.Response], T],
+    accept: str = "application/json",
+) -> Call[T]:
+    """A question about photographs, answered at once. photographs: by the names of their fields."""
+    named = [(field, encoded(one)) for field, several in photographs.items() for one in listed(several)]
     files = [(field, (f"{field}{i}", data)) for i, (field, data) in enumerate(named)]
-    headers = {"Accept": "application/json"}
-    return Call("POST", path, _as_dict, {"data": dict(parameters), "files": files, "headers": headers})
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return Call("POST", path, read, {"data": given, "files": files, "headers": {"Accept": accept}})
+
+
+def question(path: str, photographs: Mapping[str, Photographs], parameters: Mapping[str, Any]) -> Call[dict[str, Any]]:
+    """A question about photographs whose answer is read as it is."""
+    return ask(path, photographs, parameters, _as_dict)
+
+
+def explain(images: Photographs, beside: Beside | None, parameters: Mapping[str, Any]) -> Call[Explanations]:
+    """Saliency maps, with all that is said of them."""
+    return ask("/saliency", {"image": images, **(beside or {})}, parameters, lambda r: Explanations(r.json()))
+
+
+def overlay(image: Photograph, beside: Beside | None, parameters: Mapping[str, Any]) -> Call[Picture]:
+    """The picture of a map."""
+    return ask("/saliency", {"image": image, **(beside or {})}, parameters, _picture, "image/png")
+
+
+def raw_map(image: Photograph, beside: Beside | None, parameters: Mapping[str, Any]) -> Call[Map]:
+    """The numbers of a map."""
+    return ask("/saliency", {"image": image, **(beside or {})}, parameters, lambda r: Map(r.content), NPY)
+
+
+def predict(images: Photographs, beside: Beside | None, parameters: Mapping[str, Any]) -> Call[Predictions]:
+    """What the network says."""
+    return ask("/predict", {"image": images, **(beside or {})}, parameters, lambda r: Predictions(r.json()))
+
+
+def methods() -> Call[list[dict[str, Any]]]:
+    """All methods."""
+    return Call("GET", "/methods", _as_list)
 
 
 def classes(model: str, query: str) -> Call[list[dict[str, Any]]]:
@@ -71,9 +112,9 @@ def models() -> Call[list[dict[str, Any]]]:
     return Call("GET", "/models", _as_list)
 
 
-def artifact(id_: str, name: str) -> Call[bytes]:
+def artifact(id_: str, name: str) -> Call[Picture | Map | bytes]:
     """An artifact of a job."""
-    return Call("GET", f"/visualize/{id_}/artifacts/{name}", _content)
+    return Call("GET", f"/visualize/{id_}/artifacts/{name}", lambda r: made(r.content))
 
 
 def job(id_: str, wait: float = 0, timeout: float | None = None) -> Call[Job]:
@@ -82,9 +123,14 @@ def job(id_: str, wait: float = 0, timeout: float | None = None) -> Call[Job]:
     return Call("GET", f"/visualize/{id_}", _as_job, {"params": {"wait": wait}, **bound})
 
 
-def image(id_: str, latest: bool) -> Call[bytes]:
+def image(id_: str, latest: bool) -> Call[Picture]:
     """The picture of a job."""
-    return Call("GET", f"/visualize/{id_}/image", _content, {"params": {"latest": latest}})
+    return Call("GET", f"/visualize/{id_}/image", _picture, {"params": {"latest": latest}})
+
+
+def animation(id_: str, parameters: Mapping[str, Any]) -> Call[Picture]:
+    """How the picture of a job came to be."""
+    return Call("GET", f"/visualize/{id_}/animation", _picture, {"params": dict(parameters)})
 
 
 def search(filters: Mapping[str, Any]) -> Call[JobList]:
@@ -141,8 +187,8 @@ def _as_list(response: httpx.Response) -> list[dict[str, Any]]:
     return list(response.json())
 
 
-def _content(response: httpx.Response) -> bytes:
-    return response.content
+def _picture(response: httpx.Response) -> Picture:
+    return Picture(response.content)
 
 
 def poll(id_: str, left: float) -> Call[Job]:
@@ -170,3 +216,8 @@ def is_over(response: httpx.Response) -> bool:
 def is_event(event: ServerSentEvent) -> bool:
     """Whether it is one of the service; signs of life come as empty messages."""
     return event.event != "message"
+
+
+def is_last(event: ServerSentEvent) -> bool:
+    """Whether nothing comes after it."""
+    return event.event == "end"
