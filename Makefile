@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help serve test browser bench gpu soak networks gallery lint format build clean
+.PHONY: help serve test browser bench gpu soak networks gallery client lint format build clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--se
 
 gallery: $(VENV)/installed-dev build ## Make docs/gallery.md: a picture of every method and every kind of job
 	$(BIN)/python -m tests.tools.gallery
+
+client: $(VENV)/installed-dev ## Make the requests of the TypeScript client from the OpenAPI document
+	$(BIN)/python -m tests.tools.typescript
 
 lint: $(VENV)/installed-dev ## Check style, types, Dockerfile and compose file
 	$(BIN)/ruff check .

@@ -262,6 +262,22 @@ def test_a_stream_that_has_told_all_is_empty(ask: Callable[..., Any]) -> None:
         assert ask(url, lambda client: client.events("a", "5-0")) == []
 
 
+@either
+def test_parts_of_paths_stay_parts_of_paths(ask: Callable[..., Any]) -> None:
+    asked: list[str] = []
+
+    def answer(_: int, path: str, _headers: Message) -> Answer:
+        asked.append(path)
+        return 200, {}, b"[]"
+
+    with answering(answer) as url:
+        ask(url, lambda client: client.classes("../a b?c#d%2F", ""))
+        for name in ("..", ".", ""):
+            with pytest.raises(ValueError, match="is no name"):
+                ask(url, lambda client, name=name: client.get(name))
+    assert asked == ["/models/..%2Fa%20b%3Fc%23d%252F/classes?query="]
+
+
 MISSING: Answer = (404, {}, b'{"detail": "there is no job"}')
 
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import ServerSentEvent
@@ -36,6 +37,14 @@ class Call(Generic[T]):
     read: Callable[[httpx.Response], T]
     arguments: Mapping[str, Any] = field(default_factory=dict)
     done: frozenset[int] = frozenset()
+
+
+def at(path: str, *parts: str) -> str:
+    """A path with its parts filled in. Raises `ValueError` for dots alone, which would lead to another path."""
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise ValueError(f"{part!r} is no name")
+    return path.format(*(quote(part, safe="") for part in parts))
 
 
 def submit(
@@ -104,7 +113,7 @@ def methods() -> Call[list[dict[str, Any]]]:
 
 def classes(model: str, query: str) -> Call[list[dict[str, Any]]]:
     """Classes by a part of their names."""
-    return Call("GET", f"/models/{model}/classes", _as_list, {"params": {"query": query}})
+    return Call("GET", at("/models/{}/classes", model), _as_list, {"params": {"query": query}})
 
 
 def models() -> Call[list[dict[str, Any]]]:
@@ -114,23 +123,23 @@ def models() -> Call[list[dict[str, Any]]]:
 
 def artifact(id_: str, name: str) -> Call[Picture | Map | bytes]:
     """An artifact of a job."""
-    return Call("GET", f"/visualize/{id_}/artifacts/{name}", lambda r: made(r.content))
+    return Call("GET", at("/visualize/{}/artifacts/{}", id_, name), lambda r: made(r.content))
 
 
 def job(id_: str, wait: float = 0, timeout: float | None = None) -> Call[Job]:
     """A job as it stands, after up to ``wait`` seconds."""
     bound = {} if timeout is None else {"timeout": timeout}
-    return Call("GET", f"/visualize/{id_}", _as_job, {"params": {"wait": wait}, **bound})
+    return Call("GET", at("/visualize/{}", id_), _as_job, {"params": {"wait": wait}, **bound})
 
 
 def image(id_: str, latest: bool) -> Call[Picture]:
     """The picture of a job."""
-    return Call("GET", f"/visualize/{id_}/image", _picture, {"params": {"latest": latest}})
+    return Call("GET", at("/visualize/{}/image", id_), _picture, {"params": {"latest": latest}})
 
 
 def animation(id_: str, parameters: Mapping[str, Any]) -> Call[Picture]:
     """How the picture of a job came to be."""
-    return Call("GET", f"/visualize/{id_}/animation", _picture, {"params": dict(parameters)})
+    return Call("GET", at("/visualize/{}/animation", id_), _picture, {"params": dict(parameters)})
 
 
 def search(filters: Mapping[str, Any]) -> Call[JobList]:
@@ -141,17 +150,17 @@ def search(filters: Mapping[str, Any]) -> Call[JobList]:
 
 def batch(id_: str) -> Call[Batch]:
     """A batch and its jobs."""
-    return Call("GET", f"/visualize/batches/{id_}", lambda r: Batch.model_validate_json(r.content))
+    return Call("GET", at("/visualize/batches/{}", id_), lambda r: Batch.model_validate_json(r.content))
 
 
 def cancel(id_: str) -> Call[Job]:
     """Stop a job."""
-    return Call("POST", f"/visualize/{id_}/cancel", _as_job)
+    return Call("POST", at("/visualize/{}/cancel", id_), _as_job)
 
 
 def delete(id_: str) -> Call[None]:
     """Forget a job."""
-    return Call("DELETE", f"/visualize/{id_}", lambda _: None, done=frozenset([404]))
+    return Call("DELETE", at("/visualize/{}", id_), lambda _: None, done=frozenset([404]))
 
 
 def answer(call: Call[T], response: httpx.Response, again: bool) -> T:
@@ -200,7 +209,7 @@ def poll(id_: str, left: float) -> Call[Job]:
 def stream(id_: str, last_event_id: str | None) -> dict[str, Any]:
     """The arguments of a stream of events."""
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
-    return {"method": "GET", "url": f"/visualize/{id_}/events", "headers": headers}
+    return {"method": "GET", "url": at("/visualize/{}/events", id_), "headers": headers}
 
 
 def credentials(api_key: str | None) -> dict[str, str]:
