@@ -122,6 +122,13 @@ def test_explanations_show_maps_and_classes(asked: Client, coffee: bytes) -> Non
     assert "Egyptian cat, 64" in html
 
 
+@pytest.mark.parametrize("target", [{"class": 285}, [{"class": 285}]])
+def test_targets_are_written_as_objects_too(asked: Client, target: Any) -> None:
+    found = asked.explain(CAT, target=target)
+    assert found["data"][0]["explained"]["target"] == "class:285"
+    assert "class:285" in found._repr_html_()
+
+
 def test_predictions_show_classes(asked: Client) -> None:
     html = asked.predict(CAT)._repr_html_()
     assert "<td>Egyptian cat</td>" in html

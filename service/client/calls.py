@@ -1,5 +1,6 @@
 """The requests of the client, and how their answers are read: one definition for both clients."""
 
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,7 +64,8 @@ def start(
     headers = {"Idempotency-Key": secrets.token_urlsafe() if idempotency_key is None else idempotency_key}
     body = {"kind": kind, **parameters}
     files = {field: encoded(image) for field, image in images.items()}
-    sent = {"data": body, "files": files} if files else {"json": body}
+    in_form = {name: _in_form(value) for name, value in body.items() if value is not None}
+    sent = {"data": in_form, "files": files} if files else {"json": body}
     return Call("POST", "/visualize", _as_job, {**sent, "headers": headers})
 
 
@@ -77,8 +79,14 @@ def ask(
     """A question about photographs, answered at once. photographs: by the names of their fields."""
     named = [(field, encoded(one)) for field, several in photographs.items() for one in listed(several)]
     files = [(field, (f"{field}{i}", data)) for i, (field, data) in enumerate(named)]
-    given = {name: value for name, value in parameters.items() if value is not None}
+    given = {name: _in_form(value) for name, value in parameters.items() if value is not None}
     return Call("POST", path, read, {"data": given, "files": files, "headers": {"Accept": accept}})
+
+
+def _in_form(value: Any) -> Any:
+    """Objects travel in forms as JSON, targets for instance."""
+    has_objects = isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value)
+    return json.dumps(value) if has_objects or isinstance(value, Mapping) else value
 
 
 def question(path: str, photographs: Mapping[str, Photographs], parameters: Mapping[str, Any]) -> Call[dict[str, Any]]:

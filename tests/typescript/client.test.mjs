@@ -54,11 +54,12 @@ test("a photograph is explained in numbers, as a picture and as a raw map", asyn
   assert.ok(Math.abs(hottest - first.heatmap.maximum) < 1e-6);
 });
 
-test("lists travel in forms", async () => {
-  const { data } = await client.explainPhotographs({ image: [cat, cat], mask: [cat, cat], target: "region:285" }).catch((error) => error) ?? {};
-  assert.equal(data, undefined); // the network has no regions, and says so
-  const { meta } = await client.evaluateMethod({ image: cat, metrics: ["sparseness", "pointing_game"], box: [10, 10, 200, 200] });
+test("lists and objects travel in forms", async () => {
+  const { meta } = await client.evaluateMethod({ image: [cat], metrics: ["sparseness", "pointing_game"], box: [10, 10, 200, 200] });
   assert.deepEqual(meta.parameters.box, [10, 10, 200, 200]);
+  const target = [{ class: 285 }, { class: 281, weight: -1 }];
+  const { data: [{ explained }] } = await client.explainPhotographs({ image: cat, target });
+  assert.equal(explained.target, "class:285 - class:281");
 });
 
 test("it knows the classes, models and methods", async () => {

@@ -95,11 +95,12 @@ export interface ComparedMetric {
 
 /** One of the photographs, and the class that was explained. */
 export interface ComparedPhotograph {
-  class_id: number;
-  name: string;
-  /** Null where the scores of the network are no probabilities. */
+  /** Null for a target other than a class. */
+  class_id: number | null;
+  name: string | null;
+  /** Null where the scores are no probabilities. */
   probability: number | null;
-  /** The score, where it is no probability. */
+  /** Of the class, where it is no probability. */
   score?: number | null;
   /** Which of the photographs sent, from 0. */
   image: number;
@@ -641,6 +642,16 @@ export interface TcavResult {
 export interface ExplainPhotographsParameters {
   /** With `mode=job`, as for `POST /visualize`. */
   idempotency_key?: string | null;
+  /**
+   * What is explained instead of the score of a class: a sum of terms like class:285, probability:285, log_odds:285,
+   * output:NAME[0,3], layer:NAME[17], region:15, detection:0, detection:0.left, match:0 or similarity. An index leaves out
+   * the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. `region` is that of a
+   * `box` or of a file in the field `mask`, else where the network sees the class; `match` is how like a detection the box
+   * is that is most like it. `similarity` is that to the picture in the field `other`. In JSON a term is an object and a
+   * target is one or a list: `{"class": 285}`, `[{"output": "heat", "index": [0, "2:5"], "weight": 2}]`, `{"similarity":
+   * [0.1, …]}`.
+   */
+  target?: string | null;
   /** Name of the model; the default one if absent. */
   model?: string | null;
   /**
@@ -752,14 +763,6 @@ export interface ExplainPhotographsParameters {
    * shapley_sampling, hsic, feature_ablation, sobol, xrai; see `GET /methods`.
    */
   method?: string;
-  /**
-   * What is explained instead of the score of a class: a sum of terms like class:285, probability:285, log_odds:285,
-   * output:NAME[0,3], layer:NAME[17], region:15, detection:0, detection:0.left or similarity. An index leaves out the axis
-   * of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. `region` is that of a `box` or
-   * of a file in the field `mask`, else where the network sees the class; `similarity` is that to the picture in the field
-   * `other`.
-   */
-  target?: string | null;
   /** Class to explain, or several; the predicted one if absent. */
   class_id?: number | number[] | null;
   /** For a `region`: left, upper, right and lower edge in pixels, so for each photograph. */
@@ -920,6 +923,16 @@ export interface RunTcavParameters {
 }
 
 export interface EvaluateMethodParameters {
+  /**
+   * What is explained instead of the score of a class: a sum of terms like class:285, probability:285, log_odds:285,
+   * output:NAME[0,3], layer:NAME[17], region:15, detection:0, detection:0.left, match:0 or similarity. An index leaves out
+   * the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. `region` is that of a
+   * `box` or of a file in the field `mask`, else where the network sees the class; `match` is how like a detection the box
+   * is that is most like it. `similarity` is that to the picture in the field `other`. In JSON a term is an object and a
+   * target is one or a list: `{"class": 285}`, `[{"output": "heat", "index": [0, "2:5"], "weight": 2}]`, `{"similarity":
+   * [0.1, …]}`.
+   */
+  target?: string | null;
   /** Name of the model; the default one if absent. */
   model?: string | null;
   /**
@@ -1031,14 +1044,6 @@ export interface EvaluateMethodParameters {
    * shapley_sampling, hsic, feature_ablation, sobol, xrai; see `GET /methods`.
    */
   method?: string;
-  /**
-   * What is explained instead of the score of a class: a sum of terms like class:285, probability:285, log_odds:285,
-   * output:NAME[0,3], layer:NAME[17], region:15, detection:0, detection:0.left or similarity. An index leaves out the axis
-   * of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. `region` is that of a `box` or
-   * of a file in the field `mask`, else where the network sees the class; `similarity` is that to the picture in the field
-   * `other`.
-   */
-  target?: string | null;
   /** Class to explain; the predicted one if absent. */
   class_id?: number | null;
   /**
@@ -1066,9 +1071,21 @@ export interface EvaluateMethodParameters {
   image: Picture | Picture[];
   /** Masks of the same sizes, white where the object is. */
   mask?: Picture | Picture[];
+  /** Pictures to compare with, for the target `similarity`. */
+  other?: Picture | Picture[];
 }
 
 export interface CompareMethodsParameters {
+  /**
+   * What is explained instead of the score of a class: a sum of terms like class:285, probability:285, log_odds:285,
+   * output:NAME[0,3], layer:NAME[17], region:15, detection:0, detection:0.left, match:0 or similarity. An index leaves out
+   * the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. `region` is that of a
+   * `box` or of a file in the field `mask`, else where the network sees the class; `match` is how like a detection the box
+   * is that is most like it. `similarity` is that to the picture in the field `other`. In JSON a term is an object and a
+   * target is one or a list: `{"class": 285}`, `[{"output": "heat", "index": [0, "2:5"], "weight": 2}]`, `{"similarity":
+   * [0.1, …]}`.
+   */
+  target?: string | null;
   /** Name of the model; the default one if absent. */
   model?: string | null;
   /**
@@ -1206,6 +1223,8 @@ export interface CompareMethodsParameters {
   image: Picture | Picture[];
   /** Masks of the same sizes, white where the object is. */
   mask?: Picture | Picture[];
+  /** Pictures to compare with, for the target `similarity`. */
+  other?: Picture | Picture[];
 }
 
 /** What the network believes a class looks like. */
@@ -1291,6 +1310,47 @@ export interface NeuronParameters {
   pictures?: number;
   /** How much it counts that several pictures are not alike. */
   diversity?: number;
+}
+
+/** What makes a target grow: an element of an output, a single neuron, the odds of a class, a contrast. */
+export interface TargetParameters {
+  kind: "target";
+  /** Name of the model; the default one if absent. */
+  model?: string | null;
+  /** The same seed gives the same picture; a random one if absent. */
+  seed?: number | null;
+  /** Steps between two previews, 0 for none; at most 200 previews. */
+  preview_every?: number;
+  /** Short side of the picture, in pixels, in the proportions of the network's own size, which is the default. */
+  size?: number | null;
+  /**
+   * `cs231n`: gradient ascent on pixels with jitter, blur and l2. `lucid`: a spectrum in decorrelated colours, Adam. `maco`:
+   * the phases of a spectrum whose magnitudes are those of natural images.
+   */
+  preset?: "cs231n" | "lucid" | "maco";
+  /** Random start of `cs231n`: uniform pixels, or normalized pixels of a standard normal distribution. */
+  start?: "uniform" | "normal";
+  /** Steps: 200, `lucid` and `maco` 512. */
+  iterations?: number | null;
+  /**
+   * 25, `lucid` and `maco` 0.05; with `cs231n` and other networks than SqueezeNet by default such that the first step is as
+   * long as there.
+   */
+  learning_rate?: number | null;
+  /** Weight of the squared norm that is taken off the score: 0.001, `lucid` and `maco` 0. */
+  l2_reg?: number | null;
+  /** Steps between two blurs of `cs231n`, 0 for none: 10. */
+  blur_every?: number | null;
+  /** Of that blur, in pixels: 0.5. */
+  blur_sigma?: number | null;
+  /** Largest random shift at a step, in pixels: 16, `lucid` 8, `maco` 48; less for networks of smaller pictures. */
+  max_jitter?: number | null;
+  /**
+   * What grows, in the form of `POST /saliency`: a sum of terms like class:285, probability:285, log_odds:285,
+   * output:NAME[0,3], layer:NAME[17], region:15, detection:0, detection:0.left, match:0 or similarity, or JSON. `region` is
+   * the whole picture, `similarity` needs a vector, and detections there are none.
+   */
+  target?: string;
 }
 
 /** A small picture of what excites each of many channels of a layer. */
@@ -1672,7 +1732,7 @@ export class Operations extends Transport {
    * (`spritemap`). From a photograph, sent as a form: one that fools the network (`fooling`), what a layer knows of it
    * (`inversion`) or finds remarkable (`caricature`), a dream (`deepdream`), the style of another picture (`style`).
    */
-  submit(parameters: (ClassParameters | NeuronParameters | SpritemapParameters | FoolingParameters | InversionParameters | CaricatureParameters | DreamParameters | StyleParameters) & { idempotency_key?: string | null }, options?: Options & { accept?: "application/json" }): Promise<JobAnswer | BatchAnswer>;
+  submit(parameters: (ClassParameters | NeuronParameters | TargetParameters | SpritemapParameters | FoolingParameters | InversionParameters | CaricatureParameters | DreamParameters | StyleParameters) & { idempotency_key?: string | null }, options?: Options & { accept?: "application/json" }): Promise<JobAnswer | BatchAnswer>;
 
   /** Jobs, newest first. */
   listJobs(parameters?: ListJobsParameters, options?: Options & { accept?: "application/json" }): Promise<JobList>;

@@ -9,7 +9,13 @@ const NPY = "application/x-npy";
 
 const isPicture = (value) => value instanceof Blob || value instanceof ArrayBuffer || ArrayBuffer.isView(value);
 const isGiven = ([, value]) => value !== undefined && value !== null;
-const pairsOf = (fields) => Object.entries(fields).filter(isGiven).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+const isObject = (value) => typeof value === "object" && value !== null && !isPicture(value) && !Array.isArray(value);
+
+// The values of forms and queries, by name: a list has one for each item, and objects (targets, for instance) are JSON.
+function pairsOf(fields) {
+  const valuesOf = (value) => (isObject(value) || [value].flat().some(isObject) ? [JSON.stringify(value)] : [value].flat());
+  return Object.entries(fields).filter(isGiven).flatMap(([name, value]) => valuesOf(value).map((one) => [name, one]));
+}
 
 function asForm(fields) {
   const form = new FormData();
