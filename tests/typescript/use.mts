@@ -1,4 +1,5 @@
 // What the types of the client let pass, and what not; compiled only.
+import "../../service/static/client/convlens-saliency.js";
 import { Client, Problem, Unreachable, type JobAnswer, type MethodAnswer, type Numbers, type SaliencyAnswer } from "../../service/static/client/convlens.js";
 
 const client = new Client({ server: "http://localhost:8000", apiKey: "cl_key", patience: 10 });
@@ -44,3 +45,7 @@ client.showJob();
 client.submit({ kind: "nonsense" });
 // @ts-expect-error: text does not come as a picture
 client.listModels(undefined, { accept: "image/png" });
+
+const element = document.querySelector("convlens-saliency");
+if (element) element.file = photograph;
+document.addEventListener("convlens-explained", ({ detail }) => console.log(detail.data[0].explained.score));
