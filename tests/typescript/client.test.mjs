@@ -145,6 +145,13 @@ test("answers that are no documents are problems all the same", async (t) => {
   }
 });
 
+test("an answer that is cut off is told apart from one that is refused", async (t) => {
+  const fake = await answering(t, () => [200, JSON_TYPE, '[{"name":', true]);
+  await assert.rejects(fake.client().listModels(), Unreachable);
+  const broken = await answering(t, () => [200, JSON_TYPE, "{"]);
+  await assert.rejects(broken.client().listModels(), SyntaxError);
+});
+
 test("a job that is missing after a failure has been deleted", async (t) => {
   const fake = await answering(t, (number) => (number === 0 ? BUSY : [404, {}, '{"detail": "there is no job"}']));
   assert.equal(await fake.client().delete({ id: "a" }), undefined);

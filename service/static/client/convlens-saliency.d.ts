@@ -16,7 +16,7 @@ declare global {
   interface HTMLElementTagNameMap {
     "convlens-saliency": ConvlensSaliency;
   }
-  interface HTMLElementEventMap {
+  interface GlobalEventHandlersEventMap {
     "convlens-explained": CustomEvent<SaliencyAnswer>;
     "convlens-error": CustomEvent<Error>;
   }

@@ -3,11 +3,9 @@ import { Unreachable } from "./errors.js";
 
 const LINE_END = /\r\n|\n|\r(?!$)/; // one that ends a piece may be followed by its other half
 
-async function* pieces(body, signal) {
+async function* pieces(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  const read = () => reader.read().catch((error) => {
-    throw signal?.aborted ? error : new Unreachable("the stream was cut", error);
-  });
+  const read = () => reader.read().catch((error) => { throw new Unreachable("the stream was cut", error); });
   try {
     for (let got = await read(); !got.done; got = await read()) yield got.value;
   } finally {
@@ -16,9 +14,9 @@ async function* pieces(body, signal) {
 }
 
 /** Each event as `{ event, data, id }`, as text; what was not told is undefined. One that is not complete is left out. */
-export async function* eventsIn(body, signal) {
+export async function* eventsIn(body) {
   let left = "", event = {};
-  for await (const piece of pieces(body, signal)) {
+  for await (const piece of pieces(body)) {
     const lines = (left + piece).split(LINE_END);
     left = lines.pop();
     for (const line of lines) {

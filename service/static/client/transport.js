@@ -13,7 +13,7 @@ const isObject = (value) => typeof value === "object" && value !== null && !isPi
 
 // The values of forms and queries, by name: a list has one for each item, and objects (targets, for instance) are JSON.
 function pairsOf(fields) {
-  const valuesOf = (value) => (isObject(value) || [value].flat().some(isObject) ? [JSON.stringify(value)] : [value].flat());
+  const valuesOf = (value) => ([value].flat().some(isObject) ? [JSON.stringify(value)] : [value].flat());
   return Object.entries(fields).filter(isGiven).flatMap(([name, value]) => valuesOf(value).map((one) => [name, one]));
 }
 
@@ -44,9 +44,7 @@ export class Transport {
    * patience: seconds for which a request that is refused for now is sent again.
    */
   constructor({ server, apiKey, patience = 60 } = {}) {
-    const home = new URL("../..", import.meta.url);
-    if (server === undefined && !home.protocol.startsWith("http")) throw new TypeError("name the service: new Client({ server: \"http://localhost:8000\" })");
-    this.server = String(server ?? home).replace(/\/+$/, "");
+    this.server = String(server ?? home()).replace(/\/+$/, "");
     this.patience = patience;
     this.credentials = apiKey ? { Authorization: `Bearer ${apiKey}` } : {};
   }
@@ -58,7 +56,7 @@ export class Transport {
     let again = false;
     for (;;) {
       try {
-        return await contentOf(await this.send(sent, signal), again && method === "DELETE");
+        return await this.send(sent, signal, (response) => contentOf(response, again && method === "DELETE"));
       } catch (error) {
         await pause(pauseAfterRefusal(error, deadline), signal);
         again ||= error.status === 503;
@@ -75,7 +73,7 @@ export class Transport {
         const response = await this.send(sent, signal);
         if (response.status === 204) return;
         if (!response.ok) throw await problemOf(response);
-        for await (const event of eventsIn(response.body, signal)) {
+        for await (const event of eventsIn(response.body)) {
           [deadline, tries, last] = [deadlineOf(this.patience), 0, event.id ?? last];
           if (event.event) yield { ...event, data: JSON.parse(event.data) };
           if (event.event === "end") return;
@@ -98,14 +96,22 @@ export class Transport {
     return [url, { method, ...rest, headers: { ...headers, ...more, ...Object.fromEntries(told), ...this.credentials } }];
   }
 
-  async send([url, options], signal) {
+  async send([url, options], signal, read = (response) => response) {
     try {
-      return await fetch(url, { ...options, signal });
+      return await read(await fetch(url, { ...options, signal }));
     } catch (error) {
-      if (signal?.aborted) throw error;
+      const isOfNetwork = error instanceof TypeError; // what fetch throws, and what reads an answer that is cut off
+      if (signal?.aborted || !isOfNetwork) throw error;
       throw new Unreachable(`${this.server} cannot be reached`, error);
     }
   }
+}
+
+// The service that this file was loaded from.
+function home() {
+  const { protocol, href } = new URL("../..", import.meta.url);
+  if (!protocol.startsWith("http")) throw new TypeError('name the service: new Client({ server: "http://localhost:8000" })');
+  return href;
 }
 
 // A part of a path. Dots alone would lead to another path.
