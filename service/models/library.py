@@ -96,7 +96,7 @@ class Model:
             quantized=any(node.op_type in STRAIGHT_THROUGH for node in adapted.proto.graph.node),
             layers=layers,
             outputs=tuple(output.name for output in adapted.proto.graph.output),
-            last_layer=last_layer(adapted.proto, layers),
+            last_layer=last_layer(adapted.proto, layers, self.manifest),
         )
 
 
