@@ -108,6 +108,11 @@ def written(array: Any) -> bytes:
     return file.getvalue()
 
 
+def test_printed_they_say_what_they_are() -> None:
+    assert str(Picture(b"GIF8")) == "<Picture, image/gif, 4 bytes>"
+    assert f"{Map(b'12')}" == "<Map, 2 bytes>"
+
+
 def test_pictures_that_notebooks_do_not_know_are_put_into_html() -> None:
     file = io.BytesIO()
     Image.new("RGB", (8, 8)).save(file, "WEBP")

@@ -32,6 +32,8 @@ class Picture(bytes):
         """Not the bytes."""
         return f"<Picture, {self.media_type}, {len(self):,} bytes>"
 
+    __str__ = __repr__  # that of `bytes` has them all
+
     @property
     def data_url(self) -> str:
         """The picture as an address, for HTML."""
@@ -65,6 +67,8 @@ class Map(bytes):
     def __repr__(self) -> str:
         """Not the bytes."""
         return f"<Map, {len(self):,} bytes>"
+
+    __str__ = __repr__
 
     def _repr_png_(self) -> bytes | None:
         """The picture, for notebooks; none without NumPy and Pillow."""

@@ -18,11 +18,8 @@ _LOSSLESS = {"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"}  # modes that PNG 
 
 def listed(photographs: Photographs) -> list[Photograph]:
     """One photograph is a list of one."""
-    is_one = isinstance(photographs, bytes | bytearray | memoryview | str | os.PathLike) or hasattr(
-        photographs, "shape"
-    )
-    is_many = isinstance(photographs, Iterable) and not is_one and not hasattr(photographs, "read")
-    return list(photographs) if is_many else [photographs]
+    is_one = isinstance(photographs, _FILES) or hasattr(photographs, "read") or hasattr(photographs, "shape")
+    return [photographs] if is_one or not isinstance(photographs, Iterable) else list(photographs)
 
 
 def encoded(photograph: Photograph) -> bytes:
