@@ -62,6 +62,12 @@ def command(installed: Path, cwd: Path, *arguments: str, **environment: str) -> 
     return run(installed, f"from service.cli.main import main; sys.exit(main({arguments!r}))", cwd, **environment)
 
 
+def test_all_files_of_the_clients_are_there(installed: Path) -> None:
+    client, page = ROOT / "service/client", ROOT / "service/static/client"
+    for source, place in ((client, "convlens"), (client, "service/client"), (page, "service/static/client")):
+        assert {file.name for file in (installed / place).iterdir()} >= {file.name for file in source.glob("*.*")}
+
+
 def test_the_client_comes_alone(installed: Path, tmp_path: Path) -> None:
     done = run(installed, "import convlens; print(*{name.partition('.')[0] for name in sys.modules})", tmp_path)
     assert done.returncode == 0, done.stderr

@@ -120,6 +120,20 @@ test("parts of paths stay parts of paths", async () => {
 
 test("the service must be named where the file did not come from one", () => assert.throws(() => new Client(), /name the service/));
 
+test("bodies and queries travel as the operation says", async (t) => {
+  const fake = await answering(t, () => [200, JSON_TYPE, "{}"]);
+  const one = fake.client();
+  const how = { headers: ["if-match"], query: ["a"] };
+  const given = { id: "x/y", a: [1, 2], if_match: "t" };
+  await one.request("PUT", "/things/{id}:do", { ...how, body: "whole" }, { ...given, body: new Blob(["zip"], { type: "application/zip" }) });
+  await one.request("PUT", "/things/{id}:do", { ...how, body: "whole" }, { ...given, body: ["b"] });
+  await one.request("PUT", "/things/{id}:do", { ...how, body: "json" }, { ...given, b: 1, c: null });
+  await one.request("PUT", "/things/{id}:do", { ...how, body: "urlencoded" }, { ...given, b: "1 2" });
+  assert.deepEqual(new Set(fake.asked.map(({ url, headers }) => `${url} ${headers["if-match"]}`)), new Set(["/things/x%2Fy:do?a=1&a=2 t"]));
+  assert.deepEqual(fake.asked.map(({ headers, body }) => [headers["content-type"].split(";")[0], body]), [
+    ["application/zip", "zip"], ["application/json", '["b"]'], ["application/json", '{"b":1,"c":null}'], ["application/x-www-form-urlencoded", "b=1+2"]]);
+});
+
 test("what is refused for now is sent again, under the same key", async (t) => {
   const fake = await answering(t, (number) => (number < 2 ? BUSY : [202, JSON_TYPE, '{"id": "a"}']));
   assert.deepEqual(await fake.client().submit({ kind: "class", class_id: 1 }), { id: "a" });

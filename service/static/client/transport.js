@@ -33,6 +33,7 @@ const BODIES = {
   query: (fields) => ({ query: asQuery(fields) }),
   form: (fields) => ({ body: asForm(fields) }),
   json: (fields) => ({ body: JSON.stringify(fields), headers: { "Content-Type": "application/json" } }),
+  whole: ({ body }) => (isPicture(body) ? { body, headers: { "Content-Type": body.type || "application/octet-stream" } } : BODIES.json(body)),
   urlencoded: (fields) => ({ body: asQuery(fields) }),
   jsonOrForm: (fields) => (pairsOf(fields).some(([, value]) => isPicture(value)) ? BODIES.form : BODIES.json)(fields),
 };
@@ -50,8 +51,8 @@ export class Transport {
   }
 
   /** The answer to a request, by its media type: an object, numbers, text or a Blob; nothing for 204 and 304. */
-  async request(method, path, { headers = [], body = "query", accept }, parameters = {}, { accept: wanted = accept, signal } = {}) {
-    const sent = this.prepared(method, path, headers, body, parameters, { Accept: wanted ?? "application/json" });
+  async request(method, path, how, parameters = {}, { accept = how.accept ?? "application/json", signal } = {}) {
+    const sent = this.prepared(method, path, how, parameters, accept);
     const deadline = deadlineOf(this.patience);
     let again = false;
     for (;;) {
@@ -65,10 +66,10 @@ export class Transport {
   }
 
   /** The events of a stream up to its end, as `{ event, data, id }`; one that was cut is taken up where it was. */
-  async *stream(path, { headers = [] }, { last_event_id: last, ...parameters } = {}, { signal } = {}) {
+  async *stream(path, how, { last_event_id: last, ...parameters } = {}, { signal } = {}) {
     let deadline = deadlineOf(this.patience), tries = 0;
     for (;;) {
-      const sent = this.prepared("GET", path, headers, "query", { ...parameters, last_event_id: last }, { Accept: "text/event-stream" });
+      const sent = this.prepared("GET", path, how, { ...parameters, last_event_id: last }, "text/event-stream");
       try {
         const response = await this.send(sent, signal);
         if (response.status === 204) return;
@@ -86,14 +87,16 @@ export class Transport {
     }
   }
 
-  prepared(method, path, names, body, parameters, headers) {
+  // How a request is sent: `how` says which parameters are headers and parts of the query; the others are its body.
+  prepared(method, path, { headers: named = [], query: asked = [], body: kind = "query" }, parameters, accept) {
     const left = { ...parameters };
     const take = (name) => { const value = left[name]; delete left[name]; return value; };
     const filled = path.replace(/\{(\w+)\}/g, (_, name) => segment(name, take(name)));
-    const told = names.map((name) => [name, take(name.replaceAll("-", "_"))]).filter(isGiven);
-    const { query = "", headers: more, ...rest } = BODIES[body](left);
+    const told = named.map((name) => [name, take(name.replaceAll("-", "_"))]).filter(isGiven);
+    const inQuery = Object.fromEntries(asked.map((name) => [name, take(name)]));
+    const { query = asQuery(inQuery), headers, ...body } = BODIES[kind](left);
     const url = `${this.server}${filled}${String(query) && `?${query}`}`;
-    return [url, { method, ...rest, headers: { ...headers, ...more, ...Object.fromEntries(told), ...this.credentials } }];
+    return [url, { method, ...body, headers: { Accept: accept, ...headers, ...Object.fromEntries(told), ...this.credentials } }];
   }
 
   async send([url, options], signal, read = (response) => response) {
@@ -126,8 +129,8 @@ async function contentOf(response, isDone) {
   if (!response.ok) throw await problemOf(response);
   const media = (response.headers.get("Content-Type") ?? "").split(";")[0].trim();
   if (media === NPY) return readNpy(await response.arrayBuffer());
-  if (media.endsWith("json")) return response.json();
-  return media.startsWith("text/") ? response.text() : response.blob();
+  if (media === "application/json" || media.endsWith("+json")) return response.json();
+  return media.startsWith("text/") || media === "application/x-ndjson" ? response.text() : response.blob();
 }
 
 async function problemOf(response) {
