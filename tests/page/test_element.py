@@ -126,6 +126,19 @@ def test_attributes_change_what_is_asked_and_the_last_one_counts(page: Any) -> N
     assert answers == [["gradient", 0.5, 281], ["gradient", 0.7, 281]]
 
 
+def test_the_key_is_sent_across_origins(page: Any) -> None:
+    keys = awaited(
+        page,
+        """const one = document.querySelector('convlens-saliency'), keys = [], send = window.fetch;
+           window.fetch = (url, options) => { keys.push(options.headers.Authorization); return send(url, options); };
+           one.setAttribute('api-key', 'cl_page');
+           await new Promise((done) => one.addEventListener('convlens-explained', done, { once: true }));
+           window.fetch = send;
+           return keys""",
+    )
+    assert keys == ["Bearer cl_page"]
+
+
 def test_a_class_beyond_the_first_five_is_listed(page: Any) -> None:
     page.execute_script("document.querySelector('convlens-saliency').setAttribute('class-id', 76)")
     until(page, lambda: len(classes(page)) == 6)
