@@ -27,7 +27,7 @@ from service.api.negotiation import NPY
 from service.api.observation import Observation
 from service.api.places import Workers
 from service.api.prefix import Prefixed
-from service.api.problems import REFUSALS
+from service.api.problems import PROTOCOL_REFUSALS, REFUSALS
 from service.api.query_limit import QueryLimit
 from service.api.routes import (
     activations,
@@ -37,9 +37,11 @@ from service.api.routes import (
     conductance,
     evaluate,
     health,
+    kserve,
     methods,
     metrics,
     models,
+    open_inference,
     predict,
     saliency,
     session,
@@ -49,12 +51,9 @@ from service.api.routes import (
 from service.api.same_site import LOOPBACK, SameSite
 from service.jobs.service import open_job_service, worker
 from service.kinds.run import runner
-from service.networks.catalog import Networks
 from service.networks.network import Network
-from service.networks.trials import Limits, Tried
-from service.runtime.batcher import Batcher
-from service.runtime.engine import Engine, cores
-from service.runtime.files import GraphCache
+from service.networks.opening import open_networks as open_networks  # also for those who import it from here
+from service.runtime.engine import cores
 from service.settings import Settings
 from service.telemetry import tracing
 
@@ -124,8 +123,10 @@ def _application(
         metrics,
     ):
         app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)
-    for module in (health, session):
-        app.include_router(module.router)
+    for module in (open_inference, kserve):
+        app.include_router(module.router, dependencies=[Depends(caller)], responses=PROTOCOL_REFUSALS)
+    for router in (health.router, session.router, open_inference.health):
+        app.include_router(router)
     if not settings.public_docs:
         documents.ask_for_key(app)
     page.install(app)
@@ -168,31 +169,6 @@ def _hosts(settings: Settings) -> Collection[str] | None:
     if settings.allowed_hosts:
         return [host.strip().lower() for host in settings.allowed_hosts.split(",")]
     return LOOPBACK if settings.host in LOOPBACK else None
-
-
-def open_networks(settings: Settings) -> Networks:
-    """The networks of the settings. Raises `ModelError`, `NotFound` or `EngineError` when nothing could be served."""
-    kept = GraphCache(settings.data_dir / "graphs", settings.graph_cache_bytes)
-    engine = Engine(settings.providers, settings.threads, settings.precision, settings.cuda_graphs, kept)
-    on_cpu = engine.provider == "cpu"
-    lanes = settings.lanes or (cores() if on_cpu else 1)
-    batcher = Batcher(
-        lanes=lanes,
-        max_batch=settings.max_batch or (1 if on_cpu else 32),
-        max_queue=settings.max_queue,
-        seconds=settings.run_seconds,
-    )
-    limits, tried = Limits(settings.check_seconds, settings.check_bytes), Tried(settings.models_dir)
-    networks = Networks(
-        settings.models_dir,
-        engine,
-        batcher,
-        settings.session_bytes,
-        settings.default_model,
-        lambda path: tried.check(path, limits),
-    )
-    networks[settings.default_model]  # tell now that it does not exist
-    return networks
 
 
 async def _warm_up(network: Network, to_prepare: Settings | None = None) -> None:

@@ -17,6 +17,7 @@ from service.cli.main import main
 from service.client import answers
 from tests.conftest import PHOTOGRAPHS, Server
 
+CAT = str(PHOTOGRAPHS / "chelsea.png")
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -81,10 +82,13 @@ def test_commands_ask_a_server(installed: Path, tmp_path: Path, server: Server) 
     )
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "tarantula.png").read_bytes().startswith(b"\x89PNG")
-    cat = str(PHOTOGRAPHS / "chelsea.png")
+    explained = command(installed, tmp_path, "explain", CAT, "--server", server.url, "--out", "maps")
+    assert explained.returncode == 0, explained.stderr
+    assert "no report, since jinja2 is not installed" in explained.stdout
+    assert '"class_name": "Egyptian cat"' in (tmp_path / "maps/index.jsonl").read_text()
     code = f"""from convlens import Client
 with Client({server.url!r}) as client:
-    print(client.predict([open({cat!r}, 'rb').read()])["data"][0]["predictions"][0]["name"])"""
+    print(client.predict([open({CAT!r}, 'rb').read()])["data"][0]["predictions"][0]["name"])"""
     assert run(installed, code, tmp_path).stdout == "Egyptian cat\n"
 
 
@@ -101,12 +105,12 @@ for ask in (Map(b"").array, Picture(b"").pillow, Picture(b"").array):
 
 
 def test_other_commands_say_what_to_install(installed: Path, tmp_path: Path) -> None:
-    names = ["serve", "worker", "doctor", "build", "models", "visualize --class 3", "key me"]
+    names = ["serve", "worker", "doctor", "build", "models", "visualize --class 3", f"explain {CAT} --out x", "key me"]
     each = f"from service.cli.main import main\nfor name in {names!r}: print(main(name.split()), file=sys.stderr)"
     done = run(installed, each, tmp_path)
     assert done.stderr.count("pip install 'convlens[cpu]'") == len(names), done.stderr
     assert [line for line in done.stderr.splitlines() if line.isdigit()] == ["2"] * len(names)
-    assert done.stderr.count("--server") == 1
+    assert done.stderr.count("--server") == 2
 
 
 def test_help_needs_nothing_more(installed: Path, tmp_path: Path) -> None:

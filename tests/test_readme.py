@@ -21,7 +21,7 @@ from tests.waiting import eventually
 README = (Path(__file__).parents[1] / "README.md").read_text()
 CLIENT = Path(service.client.__file__).parent
 MODULE = Path(service.__file__).parent / "static/client/convlens.js"
-COMMANDS = re.findall(r"^    ((?:curl|convlens) .+)$", README, re.MULTILINE)
+COMMANDS = re.findall(r"^    ((?:curl|convlens|base64) .+)$", README, re.MULTILINE)
 ELSEWHERE = ("convlens serve", "convlens worker")  # these do not end; other tests start them
 
 
@@ -31,6 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     for name, file in (("cat.png", "chelsea.png"), ("coffee.png", "coffee.png")):
         shutil.copy(PHOTOGRAPHS / file, folder / name)
+    (folder / "photos").mkdir()
+    for name in ("cat.png", "coffee.png"):
+        shutil.copy(folder / name, folder / "photos")
     with Image.open(PHOTOGRAPHS / "hubble_deep_field.jpg") as image:
         image.resize((300, 260)).save(folder / "stars.jpg")
     write(classifier(size=32), folder, "model.onnx")

@@ -61,18 +61,21 @@ def _decoded(counting: "_Counting", coding: str, max_bytes: int) -> Receive:
     """The body without its coding; what reads it raises `UnsupportedMedia` for codings that are not known."""
     if coding in ("", "identity"):
         return counting.receive
-    return _Gunzipping(counting.receive, coding, max_bytes).receive
+    return _Unpacking(counting.receive, coding, max_bytes).receive
 
 
-class _Gunzipping:
+_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # of zlib, with the head and the end that each coding has
+
+
+class _Unpacking:
     def __init__(self, receive: Receive, coding: str, max_bytes: int) -> None:
         self._receive = receive
         self._coding = coding
         self._left = max_bytes
-        self._stream = zlib.decompressobj(wbits=31)
+        self._stream = zlib.decompressobj(wbits=_WINDOWS.get(coding, 0))
 
     async def receive(self) -> Message:
-        if self._coding not in ("gzip", "x-gzip"):
+        if self._coding not in _WINDOWS:
             raise UnsupportedMedia(f"bodies coded as {self._coding} are not read; send them as they are, or as gzip")
         message = await self._receive()
         if message["type"] != "http.request":
@@ -80,12 +83,12 @@ class _Gunzipping:
         try:
             body = self._stream.decompress(message.get("body", b""), self._left + 1)
         except zlib.error as error:
-            raise BrokenBody(f"the body is no gzip: {error}") from error
+            raise BrokenBody(f"the body is no {self._coding}: {error}") from error
         self._left -= len(body)
         if self._left < 0:
             raise TooManyBytes("the body has too many bytes once it is unpacked; send smaller images or fewer")
         if not message.get("more_body", False) and not self._stream.eof:
-            raise BrokenBody("the gzip of the body ends before its end: send it again, as a whole")
+            raise BrokenBody(f"the {self._coding} of the body ends before its end: send it again, as a whole")
         return {**message, "body": body}
 
 

@@ -21,7 +21,7 @@ from service.attribution.method import Sign
 from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Decode, Resize
 from service.saliency.explain import Output
-from service.saliency.grammar import FORM, parse
+from service.saliency.grammar import FORM, as_text, parse
 from service.saliency.intake import Intake
 from service.settings import Settings
 
@@ -108,7 +108,7 @@ class Targeted(BaseModel):
     """What is explained, if it is not a class."""
 
     target: Annotated[
-        Annotated[str, AfterValidator(known_target)] | None,
+        Annotated[str, BeforeValidator(as_text), AfterValidator(known_target)] | None,
         Field(
             description="What is explained instead of the score of a class: a sum of " + FORM + ". An index leaves out "
             "the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. "
@@ -126,8 +126,6 @@ class Targeted(BaseModel):
             return self
         if any(getattr(self, name, None) is not None for name in ("class_id", "other_class_id")):
             raise ValueError("target says what is explained; leave out class_id and other_class_id")
-        if "finer_cam" in (getattr(self, "method", None), *getattr(self, "methods", ())):
-            raise ValueError("finer_cam compares classes; leave out target, or choose another method")
         return self
 
 
@@ -218,6 +216,10 @@ class SaliencyParameters(TargetParameters):
             "Default: 1.5 for overlays, else 0.",
         ),
     ] = None
+
+    raw: Annotated[
+        bool, Field(description="In JSON: whether the raw map comes along, as a file in NumPy's format .npy in base64.")
+    ] = False
 
     def completed(self, media: str) -> Self:
         """With the defaults that depend on other parameters and on the media type of the answer."""

@@ -21,6 +21,7 @@ from service.api.schemas import (
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.images import Floats
+from service.pictures.npy import encode_npy
 from service.saliency.activations import Activation, grid
 from service.saliency.explain import Explanation, Style, draw
 from service.saliency.grammar import parse
@@ -71,26 +72,17 @@ def name_of(network: Network, class_id: int | None, target: str | None) -> str:
 
 
 def saliency_result(
-    network: Network, image: int, one: Explanation, warning: str | None, style: Style, watch: Stopwatch
+    network: Network, image: int, one: Explanation, warning: str | None, style: Style, watch: Stopwatch, raw: bool
 ) -> SaliencyResult:
-    """An explanation as JSON, with the coloured map inside. image: which of the photographs sent."""
-    manifest = network.model.manifest
-    logits = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
-    of_class = class_of(network, one.class_id, one.probabilities)
+    """An explanation as JSON, with the coloured map inside, and the raw one if wanted.
+
+    image: which of the photographs sent.
+    """
     height, width = one.saliency.shape
     return SaliencyResult(
         predictions=classified(network, one.probabilities).predictions,
         image=image,
-        explained=Explained(
-            **{key: value for key, value in of_class.items() if key != "score"},
-            target=one.target,
-            other_class_id=one.other_class_id,
-            score=one.score,
-            value=one.value or logits,
-            zero_gradient=one.is_empty,
-            notes=one.notes,
-            warning=warning,
-        ),
+        explained=explained(network, one, warning),
         heatmap=SaliencyMap(
             width=width,
             height=height,
@@ -98,7 +90,25 @@ def saliency_result(
             maximum=float(one.saliency.max()),
             box=one.fitted.sent_box,
             png=base64.b64encode(draw(one, style, watch)).decode(),
+            npy=base64.b64encode(encode_npy(one.saliency)).decode() if raw else None,
         ),
+    )
+
+
+def explained(network: Network, one: Explanation, warning: str | None) -> Explained:
+    """What was explained, without its map."""
+    manifest = network.model.manifest
+    logits = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
+    of_class = class_of(network, one.class_id, one.probabilities)
+    return Explained(
+        **{key: value for key, value in of_class.items() if key != "score"},
+        target=one.target,
+        other_class_id=one.other_class_id,
+        score=one.score,
+        value=one.value or logits,
+        zero_gradient=one.is_empty,
+        notes=one.notes,
+        warning=warning,
     )
 
 

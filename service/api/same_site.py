@@ -2,12 +2,16 @@
 
 from collections.abc import Collection
 from http import HTTPStatus
+from ipaddress import ip_address
 
-from starlette.responses import JSONResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.api.problems import problem
 
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 _SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
+_PROBES = frozenset(["/healthz", "/readyz"])
 
 
 class SameSite:
@@ -19,7 +23,8 @@ class SameSite:
     Args:
         app: The application.
         origins: Origins of pages elsewhere that may ask; ``*`` for all.
-        hosts: The names of the service, without port; None for any.
+        hosts: The names of the service, without port; None for any. Health checks, which machines send to an address,
+            need no name.
     """
 
     def __init__(self, app: ASGIApp, origins: Collection[str], hosts: Collection[str] | None) -> None:
@@ -30,17 +35,14 @@ class SameSite:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
-            status, detail = refusal
-            body = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
-            response = JSONResponse(body, status, media_type="application/problem+json")
-            await response({**scope}, receive, send)
+            await problem(Request(scope), *refusal)({**scope}, receive, send)
             return
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = _without_port(headers.get(b"host", ""))
-        if self._hosts is not None and host and host not in self._hosts:
+        if not self._is_own(host) and not (scope["path"] in _PROBES and _is_address(host)):
             return HTTPStatus.MISDIRECTED_REQUEST, f"{host!r} is no name of this service; see CONVLENS_ALLOWED_HOSTS"
         origin = headers.get(b"origin")
         if scope["method"] in _SAFE or "*" in self._origins or origin in self._origins:
@@ -50,6 +52,17 @@ class SameSite:
         if not is_foreign:
             return None
         return HTTPStatus.FORBIDDEN, f"pages of {origin or 'other sites'} may not ask; see CONVLENS_CORS_ORIGINS"
+
+    def _is_own(self, host: str) -> bool:
+        return self._hosts is None or not host or host in self._hosts
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _without_port(host: str) -> str:

@@ -24,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         module, _, function = options.command.partition(":")
         settings = Settings(**flags)
-        getattr(import_module(f"service.cli.{module}"), function)(settings, options)
+        command = getattr(import_module(f"service.cli.{module}"), function)
+        return int(command(settings, options) or 0)
     except ValidationError as error:
         for wrong in error.errors():
             print(f"convlens: setting {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}", file=sys.stderr)
@@ -43,4 +44,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"convlens: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    return 0

@@ -28,6 +28,9 @@ PHOTOGRAPHS = {
     "/compare",
     "/visualize",
     "/session",
+    "/v2/models/{name}/infer",
+    "/v1/models/{name}:predict",
+    "/v1/models/{name}:explain",
 }
 
 
@@ -46,6 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterat
         "--failed-keys-limit",
         "",  # each request without a key is to be answered with 401
     )
+    server.wait_until_ready()
     yield server
     server.stop()
 

@@ -248,6 +248,22 @@ export interface Explained {
   warning: string | null;
 }
 
+/** An instance, explained. */
+export interface ExplainedInstance {
+  /** The most probable classes, best first. */
+  predictions: Prediction[];
+  explained: Explained;
+  /** What the network saw: left, upper, right and lower edge in pixels of the picture sent. */
+  box: [number, number, number, number];
+  /** Row by row, not normalized: how far the score depends on each pixel that the network saw. */
+  map: number[][] | File;
+}
+
+/** Answer to `:explain`, one entry for each instance. */
+export interface Explanations {
+  explanations: ExplainedInstance[];
+}
+
 /** A factor of a layer. */
 export interface FactorAnswer {
   /** In which pictures show it. */
@@ -274,12 +290,25 @@ export interface FactorsOfPhotograph {
   places: ([number, number])[];
 }
 
+/** A file in JSON. */
+export interface File {
+  b64: string;
+}
+
 /** The state of the process. */
 export interface Health {
   status?: "ok";
   version: string;
   provider: string;
   models: string[];
+}
+
+/** The outputs of a model. */
+export interface InferAnswer {
+  model_name: string;
+  model_version: string;
+  id?: string | null;
+  outputs: OutputTensor[];
 }
 
 /** A job as it stands. Times are seconds since the epoch; steps count from 0. */
@@ -372,6 +401,11 @@ export interface Links {
   batch: string | null;
   /** What the job made beside its picture, by name. */
   artifacts: Record<string, string>;
+}
+
+/** Whether the process is alive. */
+export interface Live {
+  live?: true;
 }
 
 /** The class of each place. */
@@ -486,6 +520,26 @@ export interface ModelDetails {
   preprocessing: Record<string, unknown>;
 }
 
+/** A model. */
+export interface ModelMetadata {
+  name: string;
+  versions: string[];
+  platform: string;
+  inputs: TensorMetadata[];
+  outputs: TensorMetadata[];
+}
+
+/** The models that answer. */
+export interface ModelNames {
+  models: string[];
+}
+
+/** A model that answers. For one that does not there is an error. */
+export interface ModelReady {
+  name: string;
+  ready?: true;
+}
+
 /** A model in the list. */
 export interface ModelSummary {
   name: string;
@@ -508,6 +562,17 @@ export interface Object {
   score?: number | null;
   /** Left, upper, right and lower edge in the photograph, in pixels. */
   box: [number, number, number, number];
+}
+
+/** An output. */
+export interface OutputTensor {
+  name: string;
+  datatype: string;
+  shape: number[];
+  /** `binary_data_size`, if its data is behind the JSON. */
+  parameters?: Record<string, number> | null;
+  /** In row-major order. */
+  data?: unknown[] | null;
 }
 
 /** Answer of `POST /predict`: one entry per image, in the order sent. */
@@ -543,6 +608,15 @@ export interface Prediction {
   score?: number | null;
 }
 
+/** What a network says, one entry for each instance. */
+export interface Predictions {
+  /**
+   * The probabilities of the classes, or the numbers if they are none; of segmentations and detectors an object with each
+   * output by name.
+   */
+  predictions: unknown[];
+}
+
 /** A stage of the randomization of the weights. */
 export interface RandomizationStage {
   /** How many layers are random, counted from the last one. */
@@ -576,6 +650,8 @@ export interface SaliencyMap {
   box: [number, number, number, number];
   /** The picture that `output` asks for: a PNG in base64. */
   png: string;
+  /** With `raw`: the map in NumPy's format .npy (float32, not normalized), in base64. */
+  npy?: string | null;
 }
 
 /** One photograph explained for one class. */
@@ -594,6 +670,18 @@ export interface SensitivityAnswer {
   score: number;
   /** Its derivative along the direction of the concept, the mean of all splits. */
   sensitivity: number;
+}
+
+/** The server. */
+export interface ServerMetadata {
+  name?: "convlens";
+  version: string;
+  extensions?: string[];
+}
+
+/** Whether requests are answered at full speed. */
+export interface ServerReady {
+  ready?: true;
 }
 
 /**
@@ -637,6 +725,14 @@ export interface TcavResult {
   random_accuracy: number;
   /** In the order sent. */
   photographs: SensitivityAnswer[];
+}
+
+/** An input or output. */
+export interface TensorMetadata {
+  name: string;
+  datatype: string;
+  /** -1 for axes of any size. */
+  shape: number[];
 }
 
 export interface ExplainPhotographsParameters {
@@ -782,6 +878,8 @@ export interface ExplainPhotographsParameters {
   opacity?: number;
   /** Gaussian smoothing of the picture, sigma in pixels of the map. Default: 1.5 for overlays, else 0. */
   smoothing?: number | null;
+  /** In JSON: whether the raw map comes along, as a file in NumPy's format .npy in base64. */
+  raw?: boolean;
   /** One or several image files. */
   image: Picture | Picture[];
   /** Masks of the same sizes, white where the object is. */
@@ -1625,6 +1723,248 @@ export interface PredictPhotographsParameters {
   other?: Picture | Picture[];
 }
 
+export interface ShowMetadataParameters {
+  name: string;
+}
+
+export interface IsModelReadyParameters {
+  name: string;
+}
+
+/** Parameters of a request. `priority` and `timeout` of Triton's clients are taken and have no effect. */
+export interface InferParameters {
+  /** The path names the model. */
+  model?: null;
+  /**
+   * `squash`: the whole picture to the network's square. `crop`: short side to 256, the central 224 x 224. `native`: aspect
+   * ratio kept, short side 224.
+   */
+  resize?: "squash" | "crop" | "native";
+  /**
+   * `exact`: every pixel of a JPEG. `fast`: a large JPEG at 1/2, 1/4 or 1/8 of its size, which takes half the time for 24
+   * megapixels; pixels then differ by a level, and single values of a gradient map by much more.
+   */
+  decode?: "exact" | "fast";
+  /** Whether the data of outputs comes as bytes, unless they say something else. */
+  binary_data_output?: boolean;
+  priority?: number | null;
+  timeout?: number | null;
+}
+
+/** Parameters of an input. */
+export interface InputParameters {
+  /** So many of the bytes behind the JSON are its data. */
+  binary_data_size?: number | null;
+}
+
+/** The pictures of a request. */
+export interface InputTensor {
+  name: string;
+  shape: number[];
+  datatype: string;
+  /** Parameters of an input. */
+  parameters?: InputParameters;
+  /** Numbers, flat or nested; files are in base64. */
+  data?: unknown[] | null;
+}
+
+/** Parameters of an output. */
+export interface OutputParameters {
+  /** Whether its data comes as bytes behind the JSON. */
+  binary_data?: boolean | null;
+  /** So many of its largest values, as `value:index:label`; 0 for none. */
+  classification?: number | null;
+}
+
+/** An output that is asked for. */
+export interface WantedOutput {
+  name: string;
+  /** Parameters of an output. */
+  parameters?: OutputParameters;
+}
+
+export interface RunModelParameters {
+  name: string;
+  /** The answer has the same. */
+  id?: string | null;
+  /** Parameters of a request. `priority` and `timeout` of Triton's clients are taken and have no effect. */
+  parameters?: InferParameters;
+  inputs: InputTensor[];
+  /** All of them if none is named. */
+  outputs?: WantedOutput[];
+}
+
+export interface IsModelReadyVParameters {
+  name: string;
+}
+
+/** How files and pixels become what the network sees. */
+export interface PredictParameters {
+  /** The path names the model. */
+  model?: null;
+  /**
+   * `squash`: the whole picture to the network's square. `crop`: short side to 256, the central 224 x 224. `native`: aspect
+   * ratio kept, short side 224.
+   */
+  resize?: "squash" | "crop" | "native";
+  /**
+   * `exact`: every pixel of a JPEG. `fast`: a large JPEG at 1/2, 1/4 or 1/8 of its size, which takes half the time for 24
+   * megapixels; pixels then differ by a level, and single values of a gradient map by much more.
+   */
+  decode?: "exact" | "fast";
+}
+
+export interface PredictParameters2 {
+  name: string;
+  /**
+   * Pictures: files as `{"b64": "…"}`, pixels (height, width, 3) from 0 to 255, or what the network sees, (3, height, width)
+   * from 0 to 1.
+   */
+  instances: unknown[];
+  /** How files and pixels become what the network sees. */
+  parameters?: PredictParameters;
+}
+
+/** What is explained, and how; parameters of methods as in `POST /saliency`. */
+export interface ExplainParameters {
+  /**
+   * What is explained instead of the score of a class: a sum of terms like class:285, probability:285, log_odds:285,
+   * output:NAME[0,3], layer:NAME[17], region:15, detection:0, detection:0.left, match:0 or similarity. An index leaves out
+   * the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. `region` is that of a
+   * `box` or of a file in the field `mask`, else where the network sees the class; `match` is how like a detection the box
+   * is that is most like it. `similarity` is that to the picture in the field `other`. In JSON a term is an object and a
+   * target is one or a list: `{"class": 285}`, `[{"output": "heat", "index": [0, "2:5"], "weight": 2}]`, `{"similarity":
+   * [0.1, …]}`.
+   */
+  target?: string | null;
+  /** The path names the model. */
+  model?: null;
+  /**
+   * `squash`: the whole picture to the network's square. `crop`: short side to 256, the central 224 x 224. `native`: aspect
+   * ratio kept, short side 224.
+   */
+  resize?: "squash" | "crop" | "native";
+  /**
+   * `exact`: every pixel of a JPEG. `fast`: a large JPEG at 1/2, 1/4 or 1/8 of its size, which takes half the time for 24
+   * megapixels; pixels then differ by a level, and single values of a gradient map by much more.
+   */
+  decode?: "exact" | "fast";
+  /** Share of each layer that is held back. For `rectgrad` (98.0). */
+  percent?: number | null;
+  /**
+   * Noisy copies of the picture. For `smoothgrad` (25), `smoothgrad_squared` (25), `vargrad` (25), `gradient_shap` (64),
+   * `lime` (500), `kernel_shap` (500), `hsic` (500).
+   */
+  samples?: number | null;
+  /**
+   * Standard deviation of the noise; 1 is the range from black to white. For `smoothgrad` (0.15), `smoothgrad_squared`
+   * (0.15), `vargrad` (0.15), `gradient_shap` (0.0).
+   */
+  noise?: number | null;
+  /**
+   * Of the random numbers: the same seed gives the same map. For `smoothgrad` (0), `smoothgrad_squared` (0), `vargrad` (0),
+   * `gradient_shap` (0), `rise` (0), `lime` (0), `kernel_shap` (0), `shapley_sampling` (0), `hsic` (0), `sobol` (0).
+   */
+  seed?: number | null;
+  /**
+   * Stop once the estimated error of the map, relative to the map, is no larger: 0.1 for a tenth. What is asked for
+   * otherwise is then the most that is computed. Default: do not stop before. For `smoothgrad`, `smoothgrad_squared`,
+   * `vargrad`, `integrated_gradients`, `gradient_shap`, `occlusion`, `rise`.
+   */
+  tolerance?: number | null;
+  /**
+   * Points on the path. For `integrated_gradients` (32), `blur_integrated_gradients` (32), `idgi` (32),
+   * `guided_integrated_gradients` (100), `xrai` (20).
+   */
+  steps?: number | null;
+  /**
+   * Where the path begins: a colour, the mean colour, or the picture blurred. For `integrated_gradients` (black), `idgi`
+   * (black), `guided_integrated_gradients` (black), `deeplift` (black).
+   */
+  baseline?: "black" | "white" | "grey" | "mean" | "blur" | null;
+  /** Of the Gaussian at the beginning of the path, in pixels. For `blur_integrated_gradients` (50.0). */
+  max_sigma?: number | null;
+  /** Share of the values that move in each step. For `guided_integrated_gradients` (0.25). */
+  fraction?: number | null;
+  /** How far a value may be from the straight path, as a share of its way. For `guided_integrated_gradients` (0.02). */
+  anchors?: number | null;
+  /** How much more weights of the sign of the output count; 0 for not at all. For `lrp` (0.25), `lrp_gamma` (0.25). */
+  gamma?: number | null;
+  /** Absorbs what is contradictory; in units of the activations of the network. For `lrp` (1e-06), `lrp_epsilon` (1e-06). */
+  epsilon?: number | null;
+  /** Weight of what speaks for the class; β is α − 1. For `lrp_alpha_beta` (2.0), `finer_cam` (1.0). */
+  alpha?: number | null;
+  /** How much more weights of the sign of the output count; 0 for not at all. For `attn_lrp` (0.25). */
+  gamma_convolutions?: number | null;
+  /** How much more weights of the sign of the output count; 0 for not at all. For `attn_lrp` (0.05). */
+  gamma_dense?: number | null;
+  /**
+   * Name of the layer; see GET /models/{name}/layers. Default: the last features. For `grad_cam`, `grad_cam_plus_plus`,
+   * `layer_cam`, `guided_grad_cam`, `hires_cam`, `grad_cam_elementwise`, `xgrad_cam`, `eigen_cam`, `eigen_grad_cam`,
+   * `finer_cam`, `score_cam`, `ablation_cam`.
+   */
+  layer?: string | null;
+  /** Classes of the nearest scores to compare with. For `finer_cam` (3). */
+  similar?: number | null;
+  /** Feature maps that are tried, those with the largest range first. For `score_cam` (64), `ablation_cam` (64). */
+  channels?: number | null;
+  /** Share of what goes round each attention, as residual connections do. For `attention_rollout` (0.5). */
+  residual?: number | null;
+  /** Side of the square that is taken away, in pixels of what the network sees. For `occlusion` (32). */
+  window?: number | null;
+  /** Pixels between two squares; at most the side. For `occlusion` (16). */
+  stride?: number | null;
+  /**
+   * What is put in the place of what is taken away. For `occlusion` (mean), `rise` (mean), `lime` (mean), `kernel_shap`
+   * (mean), `shapley_sampling` (mean), `hsic` (mean), `feature_ablation` (mean), `sobol` (mean).
+   */
+  fill?: "black" | "white" | "grey" | "mean" | "blur" | null;
+  /** Random masks; more are less grainy. For `rise` (1000). */
+  masks?: number | null;
+  /**
+   * Cells of a mask along a side. For `rise` (7), `lime` (7), `kernel_shap` (7), `shapley_sampling` (7), `hsic` (7),
+   * `feature_ablation` (7), `sobol` (7).
+   */
+  cells?: number | null;
+  /** Probability that a cell stays. For `rise` (0.5). */
+  keep?: number | null;
+  /**
+   * Square cells, or at most as many superpixels, which follow the edges (SLIC). For `lime` (cells), `kernel_shap` (cells),
+   * `shapley_sampling` (cells), `hsic` (cells), `feature_ablation` (cells), `sobol` (cells).
+   */
+  regions?: "cells" | "superpixels" | null;
+  /** Orders in which the regions appear. For `shapley_sampling` (10). */
+  permutations?: number | null;
+  /** Pairs of points of the design. For `sobol` (16). */
+  designs?: number | null;
+  /** A class in contrast: what speaks for `class_id` rather than for this one. */
+  other_class_id?: number | null;
+  /**
+   * One of gradient, gradient_x_input, guided_backprop, deconvnet, rectgrad, full_grad, smoothgrad, smoothgrad_squared,
+   * vargrad, integrated_gradients, blur_integrated_gradients, gradient_shap, idgi, guided_integrated_gradients, deeplift,
+   * deep_shap, lrp, lrp_zero, lrp_epsilon, lrp_gamma, lrp_alpha_beta, lrp_z_plus, excitation_backprop, attn_lrp, grad_cam,
+   * grad_cam_plus_plus, layer_cam, guided_grad_cam, hires_cam, grad_cam_elementwise, xgrad_cam, eigen_cam, eigen_grad_cam,
+   * finer_cam, score_cam, ablation_cam, attention_rollout, transformer_attribution, occlusion, rise, lime, kernel_shap,
+   * shapley_sampling, hsic, feature_ablation, sobol, xrai; see `GET /methods`.
+   */
+  method?: string;
+  /** Class to explain; the predicted one of each instance if absent. */
+  class_id?: number | null;
+  /** Maps as nested lists, or as NumPy files in base64. */
+  maps?: "values" | "npy";
+}
+
+export interface ExplainInstancesParameters {
+  name: string;
+  /**
+   * Pictures: files as `{"b64": "…"}`, pixels (height, width, 3) from 0 to 255, or what the network sees, (3, height, width)
+   * from 0 to 1.
+   */
+  instances: unknown[];
+  /** What is explained, and how; parameters of methods as in `POST /saliency`. */
+  parameters?: ExplainParameters;
+}
+
 export interface EnterParameters {
   /** An API key. */
   key: string;
@@ -1800,6 +2140,45 @@ export class Operations extends Transport {
   /** Counters and histograms in the text format of Prometheus. */
   showMetrics(parameters?: Record<string, never>, options?: Options & { accept?: "text/plain" }): Promise<string>;
 
+  /** The server and the extensions of the protocol that it knows. */
+  showServer(parameters?: Record<string, never>, options?: Options & { accept?: "application/json" }): Promise<ServerMetadata>;
+
+  /**
+   * The input and the outputs of a model. There is one version of each, `/v2/models/{name}/versions/1`.
+   *
+   * The input is what the service makes of photographs, whatever the file takes: RGB from 0 to 1, the colours first.
+   * Beside FP32 it takes FP16 and FP64, UINT8 as (N, height, width, 3), and image files as BYTES (N).
+   */
+  showMetadata(parameters: ShowMetadataParameters, options?: Options & { accept?: "application/json" }): Promise<ModelMetadata>;
+
+  /** The model answers. */
+  isModelReady(parameters: IsModelReadyParameters, options?: Options & { accept?: "application/json" }): Promise<ModelReady>;
+
+  /**
+   * The outputs of a model for pictures.
+   *
+   * Tensors are numbers in JSON, or bytes behind it; then the header `Inference-Header-Content-Length` tells the length
+   * of the JSON.
+   */
+  runModel(parameters: RunModelParameters, options: Options & { accept: "application/octet-stream" }): Promise<Blob>;
+  runModel(parameters: RunModelParameters, options?: Options & { accept?: "application/json" }): Promise<InferAnswer>;
+
+  /** The models that answer. */
+  listNames(parameters?: Record<string, never>, options?: Options & { accept?: "application/json" }): Promise<ModelNames>;
+
+  /** The model answers. */
+  isModelReadyV(parameters: IsModelReadyVParameters, options?: Options & { accept?: "application/json" }): Promise<ModelReady>;
+
+  /** What a network says of pictures. */
+  predict(parameters: PredictParameters2, options?: Options & { accept?: "application/json" }): Promise<Predictions>;
+
+  /**
+   * A map of the pixels that the score of a class, or another target, depends on, for each picture.
+   *
+   * `parameters` are those of `POST /saliency`: the `method` with its own, `class_id`, `other_class_id` or `target`.
+   */
+  explainInstances(parameters: ExplainInstancesParameters, options?: Options & { accept?: "application/json" }): Promise<Explanations>;
+
   /** The process is alive; which execution provider it uses. */
   health(parameters?: Record<string, never>, options?: Options & { accept?: "application/json" }): Promise<Health>;
 
@@ -1811,4 +2190,10 @@ export class Operations extends Transport {
 
   /** Forget it. */
   leave(parameters?: Record<string, never>, options?: Options & { accept?: "application/json" }): Promise<undefined>;
+
+  /** The process is alive. */
+  isLive(parameters?: Record<string, never>, options?: Options & { accept?: "application/json" }): Promise<Live>;
+
+  /** The service has warmed up. */
+  isReady(parameters?: Record<string, never>, options?: Options & { accept?: "application/json" }): Promise<ServerReady>;
 }

@@ -215,6 +215,60 @@ export class Operations extends Transport {
     return this.request("GET", "/metrics", { accept: "text/plain" }, parameters, options);
   }
 
+  /** The server and the extensions of the protocol that it knows. */
+  showServer(parameters, options) {
+    return this.request("GET", "/v2", {}, parameters, options);
+  }
+
+  /**
+   * The input and the outputs of a model. There is one version of each, `/v2/models/{name}/versions/1`.
+   *
+   * The input is what the service makes of photographs, whatever the file takes: RGB from 0 to 1, the colours first.
+   * Beside FP32 it takes FP16 and FP64, UINT8 as (N, height, width, 3), and image files as BYTES (N).
+   */
+  showMetadata(parameters, options) {
+    return this.request("GET", "/v2/models/{name}", {}, parameters, options);
+  }
+
+  /** The model answers. */
+  isModelReady(parameters, options) {
+    return this.request("GET", "/v2/models/{name}/ready", {}, parameters, options);
+  }
+
+  /**
+   * The outputs of a model for pictures.
+   *
+   * Tensors are numbers in JSON, or bytes behind it; then the header `Inference-Header-Content-Length` tells the length
+   * of the JSON.
+   */
+  runModel(parameters, options) {
+    return this.request("POST", "/v2/models/{name}/infer", { body: "json" }, parameters, options);
+  }
+
+  /** The models that answer. */
+  listNames(parameters, options) {
+    return this.request("GET", "/v1/models", {}, parameters, options);
+  }
+
+  /** The model answers. */
+  isModelReadyV(parameters, options) {
+    return this.request("GET", "/v1/models/{name}", {}, parameters, options);
+  }
+
+  /** What a network says of pictures. */
+  predict(parameters, options) {
+    return this.request("POST", "/v1/models/{name}:predict", { body: "json" }, parameters, options);
+  }
+
+  /**
+   * A map of the pixels that the score of a class, or another target, depends on, for each picture.
+   *
+   * `parameters` are those of `POST /saliency`: the `method` with its own, `class_id`, `other_class_id` or `target`.
+   */
+  explainInstances(parameters, options) {
+    return this.request("POST", "/v1/models/{name}:explain", { body: "json" }, parameters, options);
+  }
+
   /** The process is alive; which execution provider it uses. */
   health(parameters, options) {
     return this.request("GET", "/healthz", {}, parameters, options);
@@ -233,5 +287,15 @@ export class Operations extends Transport {
   /** Forget it. */
   leave(parameters, options) {
     return this.request("DELETE", "/session", {}, parameters, options);
+  }
+
+  /** The process is alive. */
+  isLive(parameters, options) {
+    return this.request("GET", "/v2/health/live", {}, parameters, options);
+  }
+
+  /** The service has warmed up. */
+  isReady(parameters, options) {
+    return this.request("GET", "/v2/health/ready", {}, parameters, options);
   }
 }
