@@ -8,7 +8,7 @@ from service.models.manifest import Layout, Scores, Task
 
 
 class Contents(BaseModel):
-    """What a graph holds. Without running it."""
+    """What a graph holds."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,6 +44,6 @@ class Measured(BaseModel):
 
 
 class Report(Contents, Measured):
-    """All of it. guesses: why and what else it could be, by what was guessed."""
+    """What trying out a network has shown."""
 
     guesses: Annotated[dict[str, str], Field(description="What the file does not say, and how it was guessed.")] = {}

@@ -634,7 +634,7 @@ export interface Ready {
   status?: "ready";
 }
 
-/** All of it. guesses: why and what else it could be, by what was guessed. */
+/** What trying out a network has shown. */
 export interface Report {
   /** A picture, on one core. */
   forward_ms: number;
