@@ -25,12 +25,13 @@ from service.api.head import HeadAsGet
 from service.api.keys import Keys, Limiter
 from service.api.negotiation import NPY
 from service.api.observation import Observation
-from service.api.places import Workers
+from service.api.places import Places, Workers
 from service.api.prefix import Prefixed
 from service.api.problems import REFUSALS
 from service.api.query_limit import QueryLimit
 from service.api.routes import (
     activations,
+    batches,
     classify,
     compare,
     concepts,
@@ -47,7 +48,10 @@ from service.api.routes import (
     visualize,
 )
 from service.api.same_site import LOOPBACK, SameSite
-from service.jobs.service import open_job_service, worker
+from service.batches.chunk import ChunkRunner
+from service.batches.sources import Sources
+from service.jobs.run import Runner
+from service.jobs.service import JobService, open_job_service, worker
 from service.kinds.run import runner
 from service.networks.catalog import Networks
 from service.networks.network import Network
@@ -59,6 +63,8 @@ from service.settings import Settings
 from service.telemetry import tracing
 
 logger = logging.getLogger(__name__)
+
+UPLOADS = 8  # archives that are taken in at the same time, with some megabytes of memory each
 
 DESCRIPTION = """\
 Makes convolutional networks understandable: saliency maps of photographs, from gradients of ONNX graphs.
@@ -81,12 +87,23 @@ def create_app(settings: Settings) -> FastAPI:
             places = settings.workers or max(4, 2 * cores())
             dear = max(1, min(places // 2, cores()))  # so many keep all cores busy
             workers = Workers(places, dear, settings.worker_seconds)
-            services = Services(settings, networks, job_service, keys, limiter, failures, workers)
+            services = Services(
+                settings,
+                networks,
+                job_service,
+                keys,
+                limiter,
+                failures,
+                workers,
+                Places(UPLOADS, settings.worker_seconds),
+            )
             app.state.services = services
             warm = warm or asyncio.create_task(_warm_up(network, settings))
             tasks = [asyncio.create_task(_tell_when_ready(services, warm))]
             if settings.worker:
-                tasks.append(asyncio.create_task(worker(job_service, settings, runner(networks)).run()))
+                tasks.append(
+                    asyncio.create_task(worker(job_service, settings, runner_of(networks, job_service, settings)).run())
+                )
             yield
             for task in tasks:
                 task.cancel()
@@ -119,6 +136,7 @@ def _application(
         compare,
         methods,
         visualize,
+        batches,
         models,
         predict,
         metrics,
@@ -139,6 +157,7 @@ def _add_middleware(app: FastAPI, settings: Settings, keys: Keys) -> None:
         max_bytes=settings.max_body_bytes,
         max_together=settings.max_bodies_bytes,
         seconds=settings.upload_seconds,
+        max_streamed=settings.max_archive_bytes,
     )
     app.add_middleware(
         GZipMiddleware,
@@ -168,6 +187,12 @@ def _hosts(settings: Settings) -> Collection[str] | None:
     if settings.allowed_hosts:
         return [host.strip().lower() for host in settings.allowed_hosts.split(",")]
     return LOOPBACK if settings.host in LOOPBACK else None
+
+
+def runner_of(networks: Networks, job_service: JobService, settings: Settings) -> Runner:
+    """The function with which a worker runs jobs and chunks of batches."""
+    sources = Sources(settings.batch_sources)
+    return runner(networks, ChunkRunner(networks, job_service.store, sources, settings, problems.brief))
 
 
 def open_networks(settings: Settings) -> Networks:

@@ -1,5 +1,7 @@
 """Bounds on the size and the duration of request bodies, counted while they arrive and while they are unpacked."""
 
+import math
+import re
 import zlib
 from collections import Counter
 
@@ -9,9 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.addresses import client_of
 from service.errors import BrokenBody, Overloaded, TooManyBytes, TooSlow, UnsupportedMedia
 
+STREAMED = re.compile(r"/batches(/[^/]+/parts/[^/]+)?/?$")  # paths of what is stored while it arrives
+SLOWEST = 64 * 2**10  # bytes a second of what is streamed, beyond the seconds that every body has
+
 
 class BodyLimit:
     """ASGI middleware: reading a body raises `TooManyBytes`, `TooSlow` or `Overloaded`, whatever its header claimed.
+
+    Archives are not held in memory: they count against no other body, and may arrive for as long as they come fast.
 
     Args:
         app: The application.
@@ -19,11 +26,13 @@ class BodyLimit:
         max_together: The bodies of all requests that are being worked on. Beyond that those are refused whose address
             has sent other bodies; at twice as much everybody.
         seconds: In which a body must arrive.
+        max_streamed: The largest archive.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_together: int, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_together: int, seconds: float, max_streamed: int = 0) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_streamed = max_streamed
         self._max_together = max_together
         self._seconds = seconds
         self._held: Counter[str] = Counter()
@@ -34,9 +43,14 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        counting = _Counting(receive, self._max_bytes, self._seconds, int(headers.get(b"content-length", b"0")))
+        streamed = bool(STREAMED.search(scope["path"]))
+        most, rate = (self._max_streamed, SLOWEST) if streamed else (self._max_bytes, math.inf)
+        counting = _Counting(receive, most, self._seconds, int(headers.get(b"content-length", b"0")), rate)
         coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
-        decoded = _decoded(counting, coding, self._max_bytes)
+        decoded = _decoded(counting, coding, most)
+        if streamed:
+            await self._app(scope, decoded, send)
+            return
         address, own = client_of(scope), 0
 
         async def held() -> Message:
@@ -90,11 +104,12 @@ class _Gunzipping:
 
 
 class _Counting:
-    def __init__(self, receive: Receive, max_bytes: int, seconds: float, declared: int) -> None:
+    def __init__(self, receive: Receive, max_bytes: int, seconds: float, declared: int, rate: float) -> None:
         self._receive = receive
         self._max_bytes = max_bytes
         self._seconds = seconds
-        self._deadline: float | None = None
+        self._began: float | None = None
+        self._rate = rate
         self._bytes = 0
         self._declared = declared
         self._complete = False
@@ -104,12 +119,13 @@ class _Counting:
             return await self._receive()
         if self._declared > self._max_bytes:
             raise self._too_many()
-        if self._deadline is None:
-            self._deadline = anyio.current_time() + self._seconds
-        with anyio.move_on_at(self._deadline) as scope:
+        if self._began is None:
+            self._began = anyio.current_time()
+        with anyio.move_on_at(self._began + self._seconds + self._bytes / self._rate) as scope:
             message = await self._receive()
         if scope.cancelled_caught:
-            raise TooSlow(f"the body did not arrive within {self._seconds:g} seconds")
+            limit = f"within {self._seconds:g} seconds" if math.isinf(self._rate) else "at 64 KiB a second"
+            raise TooSlow(f"the body did not arrive {limit}")
         self._bytes += len(message.get("body", b""))
         if self._bytes > self._max_bytes:
             raise self._too_many()

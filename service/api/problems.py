@@ -99,6 +99,16 @@ def status_of(error: errors.ConvlensError) -> HTTPStatus:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def brief(error: Exception) -> dict[str, Any]:
+    """An error as the index of a batch tells it; what was not raised on purpose is logged."""
+    if isinstance(error, errors.ConvlensError):
+        status, detail = status_of(error), str(error)
+    else:
+        logger.error("a picture of a batch failed unexpectedly", exc_info=error)
+        status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, f"it failed unexpectedly: {type(error).__name__}"
+    return {"status": int(status), "title": status.phrase, "detail": detail}
+
+
 async def _on_convlens_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ConvlensError)
     status = status_of(error)

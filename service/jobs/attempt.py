@@ -78,9 +78,13 @@ class Attempt:
         checkpoint = await self._store.find(checkpoint_name(job.id))
         inputs = {name: await self._store.get(input_name(job.id, name)) for name in job.inputs}
         run = await asyncio.to_thread(runner, job, checkpoint, inputs)
-        await self._steps(run)
-        made = await asyncio.to_thread(run.conclude)
-        await self._store.put(image_name(job.id), made.image)
+        try:
+            await self._steps(run)
+            made = await self._threaded(run.conclude)
+        finally:
+            run.abandon()
+        if made.image:
+            await self._store.put(image_name(job.id), made.image)
         for name, data in made.artifacts.items():
             await self._store.put(artifact_name(job.id, name), data)
         outcome = await self._finish(State.SUCCEEDED, result=made.result, artifacts=list(made.artifacts))
@@ -146,7 +150,7 @@ class Attempt:
             if last.preview:
                 await self._store.put(frame_name(self._job.id, last.index), await self._threaded(last.image))
                 self._preview = last.index
-            is_due = last.preview or time.monotonic() - self._saved > self._limits.checkpoint_seconds
+            is_due = last.preview or last.precious or time.monotonic() - self._saved > self._limits.checkpoint_seconds
             is_due |= not written and self._job.attempts > 1  # so that whoever dies soon has got further
             if is_due:
                 await self._save(last)
@@ -202,6 +206,6 @@ def _hop(steps: Iterator[Advance], seconds: float) -> Advance | None:
     last: Advance | None = None
     end = time.monotonic() + seconds
     for last in steps:
-        if last.preview or time.monotonic() > end:
+        if last.preview or last.precious or time.monotonic() > end:
             break
     return last

@@ -1,0 +1,84 @@
+"""Forms with one large file, which is read while it arrives and never held as a whole."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from service.errors import BrokenBody, InvalidParameter
+
+MAX_FIELDS = 64
+_EVENTS = ("part_begin", "part_data", "part_end", "header_field", "header_value", "header_end", "headers_finished")
+
+
+class StreamedForm(MultiPartParser):
+    """A form whose file comes after all its fields.
+
+    Attributes:
+        name: The field of the file, once `fields` has come to it; None if there is no file.
+    """
+
+    name: str | None = None
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.headers, request.stream(), max_files=1, max_fields=MAX_FIELDS)
+        _, options = parse_options_header(request.headers["content-type"])
+        if b"boundary" not in options:
+            raise BrokenBody("the form cannot be read: its Content-Type names no boundary")
+        self._charset = "utf-8"
+        self._is_complete = False
+        callbacks = {f"on_{event}": getattr(self, f"on_{event}") for event in _EVENTS}
+        self._parser = MultipartParser(options[b"boundary"], {**callbacks, "on_end": self._end})  # type: ignore[arg-type]
+
+    async def fields(self) -> dict[str, str | list[str]]:
+        """The fields before the file. Raises `BrokenBody`."""
+        while self.name is None and await self._feed():
+            if self._current_part.file is not None:
+                self.name = self._current_part.field_name
+        return self._texts()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The file. Raises `BrokenBody`, and `InvalidParameter` for fields that come after it."""
+        before = self._texts()
+        while True:
+            pieces, self._file_parts_to_write = self._file_parts_to_write, []
+            for _, data in pieces:
+                yield bytes(data)
+            if not await self._feed():
+                break
+        for _, data in self._file_parts_to_write:
+            yield bytes(data)
+        if self._texts() != before:
+            raise InvalidParameter("the file comes last in the form: send the other fields before it")
+
+    def _texts(self) -> dict[str, str | list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in self.items:
+            if isinstance(value, str) and value.strip():
+                found.setdefault(name, []).append(value)
+        return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+    async def _feed(self) -> bool:
+        """Take in some more of the body; whether there was more."""
+        try:
+            chunk = await anext(self.stream, None)
+            if chunk is None:
+                self._parser.finalize()
+                self._check_end()
+                return False
+            self._parser.write(chunk)
+        except (MultiPartException, FormParserError) as error:
+            raise BrokenBody(f"the form cannot be read: {getattr(error, 'message', None) or error}") from error
+        finally:
+            for file in self._files_to_close_on_error:
+                file.close()  # nothing is written to it
+        return True
+
+    def _end(self) -> None:
+        self._is_complete = True
+
+    def _check_end(self) -> None:
+        if not self._is_complete:
+            raise BrokenBody("the form ends before its closing boundary: send it again, as a whole")
