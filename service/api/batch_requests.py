@@ -70,6 +70,8 @@ async def read_request(request: Request) -> tuple[BatchRequest, Upload | None]:
         raise InvalidParameter("a batch that is open begins with nothing; add parts to it, or leave out open=true")
     if not parameters.open and upload is None:
         raise InvalidParameter(f"nothing is sent: {HOW}")
+    if upload is not None and upload.kind == "picture":
+        raise InvalidParameter(f"POST /saliency is for a single picture; {HOW}")
     if upload is not None and (upload.kind == "manifest") != (parameters.source is not None):
         raise InvalidParameter("a manifest needs a source, and a source a manifest: it says where the pictures are")
     return parameters, upload

@@ -29,19 +29,18 @@ class StreamedForm(MultiPartParser):
             raise BrokenBody("the form cannot be read: its Content-Type names no boundary")
         self._charset = "utf-8"
         self._is_complete = False
+        self._before: int | None = None
         callbacks = {f"on_{event}": getattr(self, f"on_{event}") for event in _EVENTS}
         self._parser = MultipartParser(options[b"boundary"], {**callbacks, "on_end": self._end})  # type: ignore[arg-type]
 
     async def fields(self) -> dict[str, str | list[str]]:
         """The fields before the file. Raises `BrokenBody`."""
         while self.name is None and await self._feed():
-            if self._current_part.file is not None:
-                self.name = self._current_part.field_name
-        return self._texts()
+            pass
+        return self._texts(self._before)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The file. Raises `BrokenBody`, and `InvalidParameter` for fields that come after it."""
-        before = self._texts()
         while True:
             pieces, self._file_parts_to_write = self._file_parts_to_write, []
             for _, data in pieces:
@@ -50,12 +49,19 @@ class StreamedForm(MultiPartParser):
                 break
         for _, data in self._file_parts_to_write:
             yield bytes(data)
-        if self._texts() != before:
+        if self._texts() != self._texts(self._before):
             raise InvalidParameter("the file comes last in the form: send the other fields before it")
 
-    def _texts(self) -> dict[str, str | list[str]]:
+    def on_headers_finished(self) -> None:
+        """Notice where the file begins."""
+        super().on_headers_finished()
+        if self._current_part.file is not None:
+            self.name, self._before = self._current_part.field_name, len(self.items)
+
+    def _texts(self, first: int | None = None) -> dict[str, str | list[str]]:
+        """The fields, or those among so many parts."""
         found: dict[str, list[str]] = {}
-        for name, value in self.items:
+        for name, value in self.items[:first]:
             if isinstance(value, str) and value.strip():
                 found.setdefault(name, []).append(value)
         return {name: values if len(values) > 1 else values[0] for name, values in found.items()}

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
@@ -111,6 +112,7 @@ class ArtifactStore:
         try:
             if end is None:
                 return bytes(obstore.get(self._store, name).bytes())
+            end = min(end, obstore.head(self._store, name)["size"])
             return bytes(obstore.get_range(self._store, name, start=start, end=end)) if end > start else b""
         except (NotFoundError, FileNotFoundError) as error:
             raise NotFound(f"there is no {name}") from error
@@ -136,6 +138,8 @@ class ArtifactStore:
             raise QueueError(f"the store cannot be read: {str(error)[:300]}") from error
         for name in names:
             await self.delete(name)
+        if isinstance(self._store, LocalStore):  # what is left are folders, and what was being written to a killed end
+            await asyncio.to_thread(shutil.rmtree, f"{self._store.prefix}/{job_id}", ignore_errors=True)
 
     async def delete(self, name: str) -> None:
         """Delete an artifact, if it is there."""

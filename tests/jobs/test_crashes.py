@@ -102,7 +102,8 @@ def test_a_valkey_that_dies_alone_is_started_again(models_dir: Path, tmp_path: P
 class Fleet:
     """One Valkey, a shared folder, API processes and workers."""
 
-    def __init__(self, models_dir: Path, folder: Path) -> None:
+    def __init__(self, models_dir: Path, folder: Path, concurrency: int = 1) -> None:
+        self._concurrency = str(concurrency)
         self.valkey = EmbeddedValkey(folder)
         self.valkey.start()
         store = f"file://{folder / 'store'}"
@@ -125,7 +126,7 @@ class Fleet:
 
     def hire(self, number: int = 1) -> None:
         hired = [
-            start("worker", *self._flags, "--checkpoint-seconds", "0.3", "--job-concurrency", "1")
+            start("worker", *self._flags, "--checkpoint-seconds", "0.3", "--job-concurrency", self._concurrency)
             for _ in range(number)
         ]
         for worker in hired:
