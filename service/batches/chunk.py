@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 
@@ -28,7 +27,7 @@ from service.jobs.record import Chunk, Job
 from service.jobs.run import Advance, Conclusion, Run
 from service.jobs.store import ArtifactStore, artifact_name
 from service.networks.catalog import Networks
-from service.runtime.demand import current
+from service.runtime.demand import current, working_for
 from service.saliency.intake import Intake
 from service.settings import Settings
 
@@ -141,7 +140,7 @@ class _Running:
         coming, waiting = iter(left), dict[Future[Made], int]()
         while True:
             for number in islice(coming, threads - len(waiting)):
-                waiting[pool.submit(copy_context().run, self._one, explainer, number)] = number
+                waiting[pool.submit(self._one, explainer, number)] = number
             if not waiting:
                 return
             done, _ = wait(waiting, LOOK_SECONDS, FIRST_COMPLETED)
@@ -156,7 +155,8 @@ class _Running:
         entry = self._entries[number]
         while True:
             try:
-                return explainer.explain(number, entry.item, self._runner.bytes_of(entry))
+                with working_for(self.demand):
+                    return explainer.explain(number, entry.item, self._runner.bytes_of(entry))
             except TryLater:
                 if self.demand.unattended.wait(PAUSE_SECONDS):
                     return self._failed(number, self._overdue())
