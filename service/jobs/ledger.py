@@ -204,9 +204,16 @@ class Ledger(Records):
         """Forget a job, whatever its state."""
         return bool(await self.run(scripts.DELETE, id_))
 
-    async def expire(self, id_: str) -> None:
-        """Forget all of a job but that it was."""
-        await self.run(scripts.EXPIRE, id_, time.time(), MEMORY_SECONDS)
+    async def expire(self, id_: str) -> bool:
+        """Forget all of a job but that it was, and that its artifacts are to be deleted.
+
+        Returns whether its time is over: a batch may have been begun again.
+        """
+        return bool(await self.run(scripts.EXPIRE, id_, time.time(), MEMORY_SECONDS))
+
+    async def expired(self, id_: str) -> None:
+        """Tell that the artifacts of an expired job have been deleted."""
+        await self.redis.zrem(f"{PREFIX}expiry", id_)
 
 
 def _fields(draft: Draft, owner: str | None) -> dict[str, str | int]:

@@ -192,15 +192,17 @@ return 1
 """
 )
 
-# id, now, how long to remember -> 1 if the job was finished. What is left says that there was one.
+# id, now, how long to remember -> 1 if its time is over, 0 if it has been begun again meanwhile. What is left says that
+# there was one, and that its artifacts are still to be deleted.
 EXPIRE = (
     SHARED
     + """
 local id, now, memory = ARGV[2], ARGV[3], ARGV[4]
 local state = redis.call('HGET', job(id), 'state')
-redis.call('ZREM', p .. 'expiry', id)
-if not state then return 0 end
+if not redis.call('ZSCORE', p .. 'expiry', id) then return 0 end
+if not state or state == 'expired' then return 1 end
 unindex(id, state)
+redis.call('ZADD', p .. 'expiry', 0, id)
 remove_keys(id)
 redis.call('HSET', job(id), 'state', 'expired', 'at:expired', now)
 redis.call('EXPIRE', job(id), memory)

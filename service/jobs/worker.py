@@ -122,5 +122,6 @@ class Worker:
 
     async def _expire(self) -> None:
         for job_id in await self._ledger.due():
-            await self._store.delete_all(job_id)
-            await self._ledger.expire(job_id)
+            if await self._ledger.expire(job_id):
+                await self._store.delete_all(job_id)
+                await self._ledger.expired(job_id)

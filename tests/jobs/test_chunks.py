@@ -209,12 +209,26 @@ async def test_parts_are_counted_and_replaced(ledger: Ledger, batches: Batches) 
     await batches.add(other, "a", Part("five", 1, 10_000))  # what is deleted counts no more
 
 
+async def test_a_batch_that_waits_for_its_owner_expires_unless_it_is_resumed(ledger: Ledger, batches: Batches) -> None:
+    id_ = await begun(ledger, batches, 50)
+    await batches.pause(id_)
+    await batches.resume(id_)
+    assert not await ledger.expire(id_)
+    await batches.pause(id_)
+    assert await ledger.expire(id_)
+    assert await ledger.expire(id_)  # until its artifacts are deleted too
+    await ledger.expired(id_)
+    with pytest.raises(Gone):
+        await batches.get(id_)
+
+
 @pytest.mark.parametrize("end", ["delete", "expire"])
 async def test_nothing_is_left_of_a_batch(ledger: Ledger, batches: Batches, redis: Redis, end: str) -> None:
     id_ = await begun(ledger, batches, 50)
     chunks = [await claimed(ledger, lease) for lease in "abc"]
     await done(ledger, chunks[0], "a", errors=1)
     await ledger.release(chunks[1].id, "b")
+    await batches.pause(id_)
     ending: Callable[[str], object] = getattr(ledger, end)
     await ending(id_)  # type: ignore[misc]
     kept = {key async for key in redis.scan_iter(f"*{id_}*")}

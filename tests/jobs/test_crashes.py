@@ -1,10 +1,13 @@
 """Nothing accepted is ever lost: real processes, killed."""
 
+import io
+import json
 import os
 import random
 import signal
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +19,9 @@ from redis import Redis
 from service.api.job_schemas import JobAnswer
 from service.client import Client, ServiceError
 from service.jobs.valkey import EmbeddedValkey
+from service.pictures.decode import decode
+from service.pictures.images import encode_png
+from tests.batches.archives import zipped
 from tests.conftest import Server, await_line, start
 from tests.waiting import eventually
 
@@ -208,6 +214,32 @@ def test_two_apis_and_three_workers(fleet: Fleet) -> None:
         ids = [submit(submitting, class_id, iterations=5).id for class_id in range(100)]
         assert {polling.wait(id_).state for id_ in ids} == {"succeeded"}
         assert polling.image(ids[0]) == submitting.image(ids[0])
+
+
+def test_a_killed_worker_costs_a_batch_nothing(fleet: Fleet, cat: bytes, coffee: bytes) -> None:
+    """The tool `tests.tools.batches` does the same with thousands of pictures and many deaths."""
+    server = fleet.api()
+    fleet.hire(2)
+    pictures = {f"{i:02}.png": small(cat if i % 2 else coffee, i) for i in range(60)}
+    headers = {"Content-Type": "application/zip"}
+    asked = {"method": "smoothgrad", "samples": 5}
+    batch = server.client.post("/batches", content=zipped(pictures), headers=headers, params=asked).json()
+    with Redis(unix_socket_path=str(fleet.valkey.socket)) as redis:
+        eventually(lambda: redis.scard(f"convlens:held:{batch['id']}"), lambda held: held == 2)  # each holds a chunk
+        fleet.kill(fleet.workers[0])
+        place = batch["links"]["self"]
+        done = eventually(lambda: server.client.get(place).json(), lambda now: now["state"] == "succeeded", 90)
+        attempts = int(redis.hget(f"convlens:job:{batch['id']}", "handed"))  # type: ignore[arg-type]
+    assert (done["items"], done["done"], done["errors"], attempts) == (60, 60, 0, 3)
+    lines = [json.loads(line) for line in server.client.get(f"{place}/index").text.splitlines()]
+    assert [line["item"] for line in lines] == list(pictures)
+    with zipfile.ZipFile(io.BytesIO(server.client.get(f"{place}/results").content)) as results:
+        assert sorted(results.namelist()) == sorted(["index.jsonl", *(line["map"] for line in lines)])
+
+
+def small(photograph: bytes, shift: int) -> bytes:
+    """A piece of a photograph as a PNG, at another place for each ``shift``."""
+    return encode_png(decode(photograph, 10**7).pixels[shift : shift + 100, shift : shift + 100])
 
 
 def test_a_queue_that_is_away_for_some_time_costs_no_attempt(fleet: Fleet) -> None:
