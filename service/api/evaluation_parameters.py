@@ -9,6 +9,7 @@ from service.api.boxes import Edges, boxes_of, check_boxes
 from service.api.parameters import (
     METHOD_FIELDS,
     ClassifyParameters,
+    Targeted,
     TargetParameters,
     WithMethodFields,
     check_values,
@@ -127,7 +128,7 @@ Methods = Annotated[
 ]
 
 
-class CompareParameters(MeasuringParameters, WithMethodFields):
+class CompareParameters(MeasuringParameters, WithMethodFields, Targeted):
     """Parameters of `POST /compare`, in the query or as form fields. Those of methods go to all that take them."""
 
     usual: ClassVar[tuple[str, ...]] = USUAL_METRICS

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from service.api.schemas import META, Meta, Prediction
+from service.api.schemas import META, Meta
 from service.saliency.metrics.metric import Better
 
 
@@ -128,9 +128,13 @@ class ComparedMetric(BaseModel):
     ]
 
 
-class ComparedPhotograph(Prediction):
+class ComparedPhotograph(BaseModel):
     """One of the photographs, and the class that was explained."""
 
+    class_id: Annotated[int | None, Field(description="Null for a target other than a class.")]
+    name: str | None
+    probability: Annotated[float | None, Field(description="Null where the scores are no probabilities.")]
+    score: Annotated[float | None, Field(description="Of the class, where it is no probability.")] = None
     image: Annotated[int, Field(description="Which of the photographs sent, from 0.")]
     metrics: Annotated[dict[str, dict[str, float | None]], Field(description="By metric, then by method or baseline.")]
 

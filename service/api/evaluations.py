@@ -13,7 +13,7 @@ from service.api.evaluation_schemas import (
     MeasuredAnswer,
     RandomizationStage,
 )
-from service.api.responses import prediction
+from service.api.responses import class_of
 from service.networks.network import Network
 from service.saliency.comparison import READING, Comparison, Findings
 from service.saliency.evaluation import Evaluated
@@ -86,7 +86,7 @@ def comparison_result(network: Network, found: Comparison) -> ComparisonResult:
 
 def _photograph(network: Network, image: int, findings: Findings) -> ComparedPhotograph:
     return ComparedPhotograph(
-        **prediction(network, findings.class_id, findings.probabilities).model_dump(),
+        **class_of(network, findings.class_id, findings.probabilities),
         image=image,
         metrics={
             name: {who: measured.value for who, measured in of_maps.items()}

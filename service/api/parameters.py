@@ -21,8 +21,8 @@ from service.attribution.method import Sign
 from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Decode, Resize
 from service.saliency.explain import Output
+from service.saliency.grammar import FORM, parse
 from service.saliency.intake import Intake
-from service.saliency.targets import FORM, parse
 from service.settings import Settings
 
 OVERLAY_SMOOTHING = 1.5
@@ -104,6 +104,33 @@ METHOD_FIELDS = _method_fields()
 WithMethodFields: Any = create_model("WithMethodFields", __base__=ClassifyParameters, **METHOD_FIELDS)
 
 
+class Targeted(BaseModel):
+    """What is explained, if it is not a class."""
+
+    target: Annotated[
+        Annotated[str, AfterValidator(known_target)] | None,
+        Field(
+            description="What is explained instead of the score of a class: a sum of " + FORM + ". An index leaves out "
+            "the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. "
+            "`region` is that of a `box` or of a file in the field `mask`, else where the network sees the class; "
+            "`match` is how like a detection the box is that is most like it. `similarity` is that to the picture "
+            'in the field `other`. In JSON a term is an object and a target is one or a list: `{"class": 285}`, '
+            '`[{"output": "heat", "index": [0, "2:5"], "weight": 2}]`, `{"similarity": [0.1, …]}`.',
+            examples=["log_odds:285"],
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_thing_to_explain(self) -> Self:
+        if self.target is None:
+            return self
+        if any(getattr(self, name, None) is not None for name in ("class_id", "other_class_id")):
+            raise ValueError("target says what is explained; leave out class_id and other_class_id")
+        if "finer_cam" in (getattr(self, "method", None), *getattr(self, "methods", ())):
+            raise ValueError("finer_cam compares classes; leave out target, or choose another method")
+        return self
+
+
 class MethodParameters(WithMethodFields):
     """A method with its parameters, and the class to explain."""
 
@@ -141,29 +168,8 @@ class MethodParameters(WithMethodFields):
         return METHODS[self.method].parameters(**self.method_values).model_dump()
 
 
-class TargetParameters(MethodParameters):
+class TargetParameters(MethodParameters, Targeted):
     """A method with its parameters, and the class or another target to explain."""
-
-    target: Annotated[
-        Annotated[str, Field(max_length=2000), AfterValidator(known_target)] | None,
-        Field(
-            description="What is explained instead of the score of a class: a sum of " + FORM + ". An index leaves out "
-            "the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. "
-            "`region` is that of a `box` or of a file in the field `mask`, else where the network sees the class; "
-            "`similarity` is that to the picture in the field `other`.",
-            examples=["log_odds:285"],
-        ),
-    ] = None
-
-    @model_validator(mode="after")
-    def _one_thing_to_explain(self) -> Self:
-        if self.target is None:
-            return self
-        if getattr(self, "class_id", None) is not None or self.other_class_id is not None:
-            raise ValueError("target says what is explained; leave out class_id and other_class_id")
-        if self.method == "finer_cam":
-            raise ValueError("finer_cam compares classes; leave out target, or choose another method")
-        return self
 
 
 class SaliencyParameters(TargetParameters):
@@ -212,12 +218,6 @@ class SaliencyParameters(TargetParameters):
             "Default: 1.5 for overlays, else 0.",
         ),
     ] = None
-
-    @model_validator(mode="after")
-    def _targets_at_once(self) -> Self:
-        if self.target is not None and self.mode == "job":
-            raise ValueError("a target is explained at once only; leave out mode=job")
-        return self
 
     def completed(self, media: str) -> Self:
         """With the defaults that depend on other parameters and on the media type of the answer."""

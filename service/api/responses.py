@@ -23,6 +23,7 @@ from service.pictures import images
 from service.pictures.images import Floats
 from service.saliency.activations import Activation, grid
 from service.saliency.explain import Explanation, Style, draw
+from service.saliency.grammar import parse
 from service.telemetry.timing import Stopwatch
 
 TOP = 5
@@ -57,22 +58,35 @@ def prediction(network: Network, class_id: int, probabilities: Floats) -> Predic
     )
 
 
+def class_of(network: Network, class_id: int | None, probabilities: Floats) -> dict[str, Any]:
+    """The fields of `prediction` for the class that was explained, all of them None for another target."""
+    if class_id is None:
+        return dict.fromkeys(Prediction.model_fields)
+    return prediction(network, class_id, probabilities).model_dump()
+
+
+def name_of(network: Network, class_id: int | None, target: str | None) -> str:
+    """What was explained, in words."""
+    return parse(target or "").text if class_id is None else network.model.manifest.labels[class_id]
+
+
 def saliency_result(
     network: Network, image: int, one: Explanation, warning: str | None, style: Style, watch: Stopwatch
 ) -> SaliencyResult:
     """An explanation as JSON, with the coloured map inside. image: which of the photographs sent."""
     manifest = network.model.manifest
-    of_class = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
+    logits = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
+    of_class = class_of(network, one.class_id, one.probabilities)
     height, width = one.saliency.shape
     return SaliencyResult(
         predictions=classified(network, one.probabilities).predictions,
         image=image,
         explained=Explained(
-            **_named(network, one),
+            **{key: value for key, value in of_class.items() if key != "score"},
             target=one.target,
             other_class_id=one.other_class_id,
             score=one.score,
-            value=one.value or of_class,
+            value=one.value or logits,
             zero_gradient=one.is_empty,
             notes=one.notes,
             warning=warning,
@@ -86,13 +100,6 @@ def saliency_result(
             png=base64.b64encode(draw(one, style, watch)).decode(),
         ),
     )
-
-
-def _named(network: Network, one: Explanation) -> dict[str, Any]:
-    """The class that was explained; nothing of it for another target."""
-    if one.class_id is None:
-        return {"class_id": None, "name": None, "probability": None}
-    return prediction(network, one.class_id, one.probabilities).model_dump(exclude={"score"})
 
 
 def layer_activation(activation: Activation, parameters: ActivationParameters) -> LayerActivation:

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from service.api.deps import Services
 from service.api.job_parameters import PICTURES, parse
 from service.api.job_schemas import BatchAnswer, JobAnswer, job_answer
-from service.api.parameters import SaliencyParameters
 from service.api.prefix import PREFIX
 from service.api.uploads import is_form, read_named
 from service.errors import Gone, InvalidParameter, NotFound, TooManyBytes, UnsupportedMedia
@@ -30,10 +29,7 @@ from service.pictures.decode import decode
 from service.pictures.turns import Turn
 from service.runtime.demand import current
 from service.saliency.explain import check_class
-from service.saliency.intake import read_and_fit_one
-from service.saliency.job import SEEN
 from service.settings import Settings
-from service.telemetry.timing import Stopwatch
 
 MAX_JSON_BYTES = 64 * 2**10
 RETRY_AFTER = {"Retry-After": "1"}
@@ -124,18 +120,6 @@ def _prepared(data: bytes, parameters: FromPhotograph, network: Network, setting
         del photograph
     network.check_size(*fitted.shape[1:])
     return images.encode_png(images.to_pixels(fitted))
-
-
-def photograph_of(
-    data: bytes, network: Network, parameters: SaliencyParameters, settings: Settings
-) -> dict[str, bytes]:
-    """The pictures of a saliency job, as PNGs to be stored: what the network sees, and what is drawn on."""
-    with Turn(current().check) as turn:
-        photograph, fitted = read_and_fit_one(network, data, parameters.intake(settings), Stopwatch(), turn)
-        network.check_size(*fitted.pixels.shape[1:])
-        drawn = images.cut(photograph, photograph.box, 2 * settings.max_side)
-        del photograph
-    return {"image": images.encode_png(drawn), SEEN: images.encode_png(images.to_pixels(fitted.pixels))}
 
 
 def fingerprint(body: str, files: dict[str, bytes]) -> str:

@@ -18,8 +18,11 @@ FIELD = "image"
 MASK = "mask"
 OTHER = "other"
 FILES: Mapping[str, str] = {FIELD: "One or several image files."}
-FILES_AND_MASKS = {**FILES, MASK: "Masks of the same sizes, white where the object is."}
-FILES_BESIDE = {**FILES_AND_MASKS, OTHER: "Pictures to compare with, for the target `similarity`."}
+FILES_BESIDE = {
+    **FILES,
+    MASK: "Masks of the same sizes, white where the object is.",
+    OTHER: "Pictures to compare with, for the target `similarity`.",
+}
 MAX_FIELDS = 32
 MAX_KEPT_QUERY = 512  # bytes of a query whose parameters are kept
 
@@ -39,6 +42,15 @@ class Photographs:
     images: list[bytes]
     masks: list[bytes]
     others: list[bytes] = field(default_factory=list)
+
+    def only(self, i: int) -> "Photographs":
+        """One of them, with what belongs to it."""
+        return Photographs(self.images[i : i + 1], self.masks[i : i + 1], self.others[i : i + 1])
+
+    def named(self) -> dict[str, bytes]:
+        """All files by names of their own."""
+        fields = {"": self.images, MASK: self.masks, OTHER: self.others}
+        return {f"{name}{i}": data for name, files in fields.items() for i, data in enumerate(files)}
 
 
 def is_form(request: Request) -> bool:

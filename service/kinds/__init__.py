@@ -5,7 +5,7 @@ A kind is a model of its parameters and a planner, which turns these and picture
 
 # isort: off
 # In the order in which kinds are listed; the modules register them.
-from service.kinds import feature, spritemap, fooling, inversion, caricature, dream, style  # noqa: F401
+from service.kinds import feature, target, spritemap, fooling, inversion, caricature, dream, style  # noqa: F401
 
 # isort: on
 from service.kinds.parameters import JobParameters

@@ -87,16 +87,16 @@ def _scored(
 ) -> onnx.ModelProto:
     if quantity is None:
         return class_score(proto, manifest, one_channel)
-    return weighted_value(proto, quantity, manifest.scores)
+    return weighted_value(proto, quantity, manifest)
 
 
 def _named(quantity: Quantity | None) -> list[str]:
-    return [] if quantity is None else [quantity.value]
+    return [] if quantity is None else quantity.values
 
 
 def weighted(model: Model, quantity: Quantity) -> onnx.ModelProto:
     """The network with the weighted sum of a quantity, without a gradient."""
-    return weighted_value(with_layers(model, [quantity.value]), quantity, model.manifest.scores)
+    return weighted_value(with_layers(model, quantity.values), quantity, model.manifest)
 
 
 def _adjusted(model: Model, rules: Rules) -> Adjusted | None:
@@ -159,7 +159,7 @@ def _with_only(proto: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
 def behind(model: Model, layer: str, quantity: Quantity | None = None) -> onnx.ModelProto:
     """The network with one more input: the values (N, C, h, w) of a layer, from which it goes on to its score."""
     proto = with_layers(model, [layer, *_named(quantity)])
-    copy = ir.from_proto(proto if quantity is None else weighted_value(proto, quantity, model.manifest.scores))
+    copy = ir.from_proto(proto if quantity is None else weighted_value(proto, quantity, model.manifest))
     (values,) = (output for output in copy.graph.outputs if output.name == layer)
     copy.graph.outputs.remove(values)
     given = ir.Value(name=layer, type=values.type, shape=values.shape)

@@ -108,7 +108,7 @@ def _along(op: Ops, x: ir.Value, weights: ir.Value) -> ir.Value:
     """The weighted sum (N,) of the means of the channels. weights: (N, C)."""
     places = op.constant([2, 3])
     means = op.ReduceMean(x, places, keepdims=0)
-    if (before := _before_relu(op, x)) is not None:
+    if (before := before_relu(op, x)) is not None:
         asleep = op.And(op.Greater(weights, 0.0), op.LessOrEqual(means, 0.0))
         means = op.Where(asleep, op.ReduceMean(before, places, keepdims=0), means)
     return op.ReduceSum(op.Mul(weights, means), op.constant([1]), keepdims=0)
@@ -132,14 +132,14 @@ def _cosine_of(op: Ops, matrix: ir.Value, target: ir.Value) -> ir.Value:
     return op.Div(dot, op.Sqrt(op.Add(square, np.finfo(np.float32).tiny)))
 
 
-def _before_relu(op: Ops, x: ir.Value) -> ir.Value | None:
+def before_relu(op: Ops, x: ir.Value) -> ir.Value | None:
     """The value before a Relu, or before several Relus whose results are concatenated; None if there is no Relu."""
     node = x.producer()
     if node is not None and node.op_type == "Relu":
         return node.inputs[0]
     if node is None or node.op_type != "Concat":
         return None
-    parts = [_before_relu(op, part) for part in node.inputs if part is not None]
+    parts = [before_relu(op, part) for part in node.inputs if part is not None]
     return op.Concat(*parts, axis=node.attributes.get_int("axis")) if all(part is not None for part in parts) else None
 
 

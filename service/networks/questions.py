@@ -41,11 +41,20 @@ class Quantity:
         value: An output or a layer, (N, …).
         transform: What becomes of the value before: ``probability`` over its classes (the second axis), or what the
             weights select of it together, as ``log_odds`` against all others, or as the ``cosine`` of its angle to the
-            weights.
+            weights. Scores of boxes ``match`` a detection, whose four corners and probabilities the weights are.
+        boxes: The boxes that belong to such scores.
+        wakes: Whether the values before a Relu are taken where all that is selected is 0, so that there is a gradient.
     """
 
     value: str
-    transform: Literal["none", "probability", "log_odds", "cosine"] = "none"
+    transform: Literal["none", "probability", "log_odds", "cosine", "match"] = "none"
+    boxes: str | None = None
+    wakes: bool = False
+
+    @property
+    def values(self) -> list[str]:
+        """All values of the graph that it needs."""
+        return [self.value] if self.boxes is None else [self.value, self.boxes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +63,7 @@ class Target:
 
     Attributes:
         quantity: What is weighted.
-        weights: Of the shape of the value for one image, without the axis of images.
+        weights: Of the shape of the value for one image, without the axis of images; for ``match`` see there.
     """
 
     quantity: Quantity

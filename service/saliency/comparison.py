@@ -17,7 +17,6 @@ from service.saliency.explain import Question
 from service.saliency.metrics import (
     METRICS,
     Amounts,
-    Bools,
     Candidate,
     Case,
     Measurements,
@@ -25,6 +24,7 @@ from service.saliency.metrics import (
     measure,
     runs_needed,
 )
+from service.saliency.targets import Beside, resolve
 
 USUAL_METHODS = ("gradient", "smoothgrad", "integrated_gradients", "grad_cam", "lrp")
 USUAL_METRICS = ("deletion", "insertion", "mu_fidelity", "sparseness", "random_logit")
@@ -44,14 +44,14 @@ class Findings:
     """What was found on one photograph.
 
     Attributes:
-        class_id: The class that was explained.
+        class_id: The class that was explained; None for another target.
         probabilities: Those of all classes, (classes,), or the scores where they are no probabilities.
         measurements: What the metrics say of the maps of the methods and of the baselines.
         seconds: The time that the map of each method took.
         pictures: The photograph and the overlay of each map, if they were asked for.
     """
 
-    class_id: int
+    class_id: int | None
     probabilities: Floats
     measurements: Measurements
     seconds: dict[str, float]
@@ -107,10 +107,10 @@ def compare(
     questions: Sequence[Question],
     metrics: Sequence[str],
     amounts: Amounts,
-    regions: Sequence[Bools | None],
+    besides: Sequence[Beside],
     side: int | None = None,
 ) -> Comparison:
-    """Compare the methods of the questions, which ask for the same class: that of the first if it is None.
+    """Compare the methods of the questions, which ask for the same class or target, by default the predicted class.
 
     Args:
         network: The network.
@@ -118,12 +118,12 @@ def compare(
         questions: The methods with their parameters.
         metrics: The metrics.
         amounts: How much they compute.
-        regions: Where the object of each photograph is, (H, W), if it is known.
+        besides: What was sent along with each photograph for its target, and where the object is.
         side: The longest side of pictures of the maps; None for none.
     """
     findings = [
-        _test(network, photograph, fitted, questions, metrics, amounts, region, side)
-        for (photograph, fitted), region in zip(taken, regions, strict=True)
+        _test(network, photograph, fitted, questions, metrics, amounts, beside, side)
+        for (photograph, fitted), beside in zip(taken, besides, strict=True)
     ]
     size = taken[0][1].pixels.shape[1:]
     runs = {question.method: question.runs_needed(*size) for question in questions}
@@ -149,30 +149,33 @@ def _test(
     questions: Sequence[Question],
     metrics: Sequence[str],
     amounts: Amounts,
-    region: Bools | None,
+    beside: Beside,
     side: int | None,
 ) -> Findings:
     """All methods on one photograph."""
     image = fitted.pixels
     logits = network.classify(image[None])
-    asked = questions[0].class_id
+    asked, wanted = questions[0].class_id, questions[0].target
     class_id = int(logits[0].argmax()) if asked is None else asked
+    target = None if wanted is None else resolve(network, image, wanted, beside)
+    if target is not None:
+        class_id = 0  # the only score there is
     candidates: dict[str, Candidate] = {}
     seconds: dict[str, float] = {}
     for question in questions:
         question = replace(question, class_id=class_id)
         started = perf_counter()
         try:
-            made = attribute(network, image, question).map
+            made = attribute(network, image, question, target).map
         except InvalidParameter as error:  # a network without attention, for instance
             raise InvalidParameter(f"{question.method} cannot be compared: {error}; leave it out") from error
         seconds[question.method] = perf_counter() - started
-        candidates[question.method] = candidate_of(question, made)
+        candidates[question.method] = candidate_of(question, made, target)
     candidates |= baseline_maps(image)
     return Findings(
-        class_id,
+        class_id if target is None else None,
         network.probabilities(logits)[0],
-        measure(Case(network, image, class_id, None, amounts, region), candidates, metrics),
+        measure(Case(network, image, class_id, None, amounts, beside.region, target), candidates, metrics),
         seconds,
         {} if side is None else _pictures(photograph, fitted, candidates, side),
     )

@@ -7,14 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from service.attribution import Floats
+from service.models.boxes import corners_of
 from service.models.manifest import Detection
 from service.networks.network import Network
 
 LEAST = 0.3  # probability of a box that is told
 OVERLAP = 0.5  # intersection over union from which on the less likely of two boxes of a class is left out
 MOST = 100  # boxes
-
-_SIDES = ("left", "upper", "right", "lower")
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def detect(network: Network, outputs: Mapping[str, Floats], size: tuple[int, ...
     assert manifest.detection is not None
     scores = outputs[manifest.detection.scores][0]
     probabilities = network.probabilities(scores)[:, : network.classes]
-    corners = corners_of(manifest.detection, outputs[manifest.detection.boxes][0], size)
+    corners = _corners(manifest.detection, outputs[manifest.detection.boxes][0], size)
     best, classes = probabilities.max(axis=1), probabilities.argmax(axis=1)
     kept: list[Detected] = []
     for row in np.argsort(-best, kind="stable"):
@@ -49,25 +48,12 @@ def detect(network: Network, outputs: Mapping[str, Floats], size: tuple[int, ...
     return kept
 
 
-def corners_of(detection: Detection, boxes: Floats, size: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def _corners(detection: Detection, boxes: Floats, size: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """Left, upper, right and lower (boxes, 4) as shares of the picture of the size (height, width)."""
-    corners = np.stack([boxes @ side_of(detection, side) for side in _SIDES], axis=1).astype(np.float64)
+    corners = (boxes @ corners_of(detection)).astype(np.float64)
     if detection.unit == "pixel":
         corners /= np.array([size[1], size[0], size[1], size[0]])
     return corners
-
-
-def side_of(detection: Detection, side: str) -> Floats:
-    """The weights (4,) with which the numbers of a box add up to one of its sides."""
-    i = _SIDES.index(side)
-    weights = np.zeros(4, np.float32)
-    if detection.format == "corners":
-        weights[i] = 1
-    elif detection.format == "rows_first":
-        weights[i ^ 1] = 1
-    else:
-        weights[i % 2], weights[2 + i % 2] = 1, 0.5 if i >= 2 else -0.5
-    return weights
 
 
 def _overlaps(box: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -11,7 +11,6 @@ from service.networks.questions import PREDICTED, Target
 from service.saliency.explain import Question
 from service.saliency.metrics import (
     Amounts,
-    Bools,
     Candidate,
     Case,
     Measured,
@@ -20,7 +19,7 @@ from service.saliency.metrics import (
     measure,
     runs_needed,
 )
-from service.saliency.targets import Beside, resolve
+from service.saliency.targets import NOTHING, Beside, resolve
 from service.saliency.view import View
 
 
@@ -68,16 +67,16 @@ def evaluate(
     question: Question,
     metrics: Sequence[str],
     amounts: Amounts,
-    region: Bools | None = None,
+    beside: Beside = NOTHING,
 ) -> Evaluated:
-    """Evaluate the method of the question on an image (3, H, W) in [0, 1]. region: where the object is, (H, W)."""
-    target = None
-    if question.target is not None:
-        beside = Beside(None if region is None else region.astype(np.float32))
-        target = resolve(network, image, question.target, beside)
+    """Evaluate the method of the question on an image (3, H, W) in [0, 1].
+
+    beside: what was sent along for the target, and where the object is.
+    """
+    target = None if question.target is None else resolve(network, image, question.target, beside)
     attribution = attribute(network, image, question, target)
     class_id = int(attribution.at.class_ids[0])
-    case = Case(network, image, class_id, question.other_class_id, amounts, region, target)
+    case = Case(network, image, class_id, question.other_class_id, amounts, beside.region, target)
     candidates = {question.method: candidate_of(question, attribution.map, target), **baseline_maps(image)}
     measurements = measure(case, candidates, metrics)
     return Evaluated(

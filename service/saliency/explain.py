@@ -14,7 +14,8 @@ from service.networks.questions import PREDICTED
 from service.pictures import images
 from service.pictures.decode import Photograph, Pixels
 from service.pictures.images import Colormap, Fitted, Floats, Media
-from service.saliency.targets import NOTHING, Beside, Wanted, check_target, parse, resolve
+from service.saliency.grammar import Wanted, parse
+from service.saliency.targets import NOTHING, Beside, check_target, resolve
 from service.saliency.view import View
 from service.telemetry.timing import Stopwatch
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from service.attribution.method import Stepwise
@@ -14,10 +15,12 @@ from service.pictures.images import Fitted, Resize
 from service.pictures.npy import encode_npy
 from service.saliency.explain import Explanation, Question, Style, draw, explain_stepwise, question_of
 from service.saliency.intake import fit
+from service.saliency.targets import Beside
 from service.telemetry.timing import Stopwatch
 
 KIND = "saliency"
-SEEN = "seen"  # the name of the picture that the network sees
+# Pictures of a job beside the photograph: what the network sees, where its target is, and what it is compared with.
+SEEN, REGION, OTHER = "seen", "region", "other"
 
 
 class SaliencyJobParameters(BaseModel):
@@ -29,6 +32,7 @@ class SaliencyJobParameters(BaseModel):
         values: The parameters of the method by name, defaults filled in.
         resize: How the photograph is scaled for the network.
         other_class_id: A class whose score is subtracted.
+        target: What is explained instead of a class.
         style: How the map is drawn.
     """
 
@@ -39,11 +43,12 @@ class SaliencyJobParameters(BaseModel):
     values: dict[str, JsonValue]
     resize: Resize
     other_class_id: int | None
+    target: str | None = None
     style: Style
 
     def question(self, network: Network, class_id: int | None) -> Question:
         """The question of the job. Raises `InvalidParameter` for classes and layers that the network does not have."""
-        return question_of(network, self.method, self.values, class_id, self.other_class_id)
+        return question_of(network, self.method, self.values, class_id, self.other_class_id, self.target)
 
 
 def run(network: Network, job: Job, inputs: Mapping[str, bytes]) -> Run:
@@ -52,7 +57,7 @@ def run(network: Network, job: Job, inputs: Mapping[str, bytes]) -> Run:
     photograph = Photograph.of(decode_own(inputs["image"]))
     fitted = _fitted(network, photograph, inputs, parameters.resize)
     question = parameters.question(network, job.class_id)
-    explaining = Stepwise(explain_stepwise(network, photograph, fitted, question))
+    explaining = Stepwise(explain_stepwise(network, photograph, fitted, question, _beside(inputs)))
     return Run(_advances(explaining, job.steps), [], lambda: _conclude(network, explaining.result, parameters.style))
 
 
@@ -63,6 +68,25 @@ def _fitted(network: Network, photograph: Photograph, inputs: Mapping[str, bytes
     manifest = network.model.manifest
     box = images.box_of(photograph, manifest.size, manifest.resize / min(manifest.size), resize)
     return Fitted(images.to_floats(decode_own(inputs[SEEN])), box, box)
+
+
+def pictures_beside(beside: Beside) -> dict[str, bytes]:
+    """What is sent along, as PNGs to be stored."""
+    pictures = {}
+    if beside.region is not None:
+        pictures[REGION] = images.encode_grey(beside.region.astype(np.uint8) * 255)
+    if beside.other is not None:
+        pictures[OTHER] = images.encode_png(images.to_pixels(beside.other))
+    return pictures
+
+
+def _beside(inputs: Mapping[str, bytes]) -> Beside:
+    """The inverse of `pictures_beside`."""
+    region, other = (None if name not in inputs else decode_own(inputs[name]) for name in (REGION, OTHER))
+    return Beside(
+        None if region is None else region[..., 0] > 0,
+        None if other is None else images.to_floats(other),
+    )
 
 
 def _advances(progress: Iterable[float], steps: int) -> Iterator[Advance]:
@@ -78,11 +102,8 @@ def _at(step: int) -> Advance:
 
 
 def _conclude(network: Network, one: Explanation, style: Style) -> Conclusion:
-    assert one.class_id is not None, "jobs explain classes"
     result: dict[str, JsonValue] = {
-        "class_id": one.class_id,
-        "name": network.model.manifest.labels[one.class_id],
-        "probability": network.probability(one.probabilities[one.class_id]),
+        **_explained(network, one),
         "score": one.score,
         "zero_gradient": one.is_empty,
         "notes": {**one.notes},
@@ -90,3 +111,14 @@ def _conclude(network: Network, one: Explanation, style: Style) -> Conclusion:
         "model_sha256": network.model.sha256,
     }
     return Conclusion(draw(one, style, Stopwatch()), result, {"map.npy": encode_npy(one.saliency)})
+
+
+def _explained(network: Network, one: Explanation) -> dict[str, JsonValue]:
+    """The class that was explained, or what else."""
+    if one.class_id is None:
+        return {"class_id": None, "target": one.target, "value": one.value}
+    return {
+        "class_id": one.class_id,
+        "name": network.model.manifest.labels[one.class_id],
+        "probability": network.probability(one.probabilities[one.class_id]),
+    }

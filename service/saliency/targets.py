@@ -1,123 +1,36 @@
-"""Targets: what is explained, as people write it, and as weights of a value of the network.
+"""Targets: what is explained, as weights of a value of the network."""
 
-A target is a sum of terms, ``[number *] atom``, with these atoms:
-
-- ``class:285``: the score of a class.
-- ``probability:285`` and ``log_odds:285``: its probability, and the logarithm of its odds against all others.
-- ``output:NAME[0, 3]``: an element of an output, or with ``:`` or ``2:5`` the mean of several. The axis of images is
-  left out.
-- ``layer:NAME[17]``: the mean of a channel of a layer, or of what else is selected of it.
-- ``region:15``: the score of a class of a segmentation, the mean over the region that is sent along, or over the places
-  where the network sees the class.
-- ``detection:0``: the score of the most likely box of a detector, or with another number of the next ones, and
-  ``detection:0.left`` (``right``, ``upper``, ``lower``) one of its sides.
-- ``similarity``: the cosine of the angle between the vector of this picture and that of another one that is sent along.
-
-All terms of a target are of one value of the network: ``class:285 - class:282`` is a target, and the sum of a class and
-a channel is none.
-"""
-
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from service.attribution import Floats
 from service.attribution.method import Ints
 from service.errors import InvalidParameter
+from service.models.boxes import SIDES, corners_of
+from service.models.manifest import Detection
 from service.networks.network import Network
 from service.networks.questions import Quantity, Target
-from service.saliency.detections import detect, side_of
+from service.saliency.detections import detect
+from service.saliency.grammar import Atom, Selector, Wanted
 
-MOST_TERMS = 100
+Region = npt.NDArray[np.bool_]
 MOST_VALUES = 2**24  # of a layer
-MOST_WEIGHT = 1e6
-_TERM = re.compile(
-    r"\s*(?P<sign>[+-])?\s*(?:(?P<weight>\d+(?:\.\d*)?|\.\d+)\s*\*\s*)?"
-    r"(?:(?P<kind>class|probability|log_odds|region):(?P<id>\d{1,9})|(?P<place>output|layer):(?P<name>[^\[\]]+)"
-    r"\[(?P<index>[^\[\]]*)\]|detection:(?P<rank>\d{1,5})(?:\.(?P<side>left|right|upper|lower))?|(?P<similar>similarity))\s*"
-)
-_SELECTOR = re.compile(r"\s*(?:(\d{1,9})|(\d{0,9})\s*:\s*(\d{0,9}))\s*")
-FORM = (
-    "terms like class:285, probability:285, log_odds:285, output:NAME[0,3], layer:NAME[17], region:15, detection:0, "
-    "detection:0.left or similarity"
-)
-
-Selector = int | slice
-
-
-@dataclass(frozen=True)
-class Atom:
-    """One thing that a target is made of. name: of an output or layer. index: what is selected, or a class."""
-
-    kind: str
-    name: str = ""
-    index: tuple[Selector, ...] = ()
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A target as it was written: atoms with their weights."""
-
-    text: str
-    terms: tuple[tuple[float, Atom], ...]
-
-    @property
-    def kinds(self) -> set[str]:
-        """The kinds of the atoms."""
-        return {atom.kind for _, atom in self.terms}
-
-
-def parse(text: str) -> Wanted:
-    """Read a target. Raises `ValueError` with what was expected if it is none."""
-    terms: list[tuple[float, Atom]] = []
-    place = 0
-    while place < len(text) or not terms:
-        found = _TERM.match(text, place)
-        if found is None or (terms and not found["sign"]) or len(terms) == MOST_TERMS:
-            raise ValueError(f"a target is a sum of at most {MOST_TERMS} {FORM}; this is none: {text[place:][:50]!r}")
-        weight = float(found["weight"] or 1)
-        if weight > MOST_WEIGHT:
-            raise ValueError(f"a weight is at most {MOST_WEIGHT:g}")
-        terms.append((-weight if found["sign"] == "-" else weight, _atom(found)))
-        place = found.end()
-    wanted = Wanted(text, tuple(terms))
-    if len({(atom.kind if atom.kind not in ("output", "layer") else atom.name) for _, atom in terms}) > 1:
-        raise ValueError("the terms of a target must be of one kind, and of one output or layer")
-    if len(terms) > 1 and wanted.kinds & {"log_odds", "similarity"}:
-        raise ValueError("log_odds and similarity stand alone")
-    return wanted
-
-
-def _atom(found: re.Match[str]) -> Atom:
-    if found["kind"]:
-        return Atom(found["kind"], index=(int(found["id"]),))
-    if found["similar"]:
-        return Atom("similarity")
-    if found["rank"]:
-        return Atom("side" if found["side"] else "detection", found["side"] or "", (int(found["rank"]),))
-    return Atom(found["place"], found["name"].strip(), tuple(_selectors(found["index"])))
-
-
-def _selectors(text: str) -> list[Selector]:
-    selectors: list[Selector] = []
-    for part in text.split(","):
-        found = _SELECTOR.fullmatch(part)
-        if found is None:
-            raise ValueError(f"{part!r} selects nothing: an index is a number, : for all, or a range like 2:5")
-        first, last = found[2], found[3]
-        selectors.append(
-            int(found[1]) if found[1] else slice(int(first) if first else None, int(last) if last else None)
-        )
-    return selectors
+_OF_DETECTORS = ("detection", "side", "match")
 
 
 @dataclass(frozen=True)
 class Beside:
-    """What is sent along with a picture. region: where (h, w) of the picture. other: pixels to compare with."""
+    """What is sent along with a picture.
 
-    region: Floats | None = None
+    Attributes:
+        region: Which of the pixels that the network sees, (H, W).
+        other: What it sees of another picture to compare with, (3, H, W).
+    """
+
+    region: Region | None = None
     other: Floats | None = None
 
 
@@ -131,10 +44,10 @@ def resolve(network: Network, image: Floats, wanted: Wanted, beside: Beside) -> 
     """
     atom = wanted.terms[0][1]
     if atom.kind == "similarity":
-        return _similar(network, beside)
+        return _similar(network, atom, beside)
     if atom.kind == "region":
         return _of_region(network, image, wanted, beside)
-    if atom.kind in ("detection", "side"):
+    if atom.kind in _OF_DETECTORS:
         return _of_detections(network, image, wanted)
     quantity, value = _value(network, image, atom)
     weights = np.zeros(value.shape, np.float32)
@@ -155,8 +68,8 @@ def check_target(network: Network, wanted: Wanted) -> None:
             )
         elif atom.kind in ("class", "probability", "log_odds", "region"):
             _check_class(network, atom)
-        elif atom.kind in ("detection", "side") and network.model.manifest.detection is None:
-            raise InvalidParameter(f"{network.model.name} is no detector; detection is for networks that tell boxes")
+        elif atom.kind in _OF_DETECTORS and network.model.manifest.detection is None:
+            raise InvalidParameter(f"{network.model.name} is no detector; {atom.kind} is for networks that tell boxes")
 
 
 def _check_class(network: Network, atom: Atom) -> None:
@@ -235,17 +148,28 @@ def _of_detections(network: Network, image: Floats, wanted: Wanted) -> Target:
     outputs = network.outputs(image[None])
     found = detect(network, outputs, image.shape[1:])
     kind = wanted.terms[0][1].kind
-    value = outputs[detection.scores if kind == "detection" else detection.boxes][0]
+    name = detection.boxes if kind == "side" else detection.scores
+    value = outputs[name][0]
     weights = np.zeros(value.shape, np.float32)
     for weight, atom in wanted.terms:
         (rank,) = atom.index
         if not isinstance(rank, int) or rank >= len(found):
-            raise InvalidParameter(f"the network detects {len(found)} objects here; there is no detection:{rank}")
+            raise InvalidParameter(f"the network detects {len(found)} objects here; there is no {kind}:{rank}")
+        row = found[rank].row
+        if kind == "match":
+            return _alike(network, detection, value[row], outputs[detection.boxes][0, row])
         if kind == "detection":
-            weights[found[rank].row, found[rank].class_id] += np.float32(weight)
+            weights[row, found[rank].class_id] += np.float32(weight)
         else:
-            weights[found[rank].row] += np.float32(weight) * side_of(detection, atom.name)
-    return Target(Quantity(detection.scores if kind == "detection" else detection.boxes), weights)
+            weights[row] += np.float32(weight) * corners_of(detection)[:, SIDES.index(atom.name)]
+    return Target(Quantity(name), weights)
+
+
+def _alike(network: Network, detection: Detection, scores: Floats, box: Floats) -> Target:
+    """What is like a detection of these scores (classes,) and this box (4,)."""
+    probabilities = network.probabilities(scores[None])[0, : network.classes]
+    weights = np.concatenate([box @ corners_of(detection), probabilities]).astype(np.float32)
+    return Target(Quantity(detection.scores, "match", detection.boxes), weights)
 
 
 def seen(maps: Floats) -> Ints:
@@ -254,7 +178,7 @@ def seen(maps: Floats) -> Ints:
     return found
 
 
-def _cells(region: Floats, size: tuple[int, ...]) -> Floats:
+def _cells(region: Region, size: tuple[int, ...]) -> Floats:
     """The share of a region (H, W) in each cell of a grid (h, w)."""
     rows, columns = (np.arange(length) * cells // length for length, cells in zip(region.shape, size, strict=True))
     shares = np.zeros(size)
@@ -263,9 +187,14 @@ def _cells(region: Floats, size: tuple[int, ...]) -> Floats:
     return found
 
 
-def _similar(network: Network, beside: Beside) -> Target:
-    if beside.other is None:
-        raise InvalidParameter("similarity needs a second picture, in the field 'other'")
-    manifest = network.model.manifest
-    vector = network.outputs(beside.other[None])[manifest.logits][0]
-    return Target(Quantity(manifest.logits, "cosine"), vector.astype(np.float32))
+def _similar(network: Network, atom: Atom, beside: Beside) -> Target:
+    name = network.model.manifest.logits
+    if not atom.vector and beside.other is None:
+        raise InvalidParameter("similarity needs a second picture, in the field 'other', or in JSON a vector")
+    if beside.other is not None:
+        vector = network.outputs(beside.other[None])[name][0]
+    else:
+        vector = np.array(atom.vector)
+    if len(vector) != network.classes:
+        raise InvalidParameter(f"the vector of {network.model.name} has {network.classes} numbers, not {len(vector)}")
+    return Target(Quantity(name, "cosine"), vector.astype(np.float32))

@@ -1,7 +1,7 @@
 """Detectors: what they find, and which pixels a detection or one of its sides depends on."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import onnx
 import pytest
 from PIL import Image
 
+from service.attribution import Floats
 from service.models.drafting import Choices, draft
 from service.models.importing import add
 from service.networks.checking import standalone
 from service.networks.network import Network
 from service.saliency.detections import detect
-from service.saliency.targets import NOTHING, parse, resolve
+from service.saliency.grammar import parse
+from service.saliency.targets import NOTHING, resolve
 from service.settings import Settings
 from tests.api.drawings import DISC, SQUARE, UNIT, drawn, explained, inside
 from tests.conftest import eventually, serving
@@ -29,6 +31,11 @@ NAMES = ("red", "green", "blue")
 def opened(form: str, folder: Path) -> Network:
     path = write(detector(form), folder, f"{form}.onnx")
     return standalone(add(path, folder / "models", Choices(name=form, labels=NAMES, **UNIT)))  # type: ignore[arg-type]
+
+
+def pixels_of(picture: bytes) -> Floats:
+    pixels = np.asarray(Image.open(io.BytesIO(picture)).resize((64, 64)), np.float32).transpose(2, 0, 1) / 255
+    return np.ascontiguousarray(pixels)
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +107,7 @@ def test_a_detection_depends_on_its_object(
 @pytest.mark.parametrize("side", ["left", "right", "upper", "lower"])
 def test_sides_against_central_differences(form: str, side: str, tmp_path: Path, shapes: bytes) -> None:
     network = opened(form, tmp_path)
-    pixels = np.asarray(Image.open(io.BytesIO(shapes)).resize((64, 64)), np.float32).transpose(2, 0, 1) / 255
-    image = np.ascontiguousarray(pixels)
+    image = pixels_of(shapes)
     target = resolve(network, image, parse(f"detection:0.{side}"), NOTHING)
     at = network.value_and_grad(image[None], target=target)
     first = detect(network, network.outputs(image[None]), (64, 64))[0]
@@ -128,6 +134,7 @@ def test_boxes_of_one_object_are_taken_together(tmp_path: Path) -> None:
     ("target", "words"),
     [
         ("detection:99", "there is no detection:99"),
+        ("match:99", "there is no match:99"),
         ("detection:0.top", "a target is a sum of"),
         ("region:1", "is no"),
     ],
@@ -147,10 +154,56 @@ def test_classes_are_explained_by_their_best_box(detectors: httpx.Client, shapes
 @pytest.mark.parametrize("form", FORMS)
 def test_scores_of_detections_against_central_differences(form: str, tmp_path: Path, shapes: bytes) -> None:
     network = opened(form, tmp_path)
-    pixels = np.asarray(Image.open(io.BytesIO(shapes)).resize((64, 64)), np.float32).transpose(2, 0, 1) / 255
-    image = np.ascontiguousarray(pixels)
+    image = pixels_of(shapes)
     target = resolve(network, image, parse("detection:0 - 0.5*detection:1"), NOTHING)
     at = network.value_and_grad(image[None], target=target)
     step = 0.05 * at.gradients / np.linalg.norm(at.gradients)
     ahead, behind = (float(network.score(image[None] + s, target)[0]) for s in (step, -step))
     assert (ahead - behind) / 0.1 == pytest.approx(float(np.linalg.norm(at.gradients)), rel=2e-2)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_like_a_detection_against_the_paper(form: str, tmp_path: Path, shapes: bytes) -> None:
+    network = opened(form, tmp_path)
+    image = pixels_of(shapes)
+    target = resolve(network, image, parse("match:1"), NOTHING)
+    first = detect(network, network.outputs(image[None]), (64, 64))[1]
+    for other in (image, image[:, ::-1].copy(), image * 0.7):
+        outputs = network.outputs(other[None])
+        detection = network.model.manifest.detection
+        assert detection is not None
+        scores = network.probabilities(outputs[detection.scores][0])[:, :3]
+        wanted = network.probabilities(network.outputs(image[None])[detection.scores][0])[first.row, :3]
+        corners = []
+        for a, b, c, d in outputs[detection.boxes][0] * (1 if form == "pair" else 1 / 64):
+            corners.append((b, a, d, c) if form == "suppressed" else (a - c / 2, b - d / 2, a + c / 2, b + d / 2))
+        expected = max(
+            intersection_over_union(box, first.box)
+            * float(row @ wanted / np.linalg.norm(row) / np.linalg.norm(wanted) * row.max())
+            for box, row in zip(corners, scores, strict=True)
+        )
+        assert network.score(other[None], target)[0] == pytest.approx(expected, rel=1e-3, abs=1e-6)
+    at = network.value_and_grad(image[None], target=target)
+    step = 0.02 * at.gradients / np.linalg.norm(at.gradients)
+    ahead, behind = (float(network.score(image[None] + s, target)[0]) for s in (step, -step))
+    assert (ahead - behind) / 0.04 == pytest.approx(float(np.linalg.norm(at.gradients)), rel=2e-2)
+
+
+def intersection_over_union(one: Sequence[float], other: Sequence[float]) -> float:
+    def area(left: float, upper: float, right: float, lower: float) -> float:
+        return max(right - left, 0) * max(lower - upper, 0)
+
+    common = area(max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
+    return common / (area(*one) + area(*other) - common)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_black_box_map_of_a_detection(detectors: httpx.Client, shapes: bytes, form: str) -> None:
+    found = detectors.post("/predict", files={"image": shapes}, params={"model": form}).json()["data"][0]["objects"]
+    rank = next(i for i, each in enumerate(found) if each["name"] == "blue")
+    heat = explained(
+        detectors, shapes, model=form, target=f"match:{rank}", method="rise", masks=400, cells=8, fill="black"
+    )
+    y, x = np.unravel_index(heat.argmax(), heat.shape)
+    assert SQUARE[0] - 6 <= x * 200 / 64 <= SQUARE[2] + 6
+    assert SQUARE[1] - 6 <= y * 120 / 64 <= SQUARE[3] + 6

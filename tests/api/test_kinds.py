@@ -226,6 +226,70 @@ def test_a_large_photograph_has_one_map_however_it_is_asked_for(
     assert (shown["minimum"], shown["maximum"]) == (float(first.min()), float(first.max()))
 
 
+@pytest.mark.parametrize(
+    "target", ['{"layer": "fire5", "index": [17, "3:9"]}', "0.5*class:281 - class:282", "similarity"]
+)
+def test_the_map_of_a_target_as_a_job_is_that_of_the_request(
+    jobs: Client, api: httpx.Client, cat: bytes, coffee: bytes, target: str
+) -> None:
+    query = {"method": "smoothgrad", "samples": 4, "target": target}
+    files = {"image": cat, **({"other": coffee} if target == "similarity" else {})}
+    response = api.post("/saliency", params={**query, "mode": "job"}, files=files)
+    assert response.status_code == 202, response.text
+    job = jobs.wait(response.json()["id"])
+    assert (job.state, job.class_id) == ("succeeded", None)
+    now = api.post("/saliency", params=query, files=files).json()["data"][0]["explained"]
+    assert job.result is not None
+    assert [job.result[name] for name in ("target", "value")] == [now["target"], now["value"]]
+    assert job.result["score"] == pytest.approx(now["score"], rel=1e-4)
+    raw = api.post("/saliency", params=query, files=files, headers={"Accept": "application/x-npy"})
+    made = np.load(io.BytesIO(jobs.artifact(job.id, "map.npy")))
+    np.testing.assert_allclose(made, np.load(io.BytesIO(raw.content)), atol=1e-5 * np.abs(made).max())
+
+
+def test_a_target_that_nothing_fulfils_is_no_job(api: httpx.Client, cat: bytes) -> None:
+    for target, words in (("output:logits[1000]", "beyond the end"), ("similarity", "second picture")):
+        response = api.post("/saliency", params={"target": target, "mode": "job"}, files={"image": cat})
+        assert response.status_code == 422
+        assert words in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("target", "value_of"),
+    [
+        (
+            {"layer": "fire4", "index": [17, 3, 3]},
+            lambda network, image: network.activations(image, ["fire4"])[0][0, 17, 3, 3],
+        ),
+        (
+            "output:logits[76] - output:logits[79]",
+            lambda network, image: network.classify(image)[0, [76, 79]] @ [1, -1],
+        ),
+        ("log_odds:76", lambda network, image: log_odds(network.classify(image)[0], 76)),
+    ],
+)
+def test_a_target_grows(jobs: Client, network: Network, target: Any, value_of: Any) -> None:
+    job = done(jobs, "target", target=target, size=96, iterations=30, preset="lucid")
+    assert job.trace[-1] > job.trace[0]
+    before, after = (
+        float(value_of(network, as_network_input(pixels(picture))))
+        for picture in (png_of(np.full((96, 96, 3), 128, np.uint8)), jobs.image(job.id))
+    )
+    assert after > before + 1
+    assert job.result["target"] == ("layer:fire4[17, 3, 3]" if isinstance(target, dict) else target)
+    assert job.result["value"] == ("fire4" if isinstance(target, dict) else "logits")
+
+
+def log_odds(logits: Any, class_id: int) -> float:
+    return float(logits[class_id] - np.logaddexp.reduce(np.delete(logits.astype(np.float64), class_id)))
+
+
+def png_of(picture: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def test_saliency_of_several_classes_as_a_batch(jobs: Client, api: httpx.Client, cat: bytes, coffee: bytes) -> None:
     response = api.post("/saliency?mode=job&class_id=281&class_id=285", files=[("image", cat), ("image", coffee)])
     assert (response.status_code, response.json()["total"]) == (202, 4)
@@ -282,7 +346,18 @@ WRONG: list[tuple[str, dict[str, Any], set[str], str]] = [
         "2 names and style_weights 1 numbers",
     ),
     ("style", {"style_layers": "fire2,x", "style_weights": "1,2"}, {"image", "style_image"}, "no layer 'x'"),
-    ("poem", {}, set(), "'class', 'neuron', 'spritemap', 'fooling', 'inversion', 'caricature', 'deepdream', 'style'"),
+    ("target", {"target": "rubbish"}, set(), "a target is a sum of"),
+    ("target", {"target": {"class": 1000}}, set(), "must be from 0 to 999"),
+    ("target", {"target": "layer:fire9[0, 99, 0]"}, set(), "beyond the end of fire9"),
+    ("target", {"target": "similarity"}, set(), "in JSON a vector"),
+    ("target", {"target": "match:0"}, set(), "is no detector"),
+    ("target", {"target": "class:1", "size": 63}, set(), "size must be at least 64"),
+    (
+        "poem",
+        {},
+        set(),
+        "'class', 'neuron', 'target', 'spritemap', 'fooling', 'inversion', 'caricature', 'deepdream', 'style'",
+    ),
     ("class", {"class_id": 1}, {"image"}, "takes no picture"),
 ]
 

@@ -1,6 +1,7 @@
 """What else than a class `POST /saliency` explains."""
 
 import io
+import json
 from typing import Any
 
 import httpx
@@ -10,7 +11,8 @@ import pytest
 from service.client import Client
 from service.errors import InvalidParameter
 from service.networks.network import Network
-from service.saliency.targets import NOTHING, parse, resolve
+from service.saliency.grammar import parse
+from service.saliency.targets import NOTHING, resolve
 
 
 def post(client: httpx.Client, data: bytes, accept: str = "application/json", **parameters: Any) -> httpx.Response:
@@ -87,6 +89,17 @@ def test_similarity_of_two_pictures(client: httpx.Client, cat: bytes, coffee: by
         ({"target": "class:285 - layer:fire4[3]"}, "of one kind"),
         ({"target": "9" * 400 + "*class:285"}, "a weight is at most"),
         ({"target": "log_odds:285 - log_odds:3"}, "stand alone"),
+        ({"target": "2*log_odds:285"}, "stand alone"),
+        ({"target": '{"class": 285, "layer": "fire4"}'}, "says one thing"),
+        ({"target": '{"class": true}'}, "at 0.class: Input should be a valid integer"),
+        ({"target": '{"class": 285, "side": "left"}'}, "side belongs to a detection"),
+        ({"target": '{"class": 285, "index": [1]}'}, "index belongs to"),
+        ({"target": '{"output": "logits", "index": ["1:x"]}'}, "selects nothing"),
+        ({"target": '{"class": 285, "weight": 1e7}'}, "a weight is at most"),
+        ({"target": "[]"}, "at least 1 item"),
+        ({"target": "[" * 5000}, "in the JSON of the target"),
+        ({"target": '{"similarity": [1, 2]}'}, "has 1000 numbers, not 2"),
+        ({"target": "match:0"}, "is no detector"),
         ({"target": "output:logits[x]"}, "selects nothing"),
         ({"target": "class:1000"}, "must be from 0 to 999"),
         ({"target": "layer:fire99[3]"}, "no layer 'fire99'"),
@@ -97,7 +110,6 @@ def test_similarity_of_two_pictures(client: httpx.Client, cat: bytes, coffee: by
         ({"target": "region:3"}, "is no segmentation"),
         ({"target": "similarity"}, "second picture"),
         ({"target": "class:285", "class_id": 3}, "leave out class_id"),
-        ({"target": "class:285", "mode": "job"}, "at once only"),
         ({"target": "class:285", "method": "finer_cam"}, "compares classes"),
         ({"box": "1,2,3,4"}, "for a target like region"),
         ({"target": "layer:fire2[0]", "method": "grad_cam", "layer": "fire8"}, "does not depend on"),
@@ -121,8 +133,41 @@ def test_parsing() -> None:
     assert [weight for weight, _ in wanted.terms] == [2, -1]
     assert wanted.terms[0][1].name == "/model.3/Add-1"
     assert wanted.terms[0][1].index == (0, slice(None), slice(2, 5))
+    with pytest.raises(ValueError, match="at most 65,536 characters"):
+        parse(f"class:1{' ' * 2**16}")
     with pytest.raises(ValueError, match="at most 100"):
         parse(" + ".join(["class:1"] * 101))
+
+
+@pytest.mark.parametrize(
+    ("in_json", "text"),
+    [
+        ('{"class": 285}', "class:285"),
+        ('[{"log_odds": 3}]', "log_odds:3"),
+        (
+            '[{"output": "heat", "index": [0, ":", "2:5", ":3"], "weight": 2.5}, {"output": "heat", "weight": -1}]',
+            "2.5*output:heat[0, :, 2:5, :3] - output:heat[:]",
+        ),
+        ('{"layer": "fire4", "index": [17], "weight": -1}', "- layer:fire4[17]"),
+        ('{"detection": 2, "side": "lower"}', "detection:2.lower"),
+        ('{"match": 1}', "match:1"),
+        ('{"similarity": true}', "similarity"),
+    ],
+)
+def test_the_json_form_is_another_way_to_write_the_same(in_json: str, text: str) -> None:
+    assert parse(in_json).text == text
+    assert parse(in_json).terms == parse(text).terms
+
+
+def test_a_vector_of_ones_own(client: httpx.Client, cat: bytes, network: Network) -> None:
+    vector = np.random.default_rng(0).random(1000).round(4)
+    form = json.dumps({"similarity": vector.tolist()})
+    response = client.post("/saliency", files={"image": cat}, data={"target": form}, headers={"Accept": "*/*"})
+    assert response.status_code == 200, response.text
+    image = np.random.default_rng(1).random((3, 224, 224), np.float32)
+    found = network.score(image[None], resolve(network, image, parse(form), NOTHING))[0]
+    logits = network.classify(image[None])[0]
+    assert found == pytest.approx(vector @ logits / np.linalg.norm(vector) / np.linalg.norm(logits), rel=1e-4)
 
 
 def test_the_clients_explain_and_predict(client: httpx.Client, cat: bytes, coffee: bytes) -> None:

@@ -31,6 +31,12 @@ STORED: list[tuple[str, int | None, dict[str, Any], dict[str, Any]]] = [
     ("class", 76, {"preset": "lucid"}, NOISE),
     ("neuron", None, {"preset": "lucid", "layer": "fire6", "channel": 12}, NOISE | {"layer": "fire6", "channel": 12}),
     (
+        "target",
+        None,
+        {"preset": "lucid", "target": {"layer": "fire6", "index": [12, 6, 6]}},
+        NOISE | {"target": '{"layer": "fire6", "index": [12, 6, 6]}'},
+    ),
+    (
         "spritemap",
         None,
         {"layer": "fire6", "first": 300},
@@ -122,7 +128,7 @@ def test_saliency_jobs_of_the_previous_version_can_be_read() -> None:
         | {"sign": None},
     }
     parameters = SaliencyJobParameters.model_validate(stored)
-    assert parameters.model_dump(mode="json") == stored
+    assert parameters.model_dump(mode="json") == stored | {"target": None}
     asked = SaliencyParameters.model_validate({"method": "smoothgrad", "samples": 20}).completed("application/json")
     assert asked.method_values == stored["values"]
 

@@ -14,7 +14,8 @@ from service.attribution import METHODS
 from service.models.drafting import Choices
 from service.models.importing import add
 from service.networks.checking import standalone
-from service.saliency.targets import Beside, parse, resolve
+from service.saliency.grammar import parse
+from service.saliency.targets import Beside, resolve
 from service.saliency.view import View
 
 torch = pytest.importorskip("torch", reason="optional: make networks")

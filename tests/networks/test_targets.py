@@ -88,3 +88,24 @@ def test_a_channel_of_a_layer(network: Network, image: Any) -> None:
     at = network.value_and_grad(image[None], target=target)
     assert at.scores[0] == pytest.approx(activations[0, 17].mean(), rel=1e-4)
     assert slope_error(lambda images: float(network.score(images, target)[0]), image[None], at.gradients) < 1e-2
+
+
+@pytest.mark.parametrize("value", ["fire8", "logits"])
+def test_what_is_asleep_is_woken_where_that_is_asked_for(network: Network, value: str) -> None:
+    noise = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
+    noise = noise if value == "fire8" else 0.45 + 0.1 * noise  # some classes score 0 where there is little to see
+    values = network.activations(noise, [value])[0][0] if value == "fire8" else network.classify(noise)[0]
+    weights = np.zeros_like(values)
+    weights[np.unravel_index(values.argmin(), values.shape)] = 1
+    asleep, awake = (Target(Quantity(value, wakes=wakes), weights) for wakes in (False, True))
+    at = network.value_and_grad(noise, target=asleep)
+    assert (at.scores[0], np.abs(at.gradients).max()) == (0, 0)
+    at = network.value_and_grad(noise, target=awake)
+    assert at.scores[0] < 0
+    assert slope_error(lambda images: float(network.score(images, awake)[0]), noise, at.gradients) < 1e-2
+    moved = noise
+    for _ in range(60):
+        moved = moved + 0.5 * at.gradients / np.linalg.norm(at.gradients)
+        at = network.value_and_grad(moved, target=awake)
+    assert at.scores[0] > 0
+    assert network.score(moved, asleep)[0] == pytest.approx(at.scores[0], rel=1e-4)

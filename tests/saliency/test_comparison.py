@@ -15,6 +15,7 @@ from service.saliency.evaluation import evaluate
 from service.saliency.explain import Question, question_of
 from service.saliency.intake import Intake, read_and_fit
 from service.saliency.metrics import Amounts, Measured
+from service.saliency.targets import NOTHING
 from service.telemetry.timing import Stopwatch
 from tests.saliency.test_region import BOX, mask_of
 
@@ -49,7 +50,7 @@ def test_the_numbers_are_those_of_each_method_alone(network: Network, cat: bytes
     both = read_and_fit(network, [cat, coffee], Intake("squash", "exact", 10**7, 1024), Stopwatch())
     questions = [question_of(network, method, {}, None, None) for method in ("gradient", "grad_cam")]
     metrics, amounts = ["insertion", "mu_fidelity", "sensitivity_max", "random_logit"], Amounts(4, 1, 10, 2)
-    found = compare(network, both, questions, metrics, amounts, [None, None])
+    found = compare(network, both, questions, metrics, amounts, [NOTHING, NOTHING])
     assert [each.class_id for each in found.findings] == [285, 967]
     for (_, fitted), each in zip(both, found.findings, strict=True):
         for question in questions:
@@ -88,6 +89,34 @@ def test_the_request(client: httpx.Client, cat: bytes, coffee: bytes) -> None:
     assert all(method["seconds"] > 0 for method in data["methods"])
     assert "none tells that a map is right" in data["reading"]
     assert response.json()["meta"]["parameters"]["samples"] == 4
+
+
+def test_targets_are_compared_as_classes_are(client: httpx.Client, cat: bytes, coffee: bytes) -> None:
+    def compared(**parameters: Any) -> Any:
+        query = QUICK + "&methods=gradient,smoothgrad,integrated_gradients&metrics=mu_fidelity,sensitivity_max"
+        response = client.post(f"/compare?{query}", files=[("image", cat), ("image", coffee)], data=parameters)
+        assert response.status_code == 200, response.text
+        return response.json()["data"]
+
+    mine, theirs = compared(target='{"class": 285}'), compared(class_id=285)
+    for one, other in zip(mine["photographs"], theirs["photographs"], strict=True):
+        assert (one["class_id"], one["name"], one["probability"]) == (None, None, None)
+        for metric, of_maps in one["metrics"].items():
+            assert of_maps == pytest.approx(other["metrics"][metric], rel=2e-2, abs=2e-3)
+    assert mine["photographs"][0]["metrics"] != mine["photographs"][1]["metrics"]
+
+
+@pytest.mark.parametrize("path", ["/compare", "/evaluate"])
+def test_similar_pictures_are_put_to_the_test(client: httpx.Client, cat: bytes, coffee: bytes, path: str) -> None:
+    files = [("image", cat), ("other", coffee)]
+    one = "method=gradient" if path == "/evaluate" else "methods=gradient,grad_cam"
+    url = f"{path}?{QUICK.removesuffix('&steps=4&samples=4')}&{one}&metrics=mu_fidelity&target="
+    response = client.post(f"{url}similarity", files=files)
+    assert response.status_code == 200, response.text
+    drawn = client.post(f"{url}similarity", files=files, headers={"Accept": "image/png"})
+    assert drawn.headers["content-type"] == "image/png"
+    refused = client.post(f"{url}class:3", files=files)
+    assert "for the target similarity" in refused.json()["detail"]
 
 
 def test_the_plot_has_a_row_for_each_photograph(client: httpx.Client, cat: bytes, coffee: bytes) -> None:
@@ -136,6 +165,12 @@ def test_refusals_say_what_to_do(client: httpx.Client, cat: bytes, query: str, d
     response = client.post(f"/compare?{query}", files={"image": cat})
     assert response.status_code == 422
     assert detail in response.json()["detail"]
+
+
+def test_what_compares_classes_has_no_target(client: httpx.Client, cat: bytes) -> None:
+    response = client.post("/compare?methods=gradient,finer_cam&target=class:3", files={"image": cat})
+    assert response.status_code == 422
+    assert "finer_cam compares classes" in response.text
 
 
 def test_masks_are_one_for_each_photograph(client: httpx.Client, cat: bytes) -> None:

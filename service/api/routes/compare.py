@@ -2,20 +2,20 @@
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.beside import besides, check_others
 from service.api.deps import ServicesDep
 from service.api.evaluation_parameters import CompareParameters
 from service.api.evaluation_schemas import CompareAnswer
 from service.api.evaluations import comparison_result
 from service.api.negotiation import JSON, PNG, negotiate
 from service.api.problems import BINARY, RESPONSES
-from service.api.responses import meta
-from service.api.uploads import FILES_AND_MASKS, Photographs, read_photographs_and, request_described
+from service.api.responses import meta, name_of
+from service.api.uploads import FILES_BESIDE, MASK, OTHER, Photographs, read_photographs_and, request_described
 from service.networks.network import Network
 from service.saliency.comparison import compare, comparison_runs
 from service.saliency.effort import check_effort, effort, greatest_effort
 from service.saliency.explain import Question, question_of
 from service.saliency.intake import read_and_fit
-from service.saliency.metrics.region import regions
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
@@ -26,7 +26,7 @@ TILE = 224  # longest side of a picture in the plot, in pixels
 @router.post(
     "/compare",
     responses={200: {"model": CompareAnswer, "content": {PNG: BINARY}}, **RESPONSES},
-    openapi_extra=request_described(CompareParameters, FILES_AND_MASKS),
+    openapi_extra=request_described(CompareParameters, FILES_BESIDE),
 )
 async def compare_methods(request: Request, services: ServicesDep) -> Response:
     """Compare several methods by several metrics on one or several photographs.
@@ -37,11 +37,13 @@ async def compare_methods(request: Request, services: ServicesDep) -> Response:
     the object is, one for each photograph. It takes some seconds for each.
     """
     media = negotiate(request, JSON, PNG)
-    sent, parameters = await read_photographs_and(request, CompareParameters, services.settings.max_images)
+    most = services.settings.max_images
+    sent, parameters = await read_photographs_and(request, CompareParameters, most, (MASK, OTHER))
+    check_others(sent, parameters.target)
     parameters = parameters.completed(len(sent.images), bool(sent.masks))
     network = services.network(parameters.model)
     questions = [
-        question_of(network, method, parameters.values_of(method), parameters.class_id, None)
+        question_of(network, method, parameters.values_of(method), parameters.class_id, None, parameters.target)
         for method in parameters.methods
     ]
     runs = comparison_runs(questions, parameters.measured, parameters.amounts)
@@ -67,15 +69,15 @@ def _answer(
     sizes = [(fitted.pixels.shape[1], fitted.pixels.shape[2]) for _, fitted in taken]
     needed = effort(network, comparison_runs(questions, metrics, amounts), sizes)
     check_effort(needed, settings.max_evaluations, "compare fewer methods, metrics or photographs at a time")
-    where = regions(parameters.boxes or sent.masks, network, taken, intake)
+    along = besides(network, sent, parameters.box, taken, intake, watch)
     with watch.stage("compare"):
         side = TILE if media == PNG else None
-        found = compare(network, taken, questions, metrics, amounts, where, side)
+        found = compare(network, taken, questions, metrics, amounts, along, side)
     headers = {"Vary": "Accept", "Convlens-Provider": network.provider}
     if media == PNG:
         from service.saliency.plots import comparison_plot  # loaded when it is first needed: it takes a second
 
-        names = [network.model.manifest.labels[findings.class_id] for findings in found.findings]
+        names = [name_of(network, findings.class_id, parameters.target) for findings in found.findings]
         return Response(comparison_plot(found, names), media_type=PNG, headers=headers)
     answer = CompareAnswer(meta=meta(network, parameters, watch), data=comparison_result(network, found))
     return Response(answer.model_dump_json(), media_type=JSON, headers=headers)

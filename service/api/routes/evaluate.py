@@ -2,21 +2,21 @@
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.beside import besides, check_others
 from service.api.deps import ServicesDep
 from service.api.evaluation_parameters import EvaluateParameters
 from service.api.evaluation_schemas import EvaluateAnswer, MetricAnswer
 from service.api.evaluations import evaluation_result
 from service.api.negotiation import JSON, PNG, negotiate
 from service.api.problems import BINARY, RESPONSES
-from service.api.responses import meta
-from service.api.uploads import FILES_AND_MASKS, Photographs, read_photographs_and, request_described
+from service.api.responses import meta, name_of
+from service.api.uploads import FILES_BESIDE, MASK, OTHER, Photographs, read_photographs_and, request_described
 from service.networks.network import Network
 from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
 from service.saliency.evaluation import evaluate, evaluation_runs
 from service.saliency.explain import Question, question_of
 from service.saliency.intake import read_and_fit
 from service.saliency.metrics import METRICS, Amounts, Metric, runs_needed
-from service.saliency.metrics.region import regions
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
@@ -32,7 +32,7 @@ async def list_metrics() -> list[MetricAnswer]:
 @router.post(
     "",
     responses={200: {"model": EvaluateAnswer, "content": {PNG: BINARY}}, **RESPONSES},
-    openapi_extra=request_described(EvaluateParameters, FILES_AND_MASKS),
+    openapi_extra=request_described(EvaluateParameters, FILES_BESIDE),
 )
 async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     """Put a method to the test on a photograph.
@@ -44,7 +44,8 @@ async def evaluate_method(request: Request, services: ServicesDep) -> Response:
     seconds.
     """
     media = negotiate(request, JSON, PNG)
-    sent, parameters = await read_photographs_and(request, EvaluateParameters, 1)
+    sent, parameters = await read_photographs_and(request, EvaluateParameters, 1, (MASK, OTHER))
+    check_others(sent, parameters.target)
     parameters = parameters.completed(1, bool(sent.masks))
     network = services.network(parameters.model)
     question = question_of(
@@ -77,18 +78,17 @@ def _answer(
     watch = Stopwatch()
     intake = parameters.intake(settings)
     ((_, fitted),) = taken = read_and_fit(network, sent.images, intake, watch)
-    (region,) = regions(parameters.boxes or sent.masks, network, taken, intake)
+    (beside,) = besides(network, sent, parameters.box, taken, intake, watch)
     _, height, width = fitted.pixels.shape
     needed = effort(network, _runs_of(question, parameters), [(height, width)])
     check_effort(needed, settings.max_evaluations, "ask for fewer points or stages, or for fewer metrics")
     with watch.stage("evaluate"):
-        found = evaluate(network, fitted.pixels, question, parameters.measured, parameters.amounts, region)
+        found = evaluate(network, fitted.pixels, question, parameters.measured, parameters.amounts, beside)
     headers = {"Vary": "Accept", "Convlens-Provider": network.provider}
     if media == PNG:
         from service.saliency.plots import evaluation_plot  # loaded when it is first needed: it takes a second
 
-        named = parameters.target if found.class_id is None else network.model.manifest.labels[found.class_id]
-        title = f"{question.method}, {named}"
+        title = f"{question.method}, {name_of(network, found.class_id, parameters.target)}"
         return Response(evaluation_plot(found, title), media_type=PNG, headers=headers)
     answer = EvaluateAnswer(meta=meta(network, parameters, watch), data=evaluation_result(network, found))
     return Response(answer.model_dump_json(), media_type=JSON, headers=headers)

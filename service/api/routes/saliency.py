@@ -2,31 +2,26 @@
 
 from typing import Annotated, Any, cast
 
-import numpy as np
 from fastapi import APIRouter, Header, Request, Response
 
 from service.api.access import CallerDep, count_jobs
-from service.api.boxes import boxes_of, check_boxes
+from service.api.beside import besides, check_others, check_regions
 from service.api.deps import Services, ServicesDep
 from service.api.negotiation import JPEG, JSON, NPY, PICTURES, PNG, WEBP, negotiate
 from service.api.parameters import SaliencyParameters
 from service.api.problems import BINARY, RESPONSES
 from service.api.responses import meta, saliency_result, style
+from service.api.saliency_jobs import saliency_drafts
 from service.api.schemas import SaliencyAnswer
-from service.api.submission import accepted, fingerprint, photograph_of, submitted
+from service.api.submission import accepted, fingerprint, submitted
 from service.api.uploads import FILES_BESIDE, MASK, OTHER, Photographs, read_photographs_and, request_described
 from service.errors import InvalidParameter
-from service.jobs.ledger import Draft
 from service.networks.network import Network
-from service.pictures.decode import Photograph
-from service.pictures.images import Fitted, Floats, Media
+from service.pictures.images import Media
 from service.pictures.npy import encode_npy
 from service.saliency.effort import RunsNeeded, check_effort, effort, greatest_effort
 from service.saliency.explain import Explanation, Question, draw_all, explain, question_of, warning_of
 from service.saliency.intake import read_and_fit
-from service.saliency.job import KIND, SaliencyJobParameters
-from service.saliency.metrics.region import regions
-from service.saliency.targets import Beside, parse
 from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 
@@ -67,11 +62,12 @@ async def explain_photographs(
         request, SaliencyParameters, services.settings.max_images, (MASK, OTHER)
     )
     files, parameters = sent.images, parameters.completed(media)
-    _check_beside(sent, parameters)
+    check_regions(sent, parameters.box, parameters.target)
+    check_others(sent, parameters.target)
     network = services.network(parameters.model)
     questions = _questions(network, parameters)
     if parameters.mode == "job":
-        return await _as_jobs(request, services, network, files, questions, parameters, idempotency_key, owner)
+        return await _as_jobs(request, services, network, sent, questions, parameters, idempotency_key, owner)
     if media != JSON and len(files) > 1:
         raise InvalidParameter(f"{media} holds one image, {len(files)} were sent; ask for {JSON} or send one at a time")
     if media == NPY and len(questions) > 1:
@@ -96,62 +92,18 @@ async def _as_jobs(
     request: Request,
     services: Services,
     network: Network,
-    files: list[bytes],
+    sent: Photographs,
     questions: list[Question],
     parameters: SaliencyParameters,
     key: str | None,
     owner: str | None,
 ) -> Response:
-    settings = services.settings
-    stored = SaliencyJobParameters(
-        model=network.model.name,
-        method=parameters.method,
-        values=parameters.method_values,
-        resize=parameters.resize,
-        other_class_id=parameters.other_class_id,
-        style=style(parameters, settings.max_side),
-    ).model_dump(mode="json")
-
-    def drafts() -> list[Draft]:
-        pictures = [photograph_of(data, network, parameters, settings) for data in files]
-        return [
-            Draft(KIND, question.class_id, stored, question.parameters.runs_needed(*network.size), picture)
-            for picture in pictures
-            for question in questions
-        ]
-
-    made = await services.work(drafts, request)
+    made = await services.work(
+        lambda: saliency_drafts(network, sent, questions, parameters, services.settings), request
+    )
     await count_jobs(request, services, len(made))
-    body = fingerprint(parameters.model_dump_json(), {str(i): data for i, data in enumerate(files)})
+    body = fingerprint(parameters.model_dump_json(), sent.named())
     return accepted(*await submitted(services, services.job_service, made, len(made) > 1, key, body, owner))
-
-
-def _check_beside(sent: Photographs, parameters: SaliencyParameters) -> None:
-    """Raise `InvalidParameter` for what is sent beside photographs and would be ignored."""
-    check_boxes(parameters.box, len(sent.images), bool(sent.masks))
-    wanted = parse(parameters.target).kinds if parameters.target else set()
-    if (parameters.box or sent.masks) and "region" not in wanted:
-        raise InvalidParameter("box and mask are for a target like region:15")
-    if sent.others and "similarity" not in wanted:
-        raise InvalidParameter(f"files in the field {OTHER!r} are for the target similarity")
-
-
-def _beside(
-    network: Network,
-    sent: Photographs,
-    taken: list[tuple[Photograph, Fitted]],
-    parameters: SaliencyParameters,
-    settings: Settings,
-    watch: Stopwatch,
-) -> list[Beside]:
-    """What is sent along with each photograph."""
-    intake = parameters.intake(settings)
-    where = regions(boxes_of(parameters.box) or sent.masks, network, taken, intake)
-    seen: list[Floats | None] = [fitted.pixels for _, fitted in read_and_fit(network, sent.others, intake, watch)]
-    return [
-        Beside(None if region is None else region.astype(np.float32), other)
-        for region, other in zip(where, seen or [None] * len(taken), strict=True)
-    ]
 
 
 def _answer(
@@ -164,7 +116,7 @@ def _answer(
 ) -> Response:
     watch = Stopwatch()
     taken = read_and_fit(network, sent.images, parameters.intake(settings), watch)
-    beside = _beside(network, sent, taken, parameters, settings, watch)
+    beside = besides(network, sent, parameters.box, taken, parameters.intake(settings), watch)
     sizes = [(fitted.pixels.shape[1], fitted.pixels.shape[2]) for _, fitted in taken]
     needed = effort(network, _runs_of(questions), sizes)
     check_effort(needed, settings.max_evaluations, "send it with mode=job, or ask for less")
