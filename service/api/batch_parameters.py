@@ -2,24 +2,24 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, model_validator
+from pydantic import Field, model_validator
 
-from service.api.evaluation_parameters import Methods, Metrics
-from service.api.parameters import METHOD_FIELDS, OVERLAY_SMOOTHING, WithMethodFields, check_values, known_target
+from service.api.evaluation_parameters import Methods, Metrics, SeveralMethods
+from service.api.parameters import OVERLAY_SMOOTHING
 from service.attribution import METHODS
 from service.attribution.method import Sign
 from service.batches.parameters import BatchParameters
 from service.networks.network import Network
 from service.pictures.images import Colormap
 from service.saliency.explain import Style
+from service.saliency.grammar import parse
 from service.saliency.metrics import METRICS
-from service.saliency.targets import FORM, parse
 
 
-class BatchRequest(WithMethodFields):
+class BatchRequest(SeveralMethods):
     """Parameters of `POST /batches`, in the query or as form fields. Those of methods go to all that take them."""
 
-    method: Annotated[
+    methods: Annotated[
         Methods, Field(description=f"A method, or several of {', '.join(METHODS)}; see `GET /methods`.")
     ] = ("gradient",)
     class_id: Annotated[
@@ -27,10 +27,6 @@ class BatchRequest(WithMethodFields):
     ] = None
     other_class_id: Annotated[
         int | None, Field(description="A class in contrast: what speaks for `class_id` rather than for this one.")
-    ] = None
-    target: Annotated[
-        Annotated[str, Field(max_length=2000), AfterValidator(known_target)] | None,
-        Field(description=f"What is explained instead of the score of a class: a sum of {FORM}; see `POST /saliency`."),
     ] = None
     dtype: Annotated[
         Literal["float32", "float16"],
@@ -58,40 +54,20 @@ class BatchRequest(WithMethodFields):
     ] = False
 
     @model_validator(mode="after")
-    def _one_thing_to_explain(self) -> Self:
-        if self.target is None:
-            return self
-        if self.class_id is not None or self.other_class_id is not None:
-            raise ValueError("target says what is explained; leave out class_id and other_class_id")
-        if "finer_cam" in self.method:
-            raise ValueError("finer_cam compares classes; leave out target, or choose another method")
-        if "similarity" in parse(self.target).kinds:
-            raise ValueError("similarity needs a second picture for each; use POST /saliency")
-        return self
-
-    @model_validator(mode="after")
-    def _values_of_the_methods(self) -> Self:
-        taken = {name for method in self.method for name in METHODS[method].parameters.model_fields}
-        if foreign := [name for name in METHOD_FIELDS if getattr(self, name) is not None and name not in taken]:
-            takes = ", ".join(sorted(taken)) or "no parameters"
-            raise ValueError(f"none of the methods takes {', '.join(foreign)}; they take {takes}")
-        for method in self.method:
-            check_values(method, self.values_of(method))
+    def _without_anything_beside(self) -> Self:
         if blind := [name for name in self.metrics or () if METRICS[name].needs_region]:
             raise ValueError(f"{', '.join(blind)} can only be measured if it is known where the object is")
+        atoms = [atom for _, atom in parse(self.target).terms] if self.target else []
+        if any(atom.kind == "similarity" and not atom.vector for atom in atoms):
+            raise ValueError("similarity needs a second picture for each; use POST /saliency, or a vector")
         return self
-
-    def values_of(self, method: str) -> dict[str, JsonValue]:
-        """The parameters that are given and that the method takes."""
-        names = METHODS[method].parameters.model_fields
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def stored(self, network: Network) -> BatchParameters:
         """What the record keeps, defaults filled in. Raises `InvalidParameter` for what the network does not have."""
         style = Style("overlay", self.colormap, self.opacity, self.smoothing, self.max_side, self.sign)
         kept = BatchParameters(
             model=network.model.name,
-            methods={name: METHODS[name].parameters(**self.values_of(name)).model_dump() for name in self.method},
+            methods={name: METHODS[name].parameters(**self.values_of(name)).model_dump() for name in self.methods},
             class_id=self.class_id,
             other_class_id=self.other_class_id,
             target=self.target,

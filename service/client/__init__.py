@@ -10,13 +10,12 @@ import httpx
 from httpx_sse import ServerSentEvent, aconnect_sse, connect_sse
 
 from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
-from service.client import calls
+from service.client import batches, calls
 from service.client.calls import EMPTY, T
 from service.client.retries import Patience, ServiceError
 from service.jobs.record import ACTIVE
 
 __all__ = ["AsyncClient", "Client", "ServiceError"]
-
 
 Beside = Mapping[str, Sequence[bytes]]  # pictures beside photographs, by the names of their fields
 
@@ -27,6 +26,7 @@ class Client:
     def __init__(self, base_url: str, timeout: float = 60.0, api_key: str | None = None) -> None:
         self._timeout = timeout
         self._http = httpx.Client(base_url=base_url, timeout=timeout, headers=calls.credentials(api_key))
+        self.batches = batches.Batches(self._send, self._http)
 
     def __enter__(self) -> Self:
         """Close with the ``with`` block."""
@@ -170,6 +170,7 @@ class AsyncClient:
     def __init__(self, base_url: str, timeout: float = 60.0, api_key: str | None = None) -> None:
         self._timeout = timeout
         self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout, headers=calls.credentials(api_key))
+        self.batches = batches.AsyncBatches(self._send, self._http)
 
     async def __aenter__(self) -> Self:
         """Close with the ``async with`` block."""

@@ -36,7 +36,12 @@ class Batches:
 
     async def get(self, id_: str) -> Batch:
         """The record. Raises `NotFound`, or `Gone` when it has expired."""
-        job = await self._ledger.get(id_)
+        try:
+            job = await self._ledger.get(id_)
+        except NotFound:
+            job = None
+        except Gone:
+            raise Gone(f"the batch {id_!r} has expired, with its results; send its pictures again") from None
         if not isinstance(job, Batch):
             raise NotFound(f"there is no batch {id_!r}")
         return job

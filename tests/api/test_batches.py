@@ -1,5 +1,6 @@
 """`/batches` on a real server with a worker."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from service.api.keys import digest
+from service.client import AsyncClient, Client, ServiceError
 from service.settings import Settings
 from tests.batches.archives import tarred, zipped
 from tests.conftest import PHOTOGRAPHS, serving
@@ -58,7 +60,7 @@ def refusal(response: httpx.Response) -> tuple[int, str]:
 
 def test_an_archive_becomes_maps_and_an_index(client: httpx.Client, cat: bytes, coffee: bytes) -> None:
     pictures = {"in/cat.png": cat, "text.txt": b"text", "ü/coffee.png": coffee, "../up.png": cat}
-    batch = send(client, zipped(pictures), method="gradient,grad_cam", overlays=True, max_side=100)
+    batch = send(client, zipped(pictures), methods="gradient,grad_cam", overlays=True, max_side=100)
     assert standing(ended(client, batch)) == ("succeeded", 4, 4, 2)
     lines = index(client, batch)
     assert [(line["item"], line["method"], line.get("class_name")) for line in lines] == [
@@ -156,9 +158,9 @@ def test_what_is_no_archive_leaves_nothing(
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({"method": "nope"}, "no method 'nope'"),
+        ({"methods": "nope"}, "no method 'nope'"),
         ({"masks": 100}, "none of the methods takes masks"),
-        ({"method": "grad_cam", "layer": "nope"}, "no layer 'nope'"),
+        ({"methods": "grad_cam", "layer": "nope"}, "no layer 'nope'"),
         ({"class_id": 1000}, "class_id must be from 0 to 999"),
         ({"target": "class:1", "class_id": 3}, "leave out class_id"),
         ({"target": "similarity"}, "second picture"),
@@ -176,13 +178,13 @@ def test_parameters_are_checked_before_anything_is_stored(
 
 def test_a_form_has_its_file_at_the_end(client: httpx.Client, cat: bytes) -> None:
     archive = zipped({"a.png": cat})
-    fields = {"method": "grad_cam", "layer": "fire8"}
+    fields = {"methods": "grad_cam", "layer": "fire8"}
     answer = client.post("/batches", data=fields, files={"archive": ("a.zip", archive)})
     assert answer.status_code == 202
     assert answer.json()["parameters"]["methods"] == {"grad_cam": {"layer": "fire8"}}
     assert standing(ended(client, answer.json())) == ("succeeded", 1, 1, 0)
     part = b'--x\r\nContent-Disposition: form-data; name="archive"; filename="a"\r\n\r\n' + archive + b"\r\n"
-    field = b'--x\r\nContent-Disposition: form-data; name="method"\r\n\r\nlrp\r\n'
+    field = b'--x\r\nContent-Disposition: form-data; name="methods"\r\n\r\nlrp\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     for body, status, told in (
         (part + field + b"--x--\r\n", 422, "the file comes last"),
@@ -270,7 +272,7 @@ def test_what_has_failed_is_tried_again(settings: Settings, tmp_path: Path, cat:
 
 
 def test_a_batch_is_paused_resumed_cancelled_and_deleted(client: httpx.Client, settings: Settings, cat: bytes) -> None:
-    batch = send(client, zipped({f"{i:02}.png": cat for i in range(99)}), method="rise", masks=500)
+    batch = send(client, zipped({f"{i:02}.png": cat for i in range(99)}), methods="rise", masks=500)
     place = batch["links"]["self"]
     assert client.post(f"{place}/pause").json()["state"] == "paused"
     assert client.post(f"{place}/resume").json()["state"] in ("queued", "running")
@@ -324,3 +326,44 @@ def test_keys_see_their_own_batches_and_have_bounds(fresh: Settings, tmp_path: P
         send(client, zipped({"a.png": cat}), {**ZIP, **BOB})
         client.delete(batch["links"]["self"], headers=ALICE)
         send(client, zipped({"c.png": cat}), {**ZIP, **ALICE})
+
+
+def test_the_python_clients_begin_wait_and_fetch(
+    client: httpx.Client, cat: bytes, coffee: bytes, tmp_path: Path
+) -> None:
+    file = tmp_path / "pictures.zip"
+    file.write_bytes(zipped({"a b/ü.png": cat, "text.txt": b"text"}))
+    url = str(client.base_url)
+
+    def check(done: dict[str, Any], lines: list[dict[str, Any]], one: bytes, zip_file: Path) -> None:
+        assert standing(done) == ("succeeded", 2, 2, 1)
+        assert [(line["item"], "error" in line) for line in lines] == [("a b/ü.png", False), ("text.txt", True)]
+        assert np.load(io.BytesIO(one)).shape == (224, 224)
+        with zipfile.ZipFile(zip_file) as results:
+            assert results.namelist() == ["index.jsonl", "maps/grad_cam/a b/ü.png.npy"]
+
+    with Client(url) as sync:
+        begun = sync.batches.begin(file, methods="grad_cam")
+        done = sync.batches.wait(begun["id"], 60)
+        sync.batches.download(begun["id"], tmp_path / "sync.zip")
+        lines = list(sync.batches.index(begun["id"]))
+        check(done, lines, sync.batches.map(begun["id"], "a b/ü.png"), tmp_path / "sync.zip")
+        with pytest.raises(ServiceError, match="no overlays"):
+            sync.batches.overlay(begun["id"], 0)
+        sync.batches.delete(begun["id"])
+        with pytest.raises(ServiceError, match="no batch"):
+            list(sync.batches.index(begun["id"]))
+
+    async def asynchronous() -> None:
+        async with AsyncClient(url) as client:
+            begun = await client.batches.begin(methods="grad_cam")
+            await client.batches.add(begun["id"], "part", file)
+            await client.batches.act(begun["id"], "close")
+            done = await client.batches.wait(begun["id"], 60)
+            await client.batches.download(begun["id"], tmp_path / "async.zip")
+            lines = [line async for line in client.batches.index(begun["id"])]
+            check(done, lines, await client.batches.map(begun["id"], 0), tmp_path / "async.zip")
+            listed = await client.batches.begin_manifest(["chelsea.png"], f"file://{PHOTOGRAPHS}", methods="grad_cam")
+            assert (await client.batches.wait(listed["id"], 60))["errors"] == 0
+
+    asyncio.run(asynchronous())

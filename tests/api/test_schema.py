@@ -27,6 +27,8 @@ PHOTOGRAPHS = {
     "/evaluate",
     "/compare",
     "/visualize",
+    "/batches",
+    "/batches/{id}/parts/{name}",
     "/session",
 }
 

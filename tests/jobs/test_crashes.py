@@ -222,7 +222,7 @@ def test_a_killed_worker_costs_a_batch_nothing(fleet: Fleet, cat: bytes, coffee:
     fleet.hire(2)
     pictures = {f"{i:02}.png": small(cat if i % 2 else coffee, i) for i in range(60)}
     headers = {"Content-Type": "application/zip"}
-    asked = {"method": "smoothgrad", "samples": 5}
+    asked = {"methods": "smoothgrad", "samples": 5}
     batch = server.client.post("/batches", content=zipped(pictures), headers=headers, params=asked).json()
     with Redis(unix_socket_path=str(fleet.valkey.socket)) as redis:
         eventually(lambda: redis.scard(f"convlens:held:{batch['id']}"), lambda held: held == 2)  # each holds a chunk

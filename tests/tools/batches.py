@@ -29,7 +29,6 @@ from tests.conftest import PHOTOGRAPHS, Server
 from tests.jobs.test_crashes import Fleet
 
 NAMES = ("chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg", "motorcycle_left.png", "ihc.png")
-WORKERS = 3
 
 
 def photographs(number: int, seed: int = 0) -> dict[str, bytes]:
@@ -94,7 +93,7 @@ def check(client: httpx.Client, batch: str, names: list[str]) -> Counter[str]:
     return counts
 
 
-def run(items: int, kills: int, api_kills: int, seed: int) -> None:
+def run(items: int, workers: int, kills: int, api_kills: int, seed: int) -> None:
     dice = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -106,7 +105,7 @@ def run(items: int, kills: int, api_kills: int, seed: int) -> None:
         file = archive(pictures, folder / "photographs.zip")
         fleet = Fleet(models, folder / "fleet", concurrency=2)
         api = fleet.api()
-        fleet.hire(WORKERS)
+        fleet.hire(workers)
         try:
             with file.open("rb") as opened:
                 answer = api.client.post("/batches", content=opened, headers={"Content-Type": "application/zip"})
@@ -145,8 +144,9 @@ def disturb(fleet: Fleet, api: Server, what: str, dice: random.Random) -> Server
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--api-kills", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    run(given.items, given.kills, given.api_kills, given.seed)
+    run(given.items, given.workers, given.kills, given.api_kills, given.seed)
