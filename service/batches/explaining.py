@@ -11,12 +11,15 @@ from service.batches.parameters import BatchParameters
 from service.batches.results import Line
 from service.errors import Abandoned, TryLater
 from service.networks.network import Network
+from service.pictures import images
 from service.pictures.decode import Photograph
 from service.pictures.images import Fitted
 from service.pictures.npy import encode_npy
+from service.pictures.turns import Turn
+from service.runtime.demand import current
 from service.saliency.evaluation import candidate_of
 from service.saliency.explain import Explanation, Question, draw, explain
-from service.saliency.intake import Intake, read_and_fit
+from service.saliency.intake import Intake, read_and_fit_one
 from service.saliency.metrics import Amounts, Case, measure
 from service.saliency.targets import NOTHING, resolve
 from service.telemetry.timing import Stopwatch
@@ -40,7 +43,7 @@ class Explainer:
 
         Raises `Abandoned` or `TryLater`, and for a picture that cannot be read; what fails for a method is in its line.
         """
-        ((photograph, fitted),) = read_and_fit(self.network, [data], self.intake, Stopwatch())
+        photograph, fitted = self._read(data)
         lines, files = [], {}
         for question in self.questions:
             start = {"item": item, "number": number, "method": question.method}
@@ -54,6 +57,15 @@ class Explainer:
                 lines.append({**start, **told})
                 files.update(made)
         return lines, files
+
+    def _read(self, data: bytes) -> tuple[Photograph, Fitted]:
+        """A photograph, no larger than drawing needs, and what the network sees of it."""
+        style = self.parameters.style
+        with Turn(current().check) as turn:
+            photograph, fitted = read_and_fit_one(self.network, data, self.intake, Stopwatch(), turn)
+            if style is not None:
+                return images.reduced(photograph, fitted, style.max_side)
+            return Photograph(photograph.image.crop((0, 0, 1, 1)), photograph.size), fitted  # it is not drawn on
 
     def _one(
         self, item: str, photograph: Photograph, fitted: Fitted, question: Question

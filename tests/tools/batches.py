@@ -12,8 +12,10 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 from PIL import Image
@@ -27,6 +29,7 @@ from service.settings import Settings
 from service.telemetry.timing import Stopwatch
 from tests.conftest import PHOTOGRAPHS, Server
 from tests.jobs.test_crashes import Fleet
+from tests.tools.soak.processor import seconds_of
 
 NAMES = ("chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg", "motorcycle_left.png", "ihc.png")
 
@@ -52,8 +55,11 @@ def archive(pictures: dict[str, bytes], file: Path) -> Path:
     return file
 
 
-def engine_rate(models: Path, folder: Path, pictures: list[bytes]) -> tuple[float, float]:
-    """Pictures a second of gradients alone, and with decoding and fitting, on all lanes of one process."""
+def measure_engine(models: Path, folder: Path, pictures: list[bytes]) -> None:
+    """Print pictures a second of gradients alone, and with decoding and fitting, on all lanes of one process.
+
+    And the time of the processor that each takes, which does not depend on what else the machine does.
+    """
     networks = open_networks(Settings(models_dir=models, data_dir=folder, providers="cpu"))
     network = networks["squeezenet1_1"].in_background()
     network.warm_up()
@@ -64,14 +70,18 @@ def engine_rate(models: Path, folder: Path, pictures: list[bytes]) -> tuple[floa
         explain(network, photograph, fit(network, photograph, "squash"), question, Stopwatch())
 
     fitted = [fit(network, decode(data, 10**8), "squash").pixels for data in pictures]
-    rates = []
     with ThreadPoolExecutor(network.lanes + 1) as pool:
-        for function, things in ((lambda x: network.value_and_grad(x[None]), fitted), (whole, pictures)):
-            started = time.monotonic()
+        gradient: Callable[[Any], Any] = lambda image: network.value_and_grad(image[None])  # noqa: E731
+        for name, function, things in (("gradients", gradient, fitted), ("with decoding", whole, pictures)):
+            started, used = time.monotonic(), time.process_time()
             list(pool.map(function, things))
-            rates.append(len(things) / (time.monotonic() - started))
+            told(f"engine, {name}", len(things), time.monotonic() - started, time.process_time() - used)
     networks.close()
-    return rates[0], rates[1]
+
+
+def told(what: str, pictures: int, seconds: float, used: float) -> None:
+    rate = f"{pictures / seconds:.1f} pictures/s"
+    print(f"{what}: {rate}, {1000 * used / pictures:.1f} ms of a core each", flush=True)
 
 
 def check(client: httpx.Client, batch: str, names: list[str]) -> Counter[str]:
@@ -100,8 +110,7 @@ def run(items: int, workers: int, kills: int, api_kills: int, seed: int) -> None
         models = folder / "models"
         build(models)
         pictures = photographs(items)
-        alone, with_decoding = engine_rate(models, folder / "engine", list(pictures.values())[:400])
-        print(f"engine: {alone:.1f} pictures/s, with decoding {with_decoding:.1f}", flush=True)
+        measure_engine(models, folder / "engine", list(pictures.values())[:400])
         file = archive(pictures, folder / "photographs.zip")
         fleet = Fleet(models, folder / "fleet", concurrency=2)
         api = fleet.api()
@@ -110,7 +119,7 @@ def run(items: int, workers: int, kills: int, api_kills: int, seed: int) -> None
             with file.open("rb") as opened:
                 answer = api.client.post("/batches", content=opened, headers={"Content-Type": "application/zip"})
             batch = answer.raise_for_status().json()["id"]
-            started = time.monotonic()
+            started, before = time.monotonic(), sum(seconds_of(worker.pid) for worker in fleet.workers)
             events = sorted((dice.random() * 0.9, what) for what in ["worker"] * kills + ["api"] * api_kills)
             state = {"state": "queued", "done": 0}
             while state["state"] in ("queued", "running"):
@@ -121,12 +130,13 @@ def run(items: int, workers: int, kills: int, api_kills: int, seed: int) -> None
                     print(f"{state['done']} done", flush=True)
             seconds = time.monotonic() - started
             print(f"{state['state']}: {items} in {seconds:.1f} s, {items / seconds:.1f} pictures/s", flush=True)
+            if not kills:
+                told("workers", items, seconds, sum(seconds_of(worker.pid) for worker in fleet.workers) - before)
             counts = check(api.client, batch, list(pictures))
             assert set(counts.values()) == {1}
         finally:
             fleet.close()
-        alone, with_decoding = engine_rate(models, folder / "engine", list(pictures.values())[:400])
-        print(f"engine, after: {alone:.1f} pictures/s, with decoding {with_decoding:.1f}")
+        measure_engine(models, folder / "engine", list(pictures.values())[:400])
 
 
 def disturb(fleet: Fleet, api: Server, what: str, dice: random.Random) -> Server:
