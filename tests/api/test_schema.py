@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import CHECKS
+from schemathesis.transport.serialization import serialize_binary
 
 from service.api.keys import digest
 from service.main import document
@@ -50,6 +51,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterat
     )
     yield server
     server.stop()
+
+
+@schemathesis.serializer("application/zip", "application/x-tar", "application/gzip", "application/x-ndjson")
+def as_it_is(_: Any, value: Any) -> bytes:
+    return serialize_binary(value)
 
 
 schema = schemathesis.openapi.from_dict(document())
