@@ -1,13 +1,10 @@
 """Nothing accepted is ever lost: real processes, killed."""
 
-import io
-import json
 import os
 import random
 import signal
 import subprocess
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -178,16 +175,22 @@ def test_another_worker_takes_over(fleet: Fleet) -> None:
             client.cancel(job.id)
 
 
-def test_workers_killed_at_random_lose_nothing(fleet: Fleet) -> None:
+def test_workers_killed_at_random_lose_nothing(fleet: Fleet, cat: bytes, coffee: bytes) -> None:
+    """The tool `tests.tools.batches` does the same to batches of many thousand pictures."""
     server, dice = fleet.api(), random.Random(0)
     fleet.hire(2)
-    with Client(server.url) as client:
+    pictures = {f"{i:02}.png": small(cat if i % 2 else coffee, i) for i in range(60)}
+    with Client(server.url) as client, Redis(unix_socket_path=str(fleet.valkey.socket)) as redis:
+        chunked = client.batches.begin(zipped(pictures), methods="smoothgrad", samples=3)["id"]
+        eventually(lambda: redis.scard(f"convlens:held:{chunked}"), lambda held: held == 2)  # each holds a chunk
+        fleet.kill(fleet.workers[0])
+        fleet.hire()
         batch = client.submit([i % 1000 for i in range(120)], **PARAMETERS, iterations=40)
 
         def succeeded() -> int:
             return client.batch(batch.id).states.get("succeeded", 0)  # type: ignore[call-overload, no-any-return]
 
-        for killed in range(1, 6):
+        for killed in range(1, 5):
             eventually(succeeded, lambda n, enough=20 * killed: n >= enough, 90)
             fleet.kill(dice.choice(fleet.workers))
             fleet.hire()
@@ -195,6 +198,16 @@ def test_workers_killed_at_random_lose_nothing(fleet: Fleet) -> None:
         listed = [job.id for job in pages(client, batch.id)]
         assert len(listed) == len(set(listed)) == 120
         assert all(client.image(id_).startswith(b"\x89PNG") for id_ in listed)
+        done = client.batches.wait(chunked, 90)
+        assert (done["state"], done["items"], done["done"], done["errors"]) == ("succeeded", 60, 60, 0)
+        assert [line["item"] for line in client.batches.index(chunked)] == list(pictures)
+        assert int(redis.hget(f"convlens:job:{chunked}", "handed")) >= 3  # type: ignore[arg-type]
+        assert not redis.scard(f"convlens:held:{chunked}")
+
+
+def small(photograph: bytes, shift: int) -> bytes:
+    """A piece of a photograph as a PNG, at another place for each ``shift``."""
+    return encode_png(decode(photograph, 10**7).pixels[shift : shift + 100, shift : shift + 100])
 
 
 def pages(client: Client, batch: str) -> Iterator[JobAnswer]:
@@ -214,32 +227,6 @@ def test_two_apis_and_three_workers(fleet: Fleet) -> None:
         ids = [submit(submitting, class_id, iterations=5).id for class_id in range(100)]
         assert {polling.wait(id_).state for id_ in ids} == {"succeeded"}
         assert polling.image(ids[0]) == submitting.image(ids[0])
-
-
-def test_a_killed_worker_costs_a_batch_nothing(fleet: Fleet, cat: bytes, coffee: bytes) -> None:
-    """The tool `tests.tools.batches` does the same with thousands of pictures and many deaths."""
-    server = fleet.api()
-    fleet.hire(2)
-    pictures = {f"{i:02}.png": small(cat if i % 2 else coffee, i) for i in range(60)}
-    headers = {"Content-Type": "application/zip"}
-    asked = {"methods": "smoothgrad", "samples": 5}
-    batch = server.client.post("/batches", content=zipped(pictures), headers=headers, params=asked).json()
-    with Redis(unix_socket_path=str(fleet.valkey.socket)) as redis:
-        eventually(lambda: redis.scard(f"convlens:held:{batch['id']}"), lambda held: held == 2)  # each holds a chunk
-        fleet.kill(fleet.workers[0])
-        place = batch["links"]["self"]
-        done = eventually(lambda: server.client.get(place).json(), lambda now: now["state"] == "succeeded", 90)
-        attempts = int(redis.hget(f"convlens:job:{batch['id']}", "handed"))  # type: ignore[arg-type]
-    assert (done["items"], done["done"], done["errors"], attempts) == (60, 60, 0, 3)
-    lines = [json.loads(line) for line in server.client.get(f"{place}/index").text.splitlines()]
-    assert [line["item"] for line in lines] == list(pictures)
-    with zipfile.ZipFile(io.BytesIO(server.client.get(f"{place}/results").content)) as results:
-        assert sorted(results.namelist()) == sorted(["index.jsonl", *(line["map"] for line in lines)])
-
-
-def small(photograph: bytes, shift: int) -> bytes:
-    """A piece of a photograph as a PNG, at another place for each ``shift``."""
-    return encode_png(decode(photograph, 10**7).pixels[shift : shift + 100, shift : shift + 100])
 
 
 def test_a_queue_that_is_away_for_some_time_costs_no_attempt(fleet: Fleet) -> None:
