@@ -195,7 +195,11 @@ class Settings(BaseSettings):
     max_batch_items: Annotated[int, Field(ge=1, description="Most pictures of a batch.")] = 100_000
     max_stored_bytes: Annotated[
         int,
-        Field(ge=1024, description="Archives and results of the batches of one key, or without keys of all, in bytes."),
+        Field(
+            ge=1024,
+            description="Archives and results of the batches of one key, or without keys of all, in bytes, from which "
+            "on no more archives are taken.",
+        ),
     ] = 100 * 2**30
     batch_sources: Annotated[
         str,

@@ -5,15 +5,25 @@ from collections.abc import AsyncIterator
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 
+from service.api.forms import WholeForm
 from service.errors import BrokenBody, InvalidParameter
 
 MAX_FIELDS = 64
-_EVENTS = ("part_begin", "part_data", "part_end", "header_field", "header_value", "header_end", "headers_finished")
+_EVENTS = (
+    "part_begin",
+    "part_data",
+    "part_end",
+    "header_field",
+    "header_value",
+    "header_end",
+    "headers_finished",
+    "end",
+)
 
 
-class StreamedForm(MultiPartParser):
+class StreamedForm(WholeForm):
     """A form whose file comes after all its fields.
 
     Attributes:
@@ -28,10 +38,9 @@ class StreamedForm(MultiPartParser):
         if b"boundary" not in options:
             raise BrokenBody("the form cannot be read: its Content-Type names no boundary")
         self._charset = "utf-8"
-        self._is_complete = False
         self._before: int | None = None
         callbacks = {f"on_{event}": getattr(self, f"on_{event}") for event in _EVENTS}
-        self._parser = MultipartParser(options[b"boundary"], {**callbacks, "on_end": self._end})  # type: ignore[arg-type]
+        self._parser = MultipartParser(options[b"boundary"], callbacks)  # type: ignore[arg-type]
 
     async def fields(self) -> dict[str, str | list[str]]:
         """The fields before the file. Raises `BrokenBody`."""
@@ -70,21 +79,15 @@ class StreamedForm(MultiPartParser):
         """Take in some more of the body; whether there was more."""
         try:
             chunk = await anext(self.stream, None)
-            if chunk is None:
-                self._parser.finalize()
-                self._check_end()
-                return False
-            self._parser.write(chunk)
+            if chunk is not None:
+                self._parser.write(chunk)
+                return True
+            self._parser.finalize()
         except (MultiPartException, FormParserError) as error:
             raise BrokenBody(f"the form cannot be read: {getattr(error, 'message', None) or error}") from error
         finally:
             for file in self._files_to_close_on_error:
                 file.close()  # nothing is written to it
-        return True
-
-    def _end(self) -> None:
-        self._is_complete = True
-
-    def _check_end(self) -> None:
-        if not self._is_complete:
+        if not self.is_complete:
             raise BrokenBody("the form ends before its closing boundary: send it again, as a whole")
+        return False

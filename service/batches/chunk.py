@@ -6,7 +6,7 @@ and saves what it has after each: the one at which they go on dying is given up,
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.2  # between two looks at what is done
 PAUSE_SECONDS = 1.0  # before a picture is tried again that could not be run or read just now
 READS = 3  # tries to read a picture
+LEAST_DEATHS = 2  # of workers at a picture before it is given up: at the first one others were being done too
 SHARE = 0.9  # of the time of a job, after which a chunk is concluded
 
 Made = tuple[list[Line], dict[str, bytes]]
@@ -114,14 +115,13 @@ class _Running:
     def steps(self) -> Iterator[Advance]:
         """Explain what is left, and yield after each picture, and now and then while none is done."""
         left = [number for number in self._entries if number not in self._results.lines]
-        if left and self._deaths >= self._runner.settings.max_attempts:
+        end = time.monotonic() + SHARE * self._runner.settings.job_seconds
+        if left and self._deaths >= max(self._runner.settings.max_attempts, LEAST_DEATHS):
             reason = f"workers died {self._deaths} times in a row at this picture; it is not tried again"
             self._take(left[0], self._failed(left.pop(0), EngineError(reason)))
             yield self._advance()
         try:
-            explainer = self._runner.explainer(self._parameters)
-        except TryLater:
-            raise
+            explainer = yield from self._ready(end)
         except ConvlensError as error:
             for number in left:
                 self._take(number, self._failed(number, error))
@@ -129,29 +129,46 @@ class _Running:
         threads = 1 if self._results.is_careful else explainer.network.lanes + 1
         with ThreadPoolExecutor(threads, "chunk") as pool:
             try:
-                yield from self._explain(explainer, pool, threads, left)
+                yield from self._explain(explainer, pool, threads, left, end)
             finally:
                 self.demand.unattended.set()  # the threads end with their next run
 
+    def _ready(self, end: float) -> Generator[Advance, None, Explainer]:
+        """What explains pictures, once the model has been tried out."""
+        while True:
+            try:
+                return self._runner.explainer(self._parameters)
+            except TryLater:
+                if time.monotonic() > end:
+                    raise
+            yield self._advance(precious=False)
+            time.sleep(LOOK_SECONDS)
+
     def _explain(
-        self, explainer: Explainer, pool: ThreadPoolExecutor, threads: int, left: list[int]
+        self, explainer: Explainer, pool: ThreadPoolExecutor, threads: int, left: list[int], end: float
     ) -> Iterator[Advance]:
-        end = time.monotonic() + SHARE * self._runner.settings.job_seconds
-        coming, waiting = iter(left), dict[Future[Made], int]()
+        coming, waiting = iter(left), dict[Future[Made | None], int]()
         while True:
             for number in islice(coming, threads - len(waiting)):
                 waiting[pool.submit(self._one, explainer, number)] = number
             if not waiting:
                 return
             done, _ = wait(waiting, LOOK_SECONDS, FIRST_COMPLETED)
-            if time.monotonic() > end:
+            is_overdue = time.monotonic() > end
+            if is_overdue:
                 self.demand.unattended.set()
             for future in done:
-                self._take(waiting.pop(future), future.result())
+                number, made = waiting.pop(future), future.result()
+                if made is not None:
+                    self._take(number, made)
+                elif is_overdue:
+                    self._take(number, self._failed(number, self._overdue()))
+                else:  # nobody wants the rest from this worker
+                    return
             yield self._advance(precious=bool(done) and self._results.is_careful)
 
-    def _one(self, explainer: Explainer, number: int) -> Made:
-        """What comes of a picture; it is tried again while there are too many runs."""
+    def _one(self, explainer: Explainer, number: int) -> Made | None:
+        """What comes of a picture, None if it was abandoned; it is tried again while there are too many runs."""
         entry = self._entries[number]
         while True:
             try:
@@ -159,9 +176,9 @@ class _Running:
                     return explainer.explain(number, entry.item, self._runner.bytes_of(entry))
             except TryLater:
                 if self.demand.unattended.wait(PAUSE_SECONDS):
-                    return self._failed(number, self._overdue())
+                    return None
             except Abandoned:
-                return self._failed(number, self._overdue())
+                return None
             except Exception as error:  # noqa: BLE001 - the others go on, and the problem tells
                 return self._failed(number, error)
 
@@ -182,6 +199,8 @@ class _Running:
 
     def conclude(self) -> Conclusion:
         """The index and the files, under the number of this attempt."""
+        if len(self._results.lines) < len(self._entries):
+            raise Abandoned("the chunk was left before its end")
         index, files = self._results.index(), self._results.archive()
         attempt = attempt_name(self._job.handed)
         result: dict[str, JsonValue] = {"errors": self._results.errors, "bytes": len(index) + len(files)}

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from service.errors import InvalidParameter, TooLarge
 from service.jobs.store import ArtifactStore
 
 OFFSET_BYTES = 8
+READERS = 16  # lists of parts that are read at the same time
 
 
 def write_list(
@@ -73,5 +75,6 @@ def read_items(store: ArtifactStore, batch: str, chunk: int) -> list[Entry]:
 
 
 def _lines(store: ArtifactStore, batch: str, tokens: Sequence[str]) -> Iterator[bytes]:
-    for token in tokens:
-        yield from store.read(names.list_name(batch, token)).splitlines()
+    with ThreadPoolExecutor(READERS) as pool:
+        for found in pool.map(lambda token: store.read(names.list_name(batch, token)), tokens):
+            yield from found.splitlines()

@@ -58,7 +58,9 @@ class Reading:
         yield sink.taken()
 
     async def number_of(self, item: str) -> int:
-        """The number of an item that is given by its number or its name. Raises `NotFound`."""
+        """The number of an item that is given by its number or its name. Raises `NotFound` or `Conflict`."""
+        if not self.batch.chunks:
+            raise Conflict("the batch has no items yet; close it, so that workers begin")
         if item.isascii() and item.isdigit() and len(item) < 10 and int(item) < self.batch.steps:
             return int(item)
         directory = await self.store.find(directory_name(self.batch.id)) or b""

@@ -138,7 +138,7 @@ async def _bounded(pieces: AsyncIterator[bytes], most: int) -> AsyncIterator[byt
     async for piece in pieces:
         size += len(piece)
         if size > most:
-            raise TooManyBytes(f"a part has at most {most:,} bytes (CONVLENS_MAX_ARCHIVE_BYTES); send several parts")
+            raise TooManyBytes(f"a part has at most {most:,} bytes ; send several parts")
         yield piece
 
 

@@ -200,9 +200,9 @@ class Ledger(Records):
         """Ask for the end of a job; its state afterwards, or `Stop.GONE`."""
         return _state_or_stop(await self.run(scripts.CANCEL, id_, time.time(), self._retention))
 
-    async def delete(self, id_: str) -> bool:
-        """Forget a job, whatever its state."""
-        return bool(await self.run(scripts.DELETE, id_))
+    async def delete(self, id_: str, state: State | None = None) -> bool:
+        """Forget a job, if it is in that state, or whatever its state; whether it was there."""
+        return bool(await self.run(scripts.DELETE, id_, state or ""))
 
     async def expire(self, id_: str) -> bool:
         """Forget all of a job but that it was, and that its artifacts are to be deleted.

@@ -71,8 +71,7 @@ class Records:
                 job.owner == owner
                 and state in (None, job.state)
                 and class_id in (None, job.class_id)
-                and (kind or job.kind) == job.kind
-                and (job.kind == BATCH) == (kind == BATCH)
+                and (job.kind == kind if kind else job.kind != BATCH)
             )
 
         wanted = {"batch": batch, "owner": owner, "state": state, "class": class_id}  # the narrowest first

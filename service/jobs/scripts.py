@@ -175,13 +175,14 @@ return redis.call('HGET', job(id), 'state') or 'gone'
 """
 )
 
-# id -> 1 if there was such a job. Its last event stays for a minute, for those who listen.
+# id, state that it must be in or '' -> 1 if there was such a job. Its last event stays for a minute, for those who
+# listen.
 DELETE = (
     SHARED
     + """
-local id = ARGV[2]
+local id, wanted = ARGV[2], ARGV[3]
 local state = redis.call('HGET', job(id), 'state')
-if not state then return 0 end
+if not state or (wanted ~= '' and state ~= wanted) then return 0 end
 unindex(id, state)
 remove_keys(id)
 redis.call('DEL', job(id))

@@ -15,7 +15,7 @@ from service.jobs.compute import ComputeLimit
 from service.jobs.events import IDLE_SECONDS, Events
 from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.queue import JobQueue, connect
-from service.jobs.record import Job
+from service.jobs.record import Job, State
 from service.jobs.run import Runner
 from service.jobs.store import ArtifactStore, input_name
 from service.jobs.valkey import EmbeddedValkey
@@ -74,11 +74,11 @@ class JobService:
         return await self.ledger.get(id_)
 
     async def withdraw(self, id_: str, key: str | None, owner: str | None) -> None:
-        """Delete what turned out not to be acceptable, as if it had never been submitted with that idempotency key."""
-        await self.ledger.delete(id_)
-        if key is not None:
-            await self.ledger.forget_key(key, owner)
-        await self.store.delete_all(id_)
+        """Delete an open batch that came to nothing, as if it had never been submitted with that idempotency key."""
+        if await self.ledger.delete(id_, State.OPEN):
+            if key is not None:
+                await self.ledger.forget_key(key, owner)
+            await self.store.delete_all(id_)
 
     async def delete(self, id_: str) -> None:
         """Forget a job and its artifacts; one that runs stops at its next step. Raises `NotFound` or `Gone`."""

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import io
 import json
+import socket
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from service.client import AsyncClient, Client, ServiceError
 from service.settings import Settings
 from tests.batches.archives import tarred, zipped
 from tests.conftest import PHOTOGRAPHS, serving
+from tests.waiting import eventually
 
 ZIP = {"Content-Type": "application/zip"}
 ALICE, BOB = ({"Authorization": f"Bearer cl_{name}"} for name in ("alice", "bob"))
@@ -229,6 +231,7 @@ def test_parts_are_added_replaced_and_closed(client: httpx.Client, cat: bytes, c
     batch = client.post("/batches", params={"open": True}).json()
     place = batch["links"]["self"]
     assert refusal(client.post(f"{place}/close"))[0] == 422
+    assert client.get(f"{place}/items/0").status_code == 409
     assert client.post(f"{place}/pause").status_code == 409
 
     def put(name: str, data: bytes, media: str = "application/zip", **parameters: str) -> dict[str, Any]:
@@ -296,10 +299,21 @@ def test_a_request_that_is_sent_again_begins_no_second_batch(client: httpx.Clien
     assert client.post("/batches", content=zipped({"a.png": cat}), headers=headers).status_code == 410
 
 
+def test_an_upload_that_was_cut_off_can_be_sent_again(client: httpx.Client, cat: bytes) -> None:
+    data = zipped({"a.png": cat})
+    head = "POST /batches HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/zip\r\nIdempotency-Key: cut\r\n"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as connection:
+        connection.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data[:1000])
+        eventually(lambda: [one for one in client.get("/batches").json()["data"] if one["state"] == "open"])
+    batch = send(client, data, {**ZIP, "Idempotency-Key": "cut"})
+    assert standing(ended(client, batch)) == ("succeeded", 1, 1, 0)
+
+
 def test_batches_are_no_jobs_to_other_routes(client: httpx.Client, cat: bytes) -> None:
     batch = send(client, zipped({"a.png": cat}))
     assert batch["id"] in [one["id"] for one in client.get("/batches").json()["data"]]
     assert batch["id"] not in client.get("/visualize").text
+    assert batch["id"] not in client.get("/visualize?kind=batch").text
     for path in (batch["id"], f"{batch['id']}%2F0", f"{batch['id']}/image"):
         assert client.get(f"/visualize/{path}").status_code == 404
     job = client.post("/visualize", json={"class_id": 1, "iterations": 1, "size": 64}).json()

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from service.batches.entries import Entry
 from service.batches.listing import write_items, write_list
 from service.batches.names import part_name
 from service.batches.parameters import BatchParameters
+from service.batches.results import Results
 from service.batches.sources import Sources
-from service.errors import NotFound
+from service.errors import Abandoned, NotFound, Unready
 from service.jobs.record import Chunk, State
 from service.jobs.run import Advance, Conclusion, Run
 from service.jobs.store import ArtifactStore, artifact_name
@@ -182,9 +184,7 @@ def test_what_has_failed_is_tried_again_and_the_rest_is_kept(bench: Bench, cat: 
 
 def test_pictures_that_take_too_long_are_told_so(bench: Bench) -> None:
     slow = PARAMETERS.model_copy(update={"methods": {"rise": {"masks": 8000}}})
-    bench._runner = ChunkRunner(
-        bench._runner.networks, bench.store, Sources(""), Settings(job_seconds=0.1), bench._runner.problem_of
-    )
+    bench._runner = replace(bench._runner, settings=Settings(job_seconds=0.1))
     run = bench.chunk(parameters=slow)
     assert concluded(run)[-1].index == 4
     details = [line["error"]["detail"] for line in lines_of(run.conclude())]
@@ -192,12 +192,40 @@ def test_pictures_that_take_too_long_are_told_so(bench: Bench) -> None:
     assert len(details) == 4
 
 
+def test_a_worker_that_stops_concludes_nothing(bench: Bench) -> None:
+    """What it has abandoned is no error of the pictures."""
+    run = bench.chunk(parameters=PARAMETERS.model_copy(update={"methods": {"rise": {"masks": 4000}}}))
+    next(iter(run.steps))
+    run.abandon()
+    last = [step.checkpoint() for step in run.steps][-1:]
+    with pytest.raises(Abandoned):
+        run.conclude()
+    assert all("error" not in line for data in last for lines in Results.restore(data).lines.values() for line in lines)
+
+
+def test_a_model_that_is_being_tried_out_is_waited_for(bench: Bench) -> None:
+    class Trying(dict[str, Network]):
+        looks = 0
+
+        def __getitem__(self, name: str) -> Network:
+            self.looks += 1
+            if self.looks < 3:
+                raise Unready("it is being tried out", retry_after=1)
+            return networks[name]
+
+    networks = bench._runner.networks
+    bench._runner = replace(bench._runner, networks=Trying())  # type: ignore[arg-type]
+    run = bench.chunk()
+    concluded(run)
+    assert run.conclude().result["errors"] == 1
+
+
 def test_a_model_that_is_gone_is_an_error_of_each_picture(bench: Bench) -> None:
     class Gone(dict[str, Network]):
         def __missing__(self, name: str) -> Network:
             raise NotFound(f"there is no model {name!r}")
 
-    bench._runner = ChunkRunner(Gone(), bench.store, Sources(""), Settings(), brief)  # type: ignore[arg-type]
+    bench._runner = replace(bench._runner, networks=Gone())  # type: ignore[arg-type]
     run = bench.chunk()
     assert concluded(run) == []
     assert {line["error"]["status"] for line in lines_of(run.conclude())} == {404}
@@ -217,7 +245,7 @@ def test_only_listed_sources_are_read(tmp_path: Path, bench: Bench, cat: bytes) 
     ]
     write_list(bench.store, "b", "list", found, 1000, brief)
     write_items(bench.store, "b", ["list"], 10, brief)
-    bench._runner = ChunkRunner(bench._runner.networks, bench.store, Sources(listed), Settings(), brief)
+    bench._runner = replace(bench._runner, sources=Sources(listed))
     run = bench.chunk()
     concluded(run)
     statuses = [line.get("error", {}).get("status") for line in lines_of(run.conclude())]

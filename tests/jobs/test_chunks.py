@@ -222,6 +222,13 @@ async def test_a_batch_that_waits_for_its_owner_expires_unless_it_is_resumed(led
         await batches.get(id_)
 
 
+async def test_only_an_open_batch_is_withdrawn(ledger: Ledger, batches: Batches) -> None:
+    id_ = await begun(ledger, batches, 5)
+    assert not await ledger.delete(id_, State.OPEN)
+    assert (await batches.get(id_)).state is State.QUEUED
+    assert await ledger.delete(await opened(ledger), State.OPEN)
+
+
 @pytest.mark.parametrize("end", ["delete", "expire"])
 async def test_nothing_is_left_of_a_batch(ledger: Ledger, batches: Batches, redis: Redis, end: str) -> None:
     id_ = await begun(ledger, batches, 50)

@@ -23,7 +23,7 @@ from service.api.problems import BINARY, RESPONSES
 from service.batches.parameters import BatchParameters
 from service.batches.reading import Reading
 from service.batches.uploads import Upload
-from service.errors import Gone, NotFound
+from service.errors import ConvlensError, Gone, NotFound
 from service.jobs.ledger import Draft, Submission
 from service.jobs.record import BATCH, Batch, State
 
@@ -59,8 +59,9 @@ async def begin(request: Request, services: ServicesDep, owner: CallerDep, idemp
         try:
             await _add(request, services, batch, WHOLE, upload)
             await _close(services, await visible_batch(services, id_, owner))
-        except BaseException:
-            if not submission.again:
+        except BaseException as error:
+            may_come_again = idempotency_key is not None and not isinstance(error, ConvlensError)
+            if not submission.again and not may_come_again:
                 await asyncio.shield(services.job_service.withdraw(id_, idempotency_key, owner))
             raise
     batch = await visible_batch(services, id_, owner)

@@ -26,7 +26,7 @@ from service.api.submission import (
     visible,
 )
 from service.errors import Conflict, NotFound
-from service.jobs.record import State
+from service.jobs.record import BATCH, State
 from service.jobs.service import JobService
 from service.jobs.store import artifact_name, frame_name, image_name
 from service.pictures.animation import AnimationFormat, animate, total_pixels
@@ -87,7 +87,8 @@ async def list_jobs(
     """Jobs, newest first."""
     jobs = await job_service.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit, kind, owner)
     return JobList(
-        data=[brief_answer(services, job) for job in jobs], cursor=str(jobs[-1].seq) if len(jobs) == limit else None
+        data=[brief_answer(services, job) for job in jobs if job.kind != BATCH],
+        cursor=str(jobs[-1].seq) if len(jobs) == limit else None,
     )
 
 
