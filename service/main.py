@@ -27,7 +27,7 @@ from service.api.negotiation import NPY
 from service.api.observation import Observation
 from service.api.places import Places, Workers
 from service.api.prefix import Prefixed
-from service.api.problems import REFUSALS
+from service.api.problems import PROTOCOL_REFUSALS, REFUSALS
 from service.api.query_limit import QueryLimit
 from service.api.routes import (
     activations,
@@ -38,9 +38,11 @@ from service.api.routes import (
     conductance,
     evaluate,
     health,
+    kserve,
     methods,
     metrics,
     models,
+    open_inference,
     predict,
     saliency,
     session,
@@ -142,8 +144,10 @@ def _application(
         metrics,
     ):
         app.include_router(module.router, dependencies=[Depends(caller)], responses=REFUSALS)
-    for module in (health, session):
-        app.include_router(module.router)
+    for module in (open_inference, kserve):
+        app.include_router(module.router, dependencies=[Depends(caller)], responses=PROTOCOL_REFUSALS)
+    for router in (health.router, session.router, open_inference.health):
+        app.include_router(router)
     if not settings.public_docs:
         documents.ask_for_key(app)
     page.install(app)

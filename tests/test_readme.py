@@ -18,7 +18,7 @@ from tests.models.networks import CLASSES, classifier, write
 from tests.waiting import eventually
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
-COMMANDS = re.findall(r"^    ((?:curl|convlens) .+)$", README, re.MULTILINE)
+COMMANDS = re.findall(r"^    ((?:curl|convlens|base64) .+)$", README, re.MULTILINE)
 ELSEWHERE = ("convlens serve", "convlens worker")  # these do not end; other tests start them
 
 

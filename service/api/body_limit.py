@@ -12,6 +12,7 @@ from service.api.addresses import client_of
 from service.errors import BrokenBody, Overloaded, TooManyBytes, TooSlow, UnsupportedMedia
 
 STREAMED = re.compile(r"/batches(/[^/]+/parts/[^/]+)?/?$")  # paths of what is stored while it arrives
+IDENTITY = ("", "identity")  # codings that are none
 SLOWEST = 64 * 2**10  # bytes a second of what is streamed, beyond the seconds that every body has
 
 
@@ -43,14 +44,14 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        streamed = bool(STREAMED.search(scope["path"]))
+        streamed = bool(STREAMED.search(scope.get("path", "")))
         most, rate = (self._max_streamed, SLOWEST) if streamed else (self._max_bytes, math.inf)
         counting = _Counting(receive, most, self._seconds, int(headers.get(b"content-length", b"0")), rate)
         coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
-        decoded = _decoded(counting, coding, most)
         if streamed:
-            await self._app(scope, decoded, send)
+            await self._app(scope, counting.receive if coding in IDENTITY else _refuse_coding, send)
             return
+        decoded = _decoded(counting, coding, most)
         address, own = client_of(scope), 0
 
         async def held() -> Message:
@@ -71,22 +72,30 @@ class BodyLimit:
                 del self._held[address]
 
 
+async def _refuse_coding() -> Message:
+    """Archives are compressed as it is: nothing of them is unpacked before it is asked for."""
+    raise UnsupportedMedia("archives and what else is stored are sent as they are, without a Content-Encoding")
+
+
 def _decoded(counting: "_Counting", coding: str, max_bytes: int) -> Receive:
     """The body without its coding; what reads it raises `UnsupportedMedia` for codings that are not known."""
-    if coding in ("", "identity"):
+    if coding in IDENTITY:
         return counting.receive
-    return _Gunzipping(counting.receive, coding, max_bytes).receive
+    return _Unpacking(counting.receive, coding, max_bytes).receive
 
 
-class _Gunzipping:
+_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # of zlib, with the head and the end that each coding has
+
+
+class _Unpacking:
     def __init__(self, receive: Receive, coding: str, max_bytes: int) -> None:
         self._receive = receive
         self._coding = coding
         self._left = max_bytes
-        self._stream = zlib.decompressobj(wbits=31)
+        self._stream = zlib.decompressobj(wbits=_WINDOWS.get(coding, 0))
 
     async def receive(self) -> Message:
-        if self._coding not in ("gzip", "x-gzip"):
+        if self._coding not in _WINDOWS:
             raise UnsupportedMedia(f"bodies coded as {self._coding} are not read; send them as they are, or as gzip")
         message = await self._receive()
         if message["type"] != "http.request":
@@ -94,12 +103,12 @@ class _Gunzipping:
         try:
             body = self._stream.decompress(message.get("body", b""), self._left + 1)
         except zlib.error as error:
-            raise BrokenBody(f"the body is no gzip: {error}") from error
+            raise BrokenBody(f"the body is no {self._coding}: {error}") from error
         self._left -= len(body)
         if self._left < 0:
             raise TooManyBytes("the body has too many bytes once it is unpacked; send smaller images or fewer")
         if not message.get("more_body", False) and not self._stream.eof:
-            raise BrokenBody("the gzip of the body ends before its end: send it again, as a whole")
+            raise BrokenBody(f"the {self._coding} of the body ends before its end: send it again, as a whole")
         return {**message, "body": body}
 
 

@@ -21,7 +21,7 @@ from service.attribution.method import Sign
 from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Decode, Resize
 from service.saliency.explain import Output
-from service.saliency.grammar import FORM, parse
+from service.saliency.grammar import FORM, as_text, parse
 from service.saliency.intake import Intake
 from service.settings import Settings
 
@@ -108,7 +108,7 @@ class Targeted(BaseModel):
     """What is explained, if it is not a class."""
 
     target: Annotated[
-        Annotated[str, AfterValidator(known_target)] | None,
+        Annotated[str, BeforeValidator(as_text), AfterValidator(known_target)] | None,
         Field(
             description="What is explained instead of the score of a class: a sum of " + FORM + ". An index leaves out "
             "the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. "

@@ -1,6 +1,7 @@
 """Errors as problem documents (RFC 9457): one table, one body."""
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +20,8 @@ from service import errors
 logger = logging.getLogger(__name__)
 
 MAX_ERRORS, MAX_TEXT = 10, 500  # of a document about parameters
+_PLACE = re.compile(r"{\w+}")  # of a parameter in a path
+PROTOCOL = re.compile(r"/v[12](/|$)")  # paths whose errors have the form of the Open Inference Protocol
 STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
     errors.NotAnImage: HTTPStatus.BAD_REQUEST,
     errors.BrokenBody: HTTPStatus.BAD_REQUEST,
@@ -67,7 +70,14 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = Field(None, description="The parameters that are wrong, one by one.")
 
 
+class ProtocolError(BaseModel):
+    """An error as the Open Inference Protocol has it."""
+
+    error: str = Field(description="What is wrong with this request and what to do about it.")
+
+
 _PROBLEM = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+_ERROR = {"application/json": {"schema": ProtocolError.model_json_schema()}}
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {
@@ -82,13 +92,21 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         "content": _PROBLEM,
     },
 }
+PROTOCOL_RESPONSES, PROTOCOL_REFUSALS = (
+    {status: {**described, "content": _ERROR} for status, described in responses.items()}
+    for responses in (RESPONSES, REFUSALS)
+)
 FORBIDDEN: dict[int | str, dict[str, Any]] = {
     403: {"description": "The key is known, but does not have the role for it.", "content": _PROBLEM}
 }
 
 
 def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResponse:
-    """The response for a problem."""
+    """The response for a problem, in the form of the protocol that was spoken."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    if PROTOCOL.match(path):
+        status = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
+        return JSONResponse({"error": detail}, status)
     title = HTTPStatus(status).phrase
     body = Problem(title=title, status=status, detail=detail, instance=request.url.path, **more)
     return JSONResponse(jsonable_encoder(body, exclude_none=True), status, media_type="application/problem+json")
@@ -160,13 +178,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 def _methods_of(request: Request) -> list[str]:
     """All methods of the path; the router tells those of one route only."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
-    asked = request.url.path
-    items = (
-        [paths[asked]]
-        if asked in paths
-        else [item for path, item in paths.items() if compile_path(path)[0].match(asked)]
-    )
-    return sorted({method.upper() for item in items for method in item})
+    fitting = [path for path in paths if compile_path(path)[0].match(request.url.path)]
+    nearest = max(fitting, key=lambda path: len(_PLACE.sub("", path)), default="")
+    return sorted(method.upper() for method in paths.get(nearest, {}))
 
 
 async def _on_disconnect(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -74,23 +74,11 @@ def saliency_result(
     network: Network, image: int, one: Explanation, warning: str | None, style: Style, watch: Stopwatch
 ) -> SaliencyResult:
     """An explanation as JSON, with the coloured map inside. image: which of the photographs sent."""
-    manifest = network.model.manifest
-    logits = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
-    of_class = class_of(network, one.class_id, one.probabilities)
     height, width = one.saliency.shape
     return SaliencyResult(
         predictions=classified(network, one.probabilities).predictions,
         image=image,
-        explained=Explained(
-            **{key: value for key, value in of_class.items() if key != "score"},
-            target=one.target,
-            other_class_id=one.other_class_id,
-            score=one.score,
-            value=one.value or logits,
-            zero_gradient=one.is_empty,
-            notes=one.notes,
-            warning=warning,
-        ),
+        explained=explained(network, one, warning),
         heatmap=SaliencyMap(
             width=width,
             height=height,
@@ -99,6 +87,23 @@ def saliency_result(
             box=one.fitted.sent_box,
             png=base64.b64encode(draw(one, style, watch)).decode(),
         ),
+    )
+
+
+def explained(network: Network, one: Explanation, warning: str | None) -> Explained:
+    """What was explained, without its map."""
+    manifest = network.model.manifest
+    logits = manifest.logits_before_relu if one.before_relu and manifest.logits_before_relu else manifest.logits
+    of_class = class_of(network, one.class_id, one.probabilities)
+    return Explained(
+        **{key: value for key, value in of_class.items() if key != "score"},
+        target=one.target,
+        other_class_id=one.other_class_id,
+        score=one.score,
+        value=one.value or logits,
+        zero_gradient=one.is_empty,
+        notes=one.notes,
+        warning=warning,
     )
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Collection
 from http import HTTPStatus
 
-from starlette.responses import JSONResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.api.problems import problem
 
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 _SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
@@ -30,10 +32,7 @@ class SameSite:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http" and (refusal := self._refusal(scope)) is not None:
-            status, detail = refusal
-            body = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
-            response = JSONResponse(body, status, media_type="application/problem+json")
-            await response({**scope}, receive, send)
+            await problem(Request(scope), *refusal)({**scope}, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from service.batches.archives import Found
 from service.batches.entries import Entry, check_name, is_ignored, plain
-from service.errors import BrokenBody, InvalidParameter
+from service.errors import BrokenBody, InvalidParameter, TooLarge
+
+MOST_MARKS = 2_000_000  # commas, brackets and lines
 
 
 def listed(data: bytes, source: str) -> Iterator[Found]:
@@ -27,6 +29,8 @@ def listed(data: bytes, source: str) -> Iterator[Found]:
 
 def _names(data: bytes) -> Iterator[str]:
     """The names: strings, or the field ``item`` of objects."""
+    if sum(map(data.count, (b",", b"[", b"{", b"\n"))) > MOST_MARKS:  # before they become as many objects
+        raise TooLarge("the manifest is too long; send several, or several parts")
     try:
         text = data.decode()
         values = (

@@ -22,7 +22,7 @@ from service.jobs.store import ArtifactStore
 Kind = Literal["archive", "manifest", "picture"]
 GZIP = b"\x1f\x8b"
 INFLATED_AT_ONCE = 2**20  # bytes
-MOST_OF_MANIFEST = 64 * 2**20  # bytes
+MOST_OF_MANIFEST = 32 * 2**20  # bytes
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from service.errors import InvalidParameter
 from service.jobs.service import open_job_service, worker
 from service.main import create_app, open_networks, runner_of
 from service.networks.trials import die_with_parent
+from service.runtime.engine import let_go_of_memory
 from service.runtime.memory import give_back_what_is_freed, pass_over_what_stays
 from service.settings import Settings
 from service.telemetry import logs, tracing
@@ -24,7 +25,7 @@ SWITCH_SECONDS = 0.001  # threads that draw pictures let the event loop have its
 
 def serve(settings: Settings, _: argparse.Namespace) -> None:
     """Answer requests, and run jobs unless the settings say otherwise, until a signal comes."""
-    give_back_what_is_freed()
+    give_back_what_is_freed(let_go_of_memory)
     sys.setswitchinterval(SWITCH_SECONDS)
     raise_file_limit()
     app = Starting(create_app(settings))
@@ -58,7 +59,7 @@ def work(settings: Settings, _: argparse.Namespace) -> None:
         raise InvalidParameter(
             "a worker needs CONVLENS_QUEUE_URL or --queue-url, the Valkey or Redis that it shares with the API"
         )
-    give_back_what_is_freed()
+    give_back_what_is_freed(let_go_of_memory)
     os.nice(settings.worker_nice)
     logging.config.dictConfig(logs.configuration(settings.log_format))
     asyncio.run(_work(settings))

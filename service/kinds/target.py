@@ -1,9 +1,8 @@
 """What makes anything else grow that a network computes."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonValue
@@ -15,16 +14,11 @@ from service.kinds.plan import Inputs, Measurement, Plan, kind, seen
 from service.networks.network import Network
 from service.networks.questions import Target
 from service.pictures.decode import Pixels
-from service.saliency.grammar import FORM, parse
+from service.saliency.grammar import FORM, as_text, parse
 from service.saliency.targets import Beside, check_target, resolve
 from service.synthesis.ascent import State
 
 _OF_PICTURES = {"detection", "side", "match"}  # what is found in a picture, and noise has none
-
-
-def _as_text(target: Any) -> Any:
-    """A target in JSON as the text of it."""
-    return json.dumps(target) if isinstance(target, dict | list) else target
 
 
 def _known(text: str) -> str:
@@ -46,7 +40,7 @@ class TargetParameters(FromNoise):
     kind: Literal["target"]
     target: Annotated[
         str,
-        BeforeValidator(_as_text),
+        BeforeValidator(as_text),
         AfterValidator(_known),
         Field(
             description=f"What grows, in the form of `POST /saliency`: a sum of {FORM}, or JSON. `region` is the whole "

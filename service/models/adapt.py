@@ -197,7 +197,7 @@ def _expose_logits(graph: ir.Graph, manifest: Manifest) -> None:
         kept.append(places)
     logits = values[manifest.logits]
     classes = len(manifest.labels)
-    if score_count(logits) not in (None, classes):
+    if score_count(logits) not in (None, classes) or _count(logits) not in (None, classes):
         raise ModelError(
             f"the logits {manifest.logits!r} have the shape {described(logits)}; {classes} labels need (N, {classes})"
         )
@@ -239,6 +239,12 @@ def score_count(value: ir.Value) -> int | None:
     if not others:
         return 1
     return others[0] if len(others) == 1 and isinstance(others[0], int) else None
+
+
+def _count(value: ir.Value) -> int | None:
+    """The number of values for each image; None if it is open."""
+    sizes = [dim for dim in list(value.shape or ())[1:] if isinstance(dim, int)]
+    return int(np.prod(sizes)) if value.shape is not None and len(sizes) == len(value.shape) - 1 > 0 else None
 
 
 def weight_count(proto: onnx.ModelProto) -> int:

@@ -26,6 +26,19 @@ class Layer:
     leading: int | None = None
 
 
+@dataclass(frozen=True)
+class Output:
+    """An output of the graph.
+
+    Attributes:
+        dtype: NumPy's name of the type of its elements.
+        shape: The sizes of its axes, None for open ones; the first axis is that of images.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
 class Facts(BaseModel):
     """What the graph of a model says.
 
@@ -35,7 +48,7 @@ class Facts(BaseModel):
         batch: The only number of images that it takes at once; None if it takes any.
         quantized: Whether it rounds values; gradients pass such roundings unchanged.
         layers: The layers that can be examined, by name, from the image to the scores.
-        outputs: The names of the outputs, the scores first.
+        outputs: The outputs by name, the scores first.
         last_layer: The last of the layers that the scores depend on as a whole; None if there is none.
     """
 
@@ -46,7 +59,7 @@ class Facts(BaseModel):
     batch: int | None
     quantized: bool
     layers: dict[str, Layer]
-    outputs: tuple[str, ...]
+    outputs: dict[str, Output]
     last_layer: str | None
 
     @property

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
+from service.autodiff.shapes import constant_value
 from service.models.adapt import score_count
 from service.models.manifest import Detection, Scores
 
@@ -79,12 +81,20 @@ def before_activation(output: ir.Value) -> tuple[ir.Value, Scores | None]:
             return node.inputs[0], "sigmoid"
         if (logits := _written_out_softmax(node)) is not None:
             return logits, "softmax"
-        if node.op_type not in _PASSING | _CHOOSING:
+        if node.op_type not in _PASSING and not _chooses(node):
             break
         value = node.inputs[0]
-        if node.op_type in _CHOOSING:
+        if _chooses(node):
             output = value
     return output, None
+
+
+def _chooses(node: ir.Node) -> bool:
+    """Whether it makes an answer of scores, the best class or its score. A pool over places does not."""
+    if node.op_type != "ReduceMax":
+        return node.op_type in _CHOOSING
+    axes = constant_value(node.inputs[1]) if len(node.inputs) > 1 else node.attributes.get_ints("axes")
+    return (axes is None or np.size(axes) == 1) and score_count(node.outputs[0]) in (None, 1)
 
 
 def _written_out_softmax(node: ir.Node) -> ir.Value | None:

@@ -39,18 +39,43 @@ def image_layers(proto: onnx.ModelProto, manifest: Manifest) -> dict[str, Layer]
     return layers
 
 
-def last_layer(proto: onnx.ModelProto, layers: Mapping[str, Layer]) -> str | None:
+def last_layer(proto: onnx.ModelProto, layers: Mapping[str, Layer], manifest: Manifest) -> str | None:
     """The last layer that the scores depend on as a whole.
 
-    Behind the last attention a class token may be all that counts; then it is the last layer before that.
+    Behind the last attention a class token may be all that counts; then it is the last layer before that. Of a detector
+    boxes depend on it as well, and of a segmentation it is the last one before there is a channel for each class.
     """
-    computed = [name for name in layers if name != PREPROCESSED]
+    shared = set[str].intersection(*(_leading_to(name, proto) for name in _ends(manifest)))
+    computed = [name for name in layers if name != PREPROCESSED and name in shared]
+    if manifest.places is not None:
+        while len(computed) > 1 and layers[computed[-1]].channels == len(manifest.labels):
+            computed.pop()
     if not computed or not layers[computed[-1]].leading:
         return computed[-1] if computed else None
     order = {name: i for i, node in enumerate(proto.graph.node) for name in node.output}
     attention = max((i for i, node in enumerate(proto.graph.node) if node.op_type == "Softmax"), default=len(order))
     before = [name for name in computed if order[name] < attention]
     return before[-1] if before else computed[-1]
+
+
+def _ends(manifest: Manifest) -> list[str]:
+    """The values that hold what the network tells."""
+    if manifest.detection is not None:
+        return [manifest.detection.scores, manifest.detection.boxes]
+    return [manifest.places or manifest.logits]
+
+
+def _leading_to(name: str, proto: onnx.ModelProto) -> set[str]:
+    """The names of all values that a value is computed from."""
+    producers = {output: node for node in proto.graph.node for output in node.output}
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        node = producers.get(waiting.pop())
+        further = [] if node is None else [x for x in node.input if x and x not in found]
+        found.update(further)
+        waiting += further
+    return found
 
 
 def _at_usual_size(proto: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from service.errors import ModelError, NotFound
 from service.models import manifest as manifests
-from service.models.facts import Facts
+from service.models.facts import Facts, Output
 from service.models.files import external_files
 from service.models.manifest import Manifest
 
@@ -95,9 +95,17 @@ class Model:
             batch=adapted.batch,
             quantized=any(node.op_type in STRAIGHT_THROUGH for node in adapted.proto.graph.node),
             layers=layers,
-            outputs=tuple(output.name for output in adapted.proto.graph.output),
-            last_layer=last_layer(adapted.proto, layers),
+            outputs={output.name: _output(output) for output in adapted.proto.graph.output},
+            last_layer=last_layer(adapted.proto, layers, self.manifest),
         )
+
+
+def _output(output: "onnx.ValueInfoProto") -> Output:
+    from onnx.helper import tensor_dtype_to_np_dtype
+
+    tensor = output.type.tensor_type
+    dims = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+    return Output(tensor_dtype_to_np_dtype(tensor.elem_type).name, (None, *dims[1:]))
 
 
 class Library:

@@ -141,8 +141,9 @@ class Network(Described):
 
     def outputs(self, images: Floats) -> dict[str, Floats]:
         """All outputs of the graph by name, each (N, …), the scores (N, classes) first."""
-        session = self._session(("outputs",), lambda: self.model.proto)
-        names = self.facts.outputs
+        names, manifest = list(self.facts.outputs), self.model.manifest
+        has_others = bool({*names} - {manifest.logits, manifest.logits_before_relu})
+        session = self._session(("outputs" if has_others else "forward",), lambda: self.model.proto)
         return dict(zip(names, self._run(session, names, {self.model.manifest.input: images}), strict=True))
 
     def _asked(self, images: Floats, class_ids: Ints | None, target: Target | None) -> dict[str, Array]:

@@ -53,6 +53,12 @@ class Fitted:
     box: tuple[int, int, int, int]
     sent_box: tuple[int, int, int, int]
 
+    @classmethod
+    def of(cls, pixels: Floats) -> "Fitted":
+        """A picture that was sent as a network takes it."""
+        box = (0, 0, pixels.shape[2], pixels.shape[1])
+        return cls(pixels, box, box)
+
 
 def fit(photograph: Photograph, size: tuple[int, int], border: float, how: Resize) -> Fitted:
     """Scale a photograph for a network that was trained on pictures of ``size``, (height, width).

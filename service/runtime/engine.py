@@ -15,6 +15,7 @@ import onnxruntime as ort
 from service.errors import EngineError
 from service.runtime import files
 from service.runtime.buffers import BoundRuns
+from service.runtime.memory import let_go_of_mapped
 
 logger = logging.getLogger(__name__)
 
@@ -167,6 +168,12 @@ class Engine:
 def _is_large(arrays: Sequence[Array]) -> bool:
     """Whether a run with these inputs and outputs takes more memory than usual ones."""
     return max(array.nbytes for array in arrays) > LARGE_BYTES
+
+
+def let_go_of_memory() -> None:
+    """Let go of the memory that runs on a CPU have left behind, and of the pages of weights in files."""
+    _give_memory_back()
+    let_go_of_mapped(files.OPTIMIZED_WEIGHTS)
 
 
 def _give_memory_back() -> None:

@@ -21,7 +21,7 @@ import onnxruntime as ort
 logger = logging.getLogger(__name__)
 
 _GRAPH, _WEIGHTS = "graph.onnx", "graph.weights"
-_OPTIMIZED, _OPTIMIZED_WEIGHTS = "optimized.onnx", "optimized.weights"
+_OPTIMIZED, OPTIMIZED_WEIGHTS = "optimized.onnx", "optimized.weights"
 _TEXT = "text"
 _LARGE_TENSOR_BYTES = 1024  # smaller ones stay in the graph
 
@@ -49,7 +49,7 @@ def optimize(model: "Graph", folder: Path, options: ort.SessionOptions, provider
     # Weights in the order in which matrix products read them are written too, instead of made by every session.
     for key, value in (
         ("session.save_external_prepacked_constant_initializers", "1"),
-        ("session.optimized_model_external_initializers_file_name", _OPTIMIZED_WEIGHTS),
+        ("session.optimized_model_external_initializers_file_name", OPTIMIZED_WEIGHTS),
         ("session.optimized_model_external_initializers_min_size_in_bytes", str(_LARGE_TENSOR_BYTES)),
     ):
         options.add_session_config_entry(key, value)

@@ -22,10 +22,11 @@ In JSON a term is an object, and a target is one of them or a list: ``{"class": 
 "left"}``, ``[{"output": "heat", "index": [0, "2:5"], "weight": 0.5}, …]``, ``{"similarity": [0.1, …]}``.
 """
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
@@ -131,6 +132,11 @@ class Term(BaseModel):
 
 
 _IN_JSON: TypeAdapter[list[Term]] = TypeAdapter(Annotated[list[Term], Field(min_length=1, max_length=MOST_TERMS)])
+
+
+def as_text(target: Any) -> Any:
+    """A target in JSON as the text of it; anything else as it is."""
+    return json.dumps(target) if isinstance(target, dict | list) else target
 
 
 def parse(text: str) -> Wanted:

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from service.errors import InvalidParameter
 from service.networks.network import Network
 from service.pictures import images
-from service.pictures.decode import Photograph, decode
-from service.pictures.images import Decode, Fitted, Resize
+from service.pictures.decode import Photograph, Pixels, check_pixels, decode
+from service.pictures.images import Decode, Fitted, Floats, Resize
 from service.pictures.turns import Turn
 from service.runtime.demand import current
+from service.saliency.effort import greatest_size
 from service.telemetry.timing import Stopwatch
+
+Sent = bytes | Pixels | Fitted  # a file, pixels, or what the network sees already
+ROUNDING = 1e-3  # by which what is in [0, 1] may be off
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,15 @@ def fit(network: Network, photograph: Photograph, resize: Resize) -> Fitted:
 
 
 def read_and_fit_one(
-    network: Network, data: bytes, how: Intake, watch: Stopwatch, turn: Turn
+    network: Network, data: bytes | Pixels, how: Intake, watch: Stopwatch, turn: Turn
 ) -> tuple[Photograph, Fitted]:
     """A photograph, and what the network sees of it. turn: see `service.pictures.decode.decode`."""
     with watch.stage("decode"):
-        photograph = decode(data, how.max_pixels, enough_for(network, how.max_side, how.decode), turn)
+        if isinstance(data, bytes):
+            photograph = decode(data, how.max_pixels, enough_for(network, how.max_side, how.decode), turn)
+        else:
+            check_pixels(data.shape[1], data.shape[0], how.max_pixels)
+            photograph = Photograph.of(data)
     with watch.stage("resize"):
         return photograph, fit(network, photograph, how.resize)
 
@@ -69,3 +78,35 @@ def read_and_fit(
                 made.append(images.reduced(photograph, fitted, how.max_side))
             del photograph, fitted
     return made
+
+
+def seen(network: Network, sent: Sequence[Sent], how: Intake, watch: Stopwatch) -> list[Fitted]:
+    """What the network sees of pictures: files and pixels are scaled for it, one after the other."""
+    return [one if isinstance(one, Fitted) else _seen(network, one, how, watch) for one in sent]
+
+
+def greatest_sizes(network: Network, sent: Sequence[Sent], resize: Resize) -> list[tuple[int, int]]:
+    """Height and width of what the network will see of each picture, at most."""
+    most = greatest_size(network, resize)
+    return [(one.pixels.shape[1], one.pixels.shape[2]) if isinstance(one, Fitted) else most for one in sent]
+
+
+def _seen(network: Network, one: bytes | Pixels, how: Intake, watch: Stopwatch) -> Fitted:
+    with Turn(current().check) as turn:
+        return read_and_fit_one(network, one, how, watch, turn)[1]
+
+
+def check_floats(network: Network, images: Floats) -> None:
+    """Raise `InvalidParameter` for what is not (N, 3, H, W) in [0, 1] of a size that the network takes."""
+    least, greatest = float(images.min()), float(images.max())
+    if not (least >= -ROUNDING and greatest <= 1 + ROUNDING):  # also if one of them is no number
+        raise InvalidParameter(
+            f"the values are from {least:g} to {greatest:g}; send RGB from 0 to 1, which the service normalizes for "
+            "the network by itself, or pixels from 0 to 255 with the colours last (UINT8)"
+        )
+    height, width = images.shape[2:]
+    network.check_size(height, width)
+    if min(height, width) < (short_side := min(network.size)):
+        raise InvalidParameter(
+            f"the picture is {width} x {height}; no side may be shorter than {short_side} for {network.model.name}"
+        )

@@ -143,6 +143,7 @@ def test_tars_are_archives_too(client: httpx.Client, data: bytes, media: str) ->
         (tarred({"a.png": b"x"})[:700], "application/x-tar", 400, "tar"),
         (b"", "application/zip", 422, "nothing is sent"),
         (b"x", "text/plain", 415, "text/plain"),
+        (gzip.compress(zipped({"a.png": b"x"})), "application/zip, coded", 415, "without a Content-Encoding"),
         (b"x", "image/png", 422, "POST /saliency"),
     ],
 )
@@ -151,7 +152,10 @@ def test_what_is_no_archive_leaves_nothing(
 ) -> None:
     before = client.get("/batches").json()["data"]
     folders = sorted((settings.data_dir / "artifacts").iterdir())
-    refused = client.post("/batches", content=data, headers={"Content-Type": media, "Idempotency-Key": "bad"})
+    headers = {"Content-Type": media.removesuffix(", coded"), "Idempotency-Key": "bad"}
+    if media.endswith(", coded"):
+        headers["Content-Encoding"] = "gzip"
+    refused = client.post("/batches", content=data, headers=headers)
     assert (refused.status_code, told in refused.json()["detail"]) == (status, True), refused.text
     assert client.get("/batches").json()["data"] == before
     assert sorted((settings.data_dir / "artifacts").iterdir()) == folders
@@ -219,6 +223,7 @@ def test_a_manifest_names_pictures_of_a_source(client: httpx.Client) -> None:
         (b"[" * 100_000, f"file://{PHOTOGRAPHS}", 400),
         (b"\xff", f"file://{PHOTOGRAPHS}", 400),
         (b"[]", f"file://{PHOTOGRAPHS}", 422),
+        (b"[" + b"{}," * 1_000_000 + b"{}]", f"file://{PHOTOGRAPHS}", 422),
     ],
 )
 def test_other_manifests_are_refused(client: httpx.Client, data: bytes, source: str | None, status: int) -> None:

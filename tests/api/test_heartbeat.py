@@ -91,6 +91,7 @@ def many_parts() -> tuple[bytes, dict[str, str]]:
 
 JSON = {"Content-Type": "application/json"}
 PNG = {"Content-Type": "image/png"}
+INFER = "/v2/models/squeezenet1_1/infer"
 START = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 HOSTILE: dict[str, Callable[[httpx.Client], object]] = {
     "a header of 30 MB": lambda c: raw(c, START + b"X: " + b"a" * 30_000_000 + b"\r\n\r\n"),
@@ -103,6 +104,10 @@ HOSTILE: dict[str, Callable[[httpx.Client], object]] = {
     ),
     "brackets": lambda c: c.post("/visualize", content="[" * 60_000, headers=JSON),
     "a long list": lambda c: c.post("/visualize", json={"class_id": [1] * 15_000}),
+    "many lists": lambda c: c.post(INFER, content=b'{"inputs": [' + b"[]," * 340_000 + b"0]}"),
+    "a tensor of a million numbers": lambda c: c.post(
+        INFER, content=b'{"inputs": [' + b"0.123456789," * 10**6 + b"0]}"
+    ),
     "a URL of 62 KB": lambda c: c.post("/saliency?" + "&".join(f"a{i}=1" for i in range(7000)), content=b"x"),
     "a long list in a URL": lambda c: c.post("/saliency?class_id=" + "1," * 30_000, content=b"x"),
     "a form of 30,000 fields": lambda c: c.post("/saliency", content=many_parts()[0], headers=many_parts()[1]),

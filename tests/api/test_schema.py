@@ -31,6 +31,9 @@ PHOTOGRAPHS = {
     "/batches",
     "/batches/{id}/parts/{name}",
     "/session",
+    "/v2/models/{name}/infer",
+    "/v1/models/{name}:predict",
+    "/v1/models/{name}:explain",
 }
 
 
@@ -49,6 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterat
         "--failed-keys-limit",
         "",  # each request without a key is to be answered with 401
     )
+    server.wait_until_ready()
     yield server
     server.stop()
 

@@ -74,7 +74,7 @@ def after_requests(models: Path, folder: Path) -> list[tuple[int, float]]:
         numbers = range(found[-1][0], until)
         with ThreadPoolExecutor(8) as callers:
             deque(callers.map(lambda i: ask(server, i), numbers), maxlen=0)
-        time.sleep(TRIM_SECONDS + 1)
+        time.sleep(2 * TRIM_SECONDS + 1)  # what is mapped is let go of when there was no work
         found.append((until, server.resident_mib()))
     server.stop()
     return found

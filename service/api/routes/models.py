@@ -65,7 +65,7 @@ async def show_model(name: str, request: Request, services: ServicesDep) -> Mode
             height=manifest.size[0],
             width=manifest.size[1],
             task=manifest.task,
-            outputs=network.facts.outputs,
+            outputs=tuple(network.facts.outputs),
             scores=manifest.scores,
             any_size=network.facts.takes_any_size,
             quantized=network.facts.quantized,
