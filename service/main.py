@@ -57,10 +57,8 @@ from service.jobs.service import JobService, open_job_service, worker
 from service.kinds.run import runner
 from service.networks.catalog import Networks
 from service.networks.network import Network
-from service.networks.trials import Limits, Tried
-from service.runtime.batcher import Batcher
-from service.runtime.engine import Engine, cores
-from service.runtime.files import GraphCache
+from service.networks.opening import open_networks as open_networks  # also for those who import it from here
+from service.runtime.engine import cores
 from service.settings import Settings
 from service.telemetry import tracing
 
@@ -197,31 +195,6 @@ def runner_of(networks: Networks, job_service: JobService, settings: Settings) -
     """The function with which a worker runs jobs and chunks of batches."""
     sources = Sources(settings.batch_sources)
     return runner(networks, ChunkRunner(networks, job_service.store, sources, settings, problems.brief))
-
-
-def open_networks(settings: Settings) -> Networks:
-    """The networks of the settings. Raises `ModelError`, `NotFound` or `EngineError` when nothing could be served."""
-    kept = GraphCache(settings.data_dir / "graphs", settings.graph_cache_bytes)
-    engine = Engine(settings.providers, settings.threads, settings.precision, settings.cuda_graphs, kept)
-    on_cpu = engine.provider == "cpu"
-    lanes = settings.lanes or (cores() if on_cpu else 1)
-    batcher = Batcher(
-        lanes=lanes,
-        max_batch=settings.max_batch or (1 if on_cpu else 32),
-        max_queue=settings.max_queue,
-        seconds=settings.run_seconds,
-    )
-    limits, tried = Limits(settings.check_seconds, settings.check_bytes), Tried(settings.models_dir)
-    networks = Networks(
-        settings.models_dir,
-        engine,
-        batcher,
-        settings.session_bytes,
-        settings.default_model,
-        lambda path: tried.check(path, limits),
-    )
-    networks[settings.default_model]  # tell now that it does not exist
-    return networks
 
 
 async def _warm_up(network: Network, to_prepare: Settings | None = None) -> None:

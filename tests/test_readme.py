@@ -28,6 +28,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     for name, file in (("cat.png", "chelsea.png"), ("coffee.png", "coffee.png")):
         shutil.copy(PHOTOGRAPHS / file, folder / name)
+    (folder / "photos").mkdir()
+    for name in ("cat.png", "coffee.png"):
+        shutil.copy(folder / name, folder / "photos")
     with Image.open(PHOTOGRAPHS / "hubble_deep_field.jpg") as image:
         image.resize((300, 260)).save(folder / "stars.jpg")
     (folder / "photos.zip").write_bytes(zipped({"cat.png": (folder / "cat.png").read_bytes()}))

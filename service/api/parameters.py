@@ -126,8 +126,6 @@ class Targeted(BaseModel):
             return self
         if any(getattr(self, name, None) is not None for name in ("class_id", "other_class_id")):
             raise ValueError("target says what is explained; leave out class_id and other_class_id")
-        if "finer_cam" in (getattr(self, "method", None), *getattr(self, "methods", ())):
-            raise ValueError("finer_cam compares classes; leave out target, or choose another method")
         return self
 
 
@@ -218,6 +216,10 @@ class SaliencyParameters(TargetParameters):
             "Default: 1.5 for overlays, else 0.",
         ),
     ] = None
+
+    raw: Annotated[
+        bool, Field(description="In JSON: whether the raw map comes along, as a file in NumPy's format .npy in base64.")
+    ] = False
 
     def completed(self, media: str) -> Self:
         """With the defaults that depend on other parameters and on the media type of the answer."""

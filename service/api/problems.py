@@ -16,33 +16,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
 from service import errors
+from service.api.statuses import status_of
 
 logger = logging.getLogger(__name__)
 
 MAX_ERRORS, MAX_TEXT = 10, 500  # of a document about parameters
 _PLACE = re.compile(r"{\w+}")  # of a parameter in a path
 PROTOCOL = re.compile(r"/v[12](/|$)")  # paths whose errors have the form of the Open Inference Protocol
-STATUS: dict[type[errors.ConvlensError], HTTPStatus] = {
-    errors.NotAnImage: HTTPStatus.BAD_REQUEST,
-    errors.BrokenBody: HTTPStatus.BAD_REQUEST,
-    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
-    errors.Forbidden: HTTPStatus.FORBIDDEN,
-    errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
-    errors.TooSlow: HTTPStatus.REQUEST_TIMEOUT,
-    errors.TooManyBytes: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    errors.InputError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.Conflict: HTTPStatus.CONFLICT,
-    errors.Gone: HTTPStatus.GONE,
-    errors.ModelError: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.QueueFull: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.QueueError: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.Unready: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.ConvlensError: HTTPStatus.INTERNAL_SERVER_ERROR,
-}
 
 
 class Problem(BaseModel):
@@ -110,11 +90,6 @@ def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResp
     title = HTTPStatus(status).phrase
     body = Problem(title=title, status=status, detail=detail, instance=request.url.path, **more)
     return JSONResponse(jsonable_encoder(body, exclude_none=True), status, media_type="application/problem+json")
-
-
-def status_of(error: errors.ConvlensError) -> HTTPStatus:
-    """The status of the nearest class of the error that the table names."""
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def brief(error: Exception) -> dict[str, Any]:

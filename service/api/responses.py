@@ -21,6 +21,7 @@ from service.api.schemas import (
 from service.networks.network import Network
 from service.pictures import images
 from service.pictures.images import Floats
+from service.pictures.npy import encode_npy
 from service.saliency.activations import Activation, grid
 from service.saliency.explain import Explanation, Style, draw
 from service.saliency.grammar import parse
@@ -71,9 +72,12 @@ def name_of(network: Network, class_id: int | None, target: str | None) -> str:
 
 
 def saliency_result(
-    network: Network, image: int, one: Explanation, warning: str | None, style: Style, watch: Stopwatch
+    network: Network, image: int, one: Explanation, warning: str | None, style: Style, watch: Stopwatch, raw: bool
 ) -> SaliencyResult:
-    """An explanation as JSON, with the coloured map inside. image: which of the photographs sent."""
+    """An explanation as JSON, with the coloured map inside, and the raw one if wanted.
+
+    image: which of the photographs sent.
+    """
     height, width = one.saliency.shape
     return SaliencyResult(
         predictions=classified(network, one.probabilities).predictions,
@@ -86,6 +90,7 @@ def saliency_result(
             maximum=float(one.saliency.max()),
             box=one.fitted.sent_box,
             png=base64.b64encode(draw(one, style, watch)).decode(),
+            npy=base64.b64encode(encode_npy(one.saliency)).decode() if raw else None,
         ),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from http import HTTPStatus
+from ipaddress import ip_address
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -10,6 +11,7 @@ from service.api.problems import problem
 
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 _SAFE = frozenset(["GET", "HEAD", "OPTIONS"])
+_PROBES = frozenset(["/healthz", "/readyz"])
 
 
 class SameSite:
@@ -21,7 +23,8 @@ class SameSite:
     Args:
         app: The application.
         origins: Origins of pages elsewhere that may ask; ``*`` for all.
-        hosts: The names of the service, without port; None for any.
+        hosts: The names of the service, without port; None for any. Health checks, which machines send to an address,
+            need no name.
     """
 
     def __init__(self, app: ASGIApp, origins: Collection[str], hosts: Collection[str] | None) -> None:
@@ -39,7 +42,7 @@ class SameSite:
     def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = _without_port(headers.get(b"host", ""))
-        if self._hosts is not None and host and host not in self._hosts:
+        if not self._is_own(host) and not (scope["path"] in _PROBES and _is_address(host)):
             return HTTPStatus.MISDIRECTED_REQUEST, f"{host!r} is no name of this service; see CONVLENS_ALLOWED_HOSTS"
         origin = headers.get(b"origin")
         if scope["method"] in _SAFE or "*" in self._origins or origin in self._origins:
@@ -49,6 +52,17 @@ class SameSite:
         if not is_foreign:
             return None
         return HTTPStatus.FORBIDDEN, f"pages of {origin or 'other sites'} may not ask; see CONVLENS_CORS_ORIGINS"
+
+    def _is_own(self, host: str) -> bool:
+        return self._hosts is None or not host or host in self._hosts
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _without_port(host: str) -> str:

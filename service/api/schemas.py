@@ -93,6 +93,10 @@ class SaliencyMap(BaseModel):
         ),
     ]
     png: Annotated[str, Field(description="The picture that `output` asks for: a PNG in base64.")]
+    npy: Annotated[
+        str | None,
+        Field(description="With `raw`: the map in NumPy's format .npy (float32, not normalized), in base64."),
+    ] = None
 
 
 class SaliencyResult(Classified):

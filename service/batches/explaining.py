@@ -90,6 +90,7 @@ class Explainer:
             "score": _finite(found.score),
             "probability": probability if probability is None else _finite(probability),
             "target": found.target,
+            "notes": {name: _finite(value) for name, value in found.notes.items()},
         }
 
     def _measured(self, fitted: Fitted, question: Question, found: Explanation) -> dict[str, float | None]:

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         module, _, function = options.command.partition(":")
         command = getattr(import_module(f"service.cli.{module}"), function)
-        command(Settings(**flags), options)
+        return int(command(Settings(**flags), options) or 0)
     except ValidationError as error:
         for wrong in error.errors():
             print(f"convlens: setting {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}", file=sys.stderr)
@@ -33,4 +33,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"convlens: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    return 0

@@ -1,6 +1,7 @@
 """The commands of `convlens` and their flags. What runs them is imported once one is run."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     commands = convlens.add_subparsers(required=True, metavar="command")
     _add_services(commands)
     _add_visualize(commands)
+    _add_explain(commands)
     _add_models(commands)
     key = commands.add_parser("key", help="make an API key, and the line for the file of keys")
     key.add_argument("name", help="whom it stands for")
@@ -55,8 +57,66 @@ def _add_visualize(commands: Commands) -> None:
     draw.set_defaults(command="drawing:visualize")
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    for name, field in Settings.model_fields.items():
+def _add_explain(commands: Commands) -> None:
+    new = commands.add_parser(
+        "explain",
+        help="saliency maps of the photographs of a folder",
+        description="Explain all photographs of folders, archives (zip, tar) or files: maps, overlays, an index and a "
+        "report. What is there already is not made again, so the same command goes on where one was stopped. Exit "
+        "status: 0 if all are explained, 1 if some have failed, 2 if nothing could be done.",
+    )
+    new.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="a folder, an archive or a photograph")
+    new.add_argument("--out", required=True, type=Path, help="the folder for the results")
+    _add_question(new)
+    new.add_argument("--server", help="address of a convlens server; without it this machine computes")
+    new.add_argument("--key", help="the API key for the server; by default that of CONVLENS_API_KEY")
+    new.add_argument(
+        "--workers",
+        dest="processes",
+        type=_natural,
+        help="photographs at a time; by default one per core, of a server 4",
+    )
+    new.add_argument("--limit", type=_natural, help="only so many photographs, the first ones")
+    again = new.add_mutually_exclusive_group()
+    again.add_argument("--retry", action="store_true", help="try again what has failed")
+    again.add_argument("--force", action="store_true", help="begin anew, whatever is there")
+    new.add_argument("--no-report", dest="report", action="store_false", help="write no report and contact sheet")
+    _add_settings(new, ("models_dir", "data_dir", "providers", "max_pixels"))
+    new.set_defaults(command="explaining:explain")
+
+
+def _add_question(new: argparse.ArgumentParser) -> None:
+    """What is asked of each photograph, and the form of the results."""
+    new.add_argument("--method", dest="methods", action="append", help="see GET /methods; may be given several times")
+    new.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the methods that take it, as in --set steps=32, or of one: --set rise.masks=2000",
+    )
+    what = new.add_mutually_exclusive_group()
+    what.add_argument("--class", dest="class_name", help="id of the class, or part of its name; by default the top one")
+    what.add_argument("--target", help="what is explained instead of a class, as in log_odds:285")
+    new.add_argument("--model", help="name of the model")
+    new.add_argument("--resize", choices=("squash", "crop", "native"), default="squash", help="see POST /saliency")
+    new.add_argument("--decode", choices=("exact", "fast"), default="exact", help="see POST /saliency")
+    new.add_argument(
+        "--format", dest="formats", action="append", choices=("npy", "png"), help="maps, overlays; by default both"
+    )
+    new.add_argument("--side", type=_natural, help="the longest side of an overlay, in pixels; by default 512")
+
+
+def _natural(text: str) -> int:
+    """A whole number from 1 on."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _add_settings(parser: argparse.ArgumentParser, names: Sequence[str] = tuple(Settings.model_fields)) -> None:
+    for name in names:
+        field = Settings.model_fields[name]
         flag, help_text = (
             f"--{name.replace('_', '-')}",
             f"{field.description} Default: {field.default}. Environment: CONVLENS_{name.upper()}",

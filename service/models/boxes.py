@@ -1,25 +1,11 @@
-"""The boxes of detectors, and the best score of each class, appended to their graph."""
+"""The best score of each class of a detector, appended to its graph."""
 
-import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from service.autodiff import Ops
 from service.errors import ModelError
+from service.models.corners import COORDINATES
 from service.models.manifest import Detection, Manifest
-
-COORDINATES = 4  # of a box
-SIDES = ("left", "upper", "right", "lower")
-_CORNERS = {
-    "corners": np.eye(4, dtype=np.float32),
-    "rows_first": np.eye(4, dtype=np.float32)[[1, 0, 3, 2]],
-    "centre": np.array([[1, 0, 1, 0], [0, 1, 0, 1], [-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5]], np.float32),
-}
-
-
-def corners_of(detection: Detection) -> npt.NDArray[np.float32]:
-    """The matrix (4, 4) that makes of the numbers of a box its sides, in the order of `SIDES`: ``boxes @ matrix``."""
-    return _CORNERS[detection.format]
 
 
 def expose_detections(graph: ir.Graph, values: dict[str | None, ir.Value], manifest: Manifest) -> list[ir.Value]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from service.models.boxes import COORDINATES
+from service.models.corners import COORDINATES
 from service.models.heads import Head, before_activation
 from service.models.manifest import Detection
 

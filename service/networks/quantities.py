@@ -6,7 +6,7 @@ import onnx
 import onnx_ir as ir
 
 from service.autodiff import Ops
-from service.models.boxes import COORDINATES, corners_of
+from service.models.corners import COORDINATES, corners_of
 from service.models.manifest import Manifest
 from service.networks.objectives import before_relu
 from service.networks.questions import SCORE, WEIGHTS, Quantity

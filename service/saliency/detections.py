@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.attribution import Floats
-from service.models.boxes import corners_of
+from service.models.corners import corners_of
 from service.models.manifest import Detection
 from service.networks.network import Network
 

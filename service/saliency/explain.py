@@ -136,7 +136,8 @@ def question_of(
 ) -> Question:
     """Build and check the question for a method with parameters given by name.
 
-    Raises `InvalidParameter` for classes, layers and outputs that the network does not have.
+    Raises `InvalidParameter` for classes, layers and outputs that the network does not have, and for a target of a
+    method that compares classes.
     """
     check_class(network, class_id)
     check_class(network, other_class_id, "other_class_id")
@@ -145,6 +146,8 @@ def question_of(
         network.layer(layer)
     wanted = None if target is None else parse(target)
     if wanted is not None:
+        if method == "finer_cam":
+            raise InvalidParameter("finer_cam compares classes; leave out target, or choose another method")
         check_target(network, wanted)
     return Question(method, parameters, class_id, other_class_id, wanted)
 

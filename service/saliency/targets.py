@@ -9,7 +9,7 @@ import numpy.typing as npt
 from service.attribution import Floats
 from service.attribution.method import Ints
 from service.errors import InvalidParameter
-from service.models.boxes import SIDES, corners_of
+from service.models.corners import SIDES, corners_of
 from service.models.manifest import Detection
 from service.networks.network import Network
 from service.networks.questions import Quantity, Target

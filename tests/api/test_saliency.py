@@ -33,7 +33,7 @@ def test_json_says_everything(client: httpx.Client, cat: bytes) -> None:
     assert meta["provider"] == "cpu"
     assert meta["parameters"] == {
         "model": "squeezenet1_1", "resize": "squash", "decode": "exact", "class_id": None, "other_class_id": None,
-        "method": "gradient", "mode": "now", "target": None, "box": None,
+        "method": "gradient", "mode": "now", "target": None, "box": None, "raw": False,
         "output": "heatmap", "sign": None, "colormap": "inferno", "opacity": 0.9, "smoothing": 0.0,
     }  # fmt: skip
     assert {"decode", "resize", "run", "colour", "encode"} == set(meta["timings_ms"])
@@ -71,8 +71,10 @@ def test_the_raw_map_is_not_normalized(client: httpx.Client, cat: bytes) -> None
     response = post(client, cat, "application/x-npy")
     raw = np.load(io.BytesIO(response.content))
     assert (raw.dtype, raw.shape) == (np.float32, (224, 224))
-    heatmap = post(client, cat).json()["data"][0]["heatmap"]
+    heatmap = post(client, cat, raw=True).json()["data"][0]["heatmap"]
     assert float(raw.max()) == pytest.approx(heatmap["maximum"])
+    assert base64.b64decode(heatmap["npy"]) == response.content
+    assert post(client, cat).json()["data"][0]["heatmap"]["npy"] is None
 
 
 def test_the_same_request_gives_the_same_bytes(client: httpx.Client, cat: bytes) -> None:

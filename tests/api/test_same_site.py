@@ -58,6 +58,15 @@ def test_a_service_for_this_machine_has_the_names_of_this_machine_only(api: http
 def test_names_can_be_set(fresh: Settings) -> None:
     with serving(fresh.model_copy(update={"allowed_hosts": "lens.example, other.example"})) as api:
         assert api.get("/healthz", headers={"Host": "lens.example:8443"}).status_code == 200
-        assert api.get("/healthz").status_code == 421
+        assert api.get("/healthz", headers={"Host": "evil.example"}).status_code == 421
+        assert api.get("/models").status_code == 421  # by its address
     with serving(fresh.model_copy(update={"host": "0.0.0.0"})) as api:
         assert api.get("/healthz", headers={"Host": "anything.example"}).status_code == 200
+
+
+def test_health_checks_may_come_by_address(fresh: Settings) -> None:
+    with serving(fresh.model_copy(update={"allowed_hosts": "lens.example"})) as api:
+        for host in ("127.0.0.1:8000", "10.1.2.3:8000", "[::1]:8000", "[fe80::1]"):
+            assert api.get("/healthz", headers={"Host": host}).status_code == 200
+            assert api.get("/readyz", headers={"Host": host}).status_code in (200, 503)
+            assert api.get("/methods", headers={"Host": host}).status_code == 421

@@ -128,8 +128,8 @@ async def show_index(
     """The index: a JSON line for each picture and method, as far as they are done.
 
     `item`, `number` and `method` say which; then either `model`, `class_id`, `class_name`, `score`, `probability`,
-    `target`, the names of `map` and `overlay` among the results, `metrics` and `seconds`, or an `error` with `status`,
-    `title` and `detail`.
+    `target`, `notes`, the names of `map` and `overlay` among the results, `metrics` and `seconds`, or an `error` with
+    `status`, `title` and `detail`.
     """
     reading = await _reading(services, id, owner)
     return StreamingResponse(reading.index(errors), media_type=JSON_LINES)

@@ -167,7 +167,7 @@ def _render(
         return draw_all(explained[0], drawn, watch, cast(Media, media))
     warning = warning_of(network, parameters.method)
     data = [
-        saliency_result(network, i, one, warning, drawn, watch)
+        saliency_result(network, i, one, warning, drawn, watch, parameters.raw)
         for i, of_image in enumerate(explained)
         for one in of_image
     ]
