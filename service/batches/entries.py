@@ -11,6 +11,7 @@ from service.errors import BrokenBody, InvalidParameter, TooManyBytes, Unsupport
 
 LONGEST_NAME = 1024  # characters
 LOCAL_HEADER = 30  # bytes before the name of a member of a zip
+USUAL_NAMES = 512  # bytes of the name and of extra fields that are read along with the data
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.\w+|gz|bz2|xz|7z|rar)$", re.IGNORECASE)
 _IGNORED = re.compile(r"(^|/)(__MACOSX/|\._|\.DS_Store$|Thumbs\.db$|desktop\.ini$)|/$")
@@ -96,11 +97,14 @@ def bytes_of(entry: Entry, read: Read, most: int) -> bytes:
 
 def _member(entry: Entry, read: Read, most: int) -> bytes:
     """A member of a zip: a local header with a name and extra fields of its own, then the data."""
-    header = read(entry.object, entry.at, entry.at + LOCAL_HEADER)
-    if header[:4] != b"PK\x03\x04" or len(header) < LOCAL_HEADER:
+    size = entry.size or 0
+    found = read(entry.object, entry.at, entry.at + LOCAL_HEADER + USUAL_NAMES + size)
+    if found[:4] != b"PK\x03\x04" or len(found) < LOCAL_HEADER:
         raise BrokenBody("the archive is damaged: there is no file where its directory says")
-    start = entry.at + LOCAL_HEADER + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-    data = read(entry.object, start, start + (entry.size or 0))
+    start = LOCAL_HEADER + int.from_bytes(found[26:28], "little") + int.from_bytes(found[28:30], "little")
+    data = found[start : start + size]
+    if len(data) < size:
+        data = read(entry.object, entry.at + start, entry.at + start + size)
     if entry.packed == "deflated":
         unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
         try:

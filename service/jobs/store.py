@@ -3,7 +3,7 @@
 import asyncio
 import io
 import shutil
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import obstore
@@ -100,8 +100,8 @@ class ArtifactStore:
             raise QueueError(f"the store cannot be written to: {str(error)[:300]}") from error
         return size
 
-    def put_now(self, name: str, data: bytes | Iterable[bytes]) -> None:
-        """`put`, from a thread, of bytes or of pieces that are still being made."""
+    def put_now(self, name: str, data: bytes) -> None:
+        """`put`, from a thread."""
         try:
             obstore.put(self._store, name, data)
         except (BaseError, OSError) as error:
@@ -112,12 +112,21 @@ class ArtifactStore:
         try:
             if end is None:
                 return bytes(obstore.get(self._store, name).bytes())
-            end = min(end, obstore.head(self._store, name)["size"])
-            return bytes(obstore.get_range(self._store, name, start=start, end=end)) if end > start else b""
+            return self._range(name, start, end) if end > start else b""
         except (NotFoundError, FileNotFoundError) as error:
             raise NotFound(f"there is no {name}") from error
         except (BaseError, OSError) as error:
             raise QueueError(f"the store cannot be read: {str(error)[:300]}") from error
+
+    def _range(self, name: str, start: int, end: int) -> bytes:
+        try:
+            return bytes(obstore.get_range(self._store, name, start=start, end=end))
+        except (NotFoundError, FileNotFoundError):
+            raise
+        except BaseError:
+            if start < obstore.head(self._store, name)["size"]:
+                raise
+            return b""  # stores refuse what begins behind the end
 
     def open_file(self, name: str) -> StoredFile:
         """An artifact as a file. Raises `NotFound` or `QueueError`."""

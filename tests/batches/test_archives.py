@@ -43,6 +43,7 @@ def read(data: bytes, entry: Entry) -> str:
         return f"{type(error).__name__}: {error}"
 
 
+LONG = "n" * 1000 + ".png"
 PLAIN = {"a.png": b"first", "deep/er/ü b.png": b"second", "empty.png": b""}
 TOLD = {"a.png": "first", "deep/er/ü b.png": "second", "empty.png": ""}
 
@@ -66,6 +67,10 @@ def test_members_are_found_where_they_are(data: bytes) -> None:
             listed(data)  # nothing is guessed
     else:
         assert listed(data) == TOLD
+
+
+def test_long_names_are_read_past() -> None:
+    assert listed(zipped({LONG: b"x" * 5000, "b.png": b"y"}, zipfile.ZIP_STORED)) == {LONG: "x" * 5000, "b.png": "y"}
 
 
 def test_names_that_lead_out_are_no_items() -> None:
