@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import httpx
 
-from service.client.calls import SLACK, WAIT_SECONDS, Call, refusal
-from service.client.retries import LONGEST_PAUSE, Patience, ServiceError
+from .calls import SLACK, WAIT_SECONDS, Call, refusal
+from .retries import LONGEST_PAUSE, Patience, ServiceError
 
 UNFINISHED = ("open", "queued", "running", "paused", "cancelling")
 BINARY = {"Content-Type": "application/octet-stream"}

@@ -39,7 +39,9 @@ Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$", descr
 
 
 @router.post("", status_code=202, response_model=PictureBatch, openapi_extra=WHOLE_DESCRIBED)
-async def begin(request: Request, services: ServicesDep, owner: CallerDep, idempotency_key: Key = None) -> Response:
+async def begin_batch(
+    request: Request, services: ServicesDep, owner: CallerDep, idempotency_key: Key = None
+) -> Response:
     """Explain all pictures of an archive, or of a manifest, in the background.
 
     The archive is the body, or a file of a form after all its other fields. It is read member by member where it is
@@ -85,7 +87,7 @@ async def list_batches(
 
 
 @router.get("/{id}")
-async def show_batch(
+async def show_picture_batch(
     id: str,  # noqa: A002 - the name in the path
     services: ServicesDep,
     owner: CallerDep,
@@ -101,7 +103,7 @@ async def show_batch(
 
 
 @router.get("/{id}/events", responses=EVENTS)
-async def stream_events(
+async def stream_batch_events(
     id: str,  # noqa: A002
     request: Request,
     services: ServicesDep,
@@ -117,7 +119,7 @@ async def stream_events(
 
 
 @router.get("/{id}/index", responses={200: {"content": {JSON_LINES: {"schema": {"type": "string"}}}}})
-async def show_index(
+async def show_batch_index(
     id: str,  # noqa: A002
     services: ServicesDep,
     owner: CallerDep,
@@ -136,7 +138,7 @@ async def show_index(
 
 
 @router.get("/{id}/results", responses={200: {"content": {"application/zip": BINARY}}})
-async def show_results(id: str, services: ServicesDep, owner: CallerDep) -> Response:  # noqa: A002
+async def show_batch_results(id: str, services: ServicesDep, owner: CallerDep) -> Response:  # noqa: A002
     """A zip of the index (`index.jsonl`), of all maps (`.npy`) and of the overlays, as far as they are done."""
     reading = await _reading(services, id, owner)
     headers = {"Content-Disposition": f'attachment; filename="batch-{id}.zip"'}
@@ -148,7 +150,7 @@ async def show_results(id: str, services: ServicesDep, owner: CallerDep) -> Resp
     response_model=ItemAnswer,
     responses={200: {"content": {NPY: BINARY, PNG: BINARY}}},
 )
-async def show_item(
+async def show_batch_item(
     id: str,  # noqa: A002
     item: Annotated[str, Path(max_length=4096, description="The number of an item, or its name.")],
     request: Request,
@@ -169,7 +171,7 @@ async def show_item(
 
 
 @router.put("/{id}/parts/{name}", openapi_extra=PART_DESCRIBED)
-async def add_part(
+async def add_batch_part(
     id: str,  # noqa: A002
     name: Name,
     request: Request,
@@ -189,7 +191,7 @@ async def add_part(
 
 
 @router.post("/{id}/close", status_code=202)
-async def close(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
+async def close_batch(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
     """Begin with an open batch: it takes no more parts."""
     batch = await visible_batch(services, id, owner)
     await _close(services, batch)
@@ -197,7 +199,7 @@ async def close(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatc
 
 
 @router.post("/{id}/pause")
-async def pause(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
+async def pause_batch(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
     """Begin with no more pictures. The few dozen with which workers have begun are done to the end."""
     await visible_batch(services, id, owner)
     await services.job_service.batches.pause(id)
@@ -205,7 +207,7 @@ async def pause(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatc
 
 
 @router.post("/{id}/resume", status_code=202)
-async def resume(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
+async def resume_batch(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
     """Go on with a paused batch."""
     await visible_batch(services, id, owner)
     await services.job_service.batches.resume(id)
@@ -214,7 +216,7 @@ async def resume(id: str, services: ServicesDep, owner: CallerDep) -> PictureBat
 
 
 @router.post("/{id}/retry", status_code=202)
-async def retry(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
+async def retry_batch(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
     """Try all items again that have failed so far. Results that there are stay."""
     await visible_batch(services, id, owner)
     await services.job_service.batches.retry(id)
@@ -223,7 +225,7 @@ async def retry(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatc
 
 
 @router.post("/{id}/cancel")
-async def cancel(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
+async def cancel_batch(id: str, services: ServicesDep, owner: CallerDep) -> PictureBatch:  # noqa: A002
     """Stop a batch for good. What is done stays. A batch that is over stays as it is."""
     await visible_batch(services, id, owner)
     await services.job_service.cancel(id)
@@ -231,7 +233,7 @@ async def cancel(id: str, services: ServicesDep, owner: CallerDep) -> PictureBat
 
 
 @router.delete("/{id}", status_code=204)
-async def delete(id: str, services: ServicesDep, owner: CallerDep) -> None:  # noqa: A002
+async def delete_batch(id: str, services: ServicesDep, owner: CallerDep) -> None:  # noqa: A002
     """Forget a batch, its pictures and its results, whatever its state."""
     await visible_batch(services, id, owner)
     await services.job_service.delete(id)
