@@ -19,18 +19,19 @@ from service.api import documents, page, problems
 from service.api.access import caller
 from service.api.addresses import Forwarded
 from service.api.admission import Admission
-from service.api.body_limit import BodyLimit, Bounds
+from service.api.body_limit import BodyLimit, Streamed
 from service.api.deps import Services
 from service.api.head import HeadAsGet
 from service.api.keys import Keys, Limiter
 from service.api.negotiation import NPY
 from service.api.observation import Observation
-from service.api.places import Workers
+from service.api.places import Places, Workers
 from service.api.prefix import Prefixed
 from service.api.problems import PROTOCOL_REFUSALS, REFUSALS
 from service.api.query_limit import QueryLimit
 from service.api.routes import (
     activations,
+    batches,
     classify,
     compare,
     concepts,
@@ -50,8 +51,11 @@ from service.api.routes import (
     visualize,
 )
 from service.api.same_site import LOOPBACK, SameSite
+from service.batches.chunk import ChunkRunner
+from service.batches.sources import Sources
 from service.errors import ModelError
-from service.jobs.service import open_job_service, worker
+from service.jobs.run import Runner
+from service.jobs.service import JobService, open_job_service, worker
 from service.kinds.run import runner
 from service.models.uploaded import Uploaded
 from service.networks.catalog import Networks
@@ -66,6 +70,9 @@ from service.telemetry import tracing
 logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 1.0  # between two looks whether an uploaded model has come or gone
+ARCHIVES = 8  # archives that are taken in at the same time, with some megabytes of memory each
+SLOWEST = 64 * 2**10  # bytes a second of archives, beyond the seconds that every body has
+
 DESCRIPTION = """\
 Makes convolutional networks understandable: saliency maps of photographs, from gradients of ONNX graphs.
 
@@ -89,12 +96,24 @@ def create_app(settings: Settings) -> FastAPI:
             workers = Workers(places, dear, settings.worker_seconds)
             records = Uploaded(settings.models_dir, settings.uploaded_models_bytes)
             uploading = Uploads(records, limits_of(settings), networks.refresh)
-            services = Services(settings, networks, job_service, keys, limiter, failures, workers, uploading)
+            services = Services(
+                settings,
+                networks,
+                job_service,
+                keys,
+                limiter,
+                failures,
+                workers,
+                uploading,
+                Places(ARCHIVES, settings.worker_seconds),
+            )
             app.state.services = services
             warm = warm or asyncio.create_task(_warm_up(network, settings))
             tasks = [asyncio.create_task(_tell_when_ready(services, warm)), asyncio.create_task(_refresh(networks))]
             if settings.worker:
-                tasks.append(asyncio.create_task(worker(job_service, settings, runner(networks)).run()))
+                tasks.append(
+                    asyncio.create_task(worker(job_service, settings, runner_of(networks, job_service, settings)).run())
+                )
             yield
             for task in tasks:
                 task.cancel()
@@ -128,6 +147,7 @@ def _application(
         compare,
         methods,
         visualize,
+        batches,
         models,
         uploads,
         predict,
@@ -151,7 +171,17 @@ def _add_middleware(app: FastAPI, settings: Settings, keys: Keys) -> None:
         max_bytes=settings.max_body_bytes,
         max_together=settings.max_bodies_bytes,
         seconds=settings.upload_seconds,
-        streamed={("POST", "/models"): Bounds(settings.uploaded_models_bytes, settings.model_upload_seconds)},
+        streamed=[
+            Streamed(settings.uploaded_models_bytes, settings.model_upload_seconds, path="/models"),
+            Streamed(
+                settings.max_archive_bytes,
+                settings.upload_seconds,
+                SLOWEST,
+                methods=("POST", "PUT"),
+                path="/batches(/[^/]+/parts/[^/]+)?/?",
+                unpacked=False,
+            ),
+        ],
     )
     app.add_middleware(
         GZipMiddleware,
@@ -192,6 +222,12 @@ async def _refresh(networks: Networks) -> None:
                 await asyncio.to_thread(networks.refresh)
             except ModelError:
                 logger.exception("the models folder cannot be read again")
+
+
+def runner_of(networks: Networks, job_service: JobService, settings: Settings) -> Runner:
+    """The function with which a worker runs jobs and chunks of batches."""
+    sources = Sources(settings.batch_sources)
+    return runner(networks, ChunkRunner(networks, job_service.store, sources, settings, problems.brief))
 
 
 async def _warm_up(network: Network, to_prepare: Settings | None = None) -> None:

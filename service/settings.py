@@ -200,6 +200,25 @@ class Settings(BaseSettings):
     retention_seconds: Annotated[
         float, Field(gt=0, description="Time for which a finished job and its pictures are kept, in seconds.")
     ] = 604_800.0
+    max_archive_bytes: Annotated[
+        int, Field(ge=1024, description="Largest archive or part of a batch, unpacked if it is a `.tar.gz`, in bytes.")
+    ] = 10 * 2**30
+    max_batch_items: Annotated[int, Field(ge=1, description="Most pictures of a batch.")] = 100_000
+    max_stored_bytes: Annotated[
+        int,
+        Field(
+            ge=1024,
+            description="Archives and results of the batches of one key, or without keys of all, in bytes, from which "
+            "on no more archives are taken.",
+        ),
+    ] = 100 * 2**30
+    batch_sources: Annotated[
+        str,
+        Field(
+            description="Stores that manifests of batches may name pictures of (`s3://bucket/prefix`, "
+            "`file:///folder`), with commas between them; no other address is ever read."
+        ),
+    ] = ""
     log_format: Annotated[
         Literal["text", "json"], Field(description="Lines for people, or JSON with ids of requests for machines.")
     ] = "text"

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from service.client import AsyncClient, Client, ServiceError
+from service.client.batches import AsyncBatches, Batches
 
 Answer = tuple[int, dict[str, str], bytes]  # status, headers and body
 
@@ -41,6 +42,7 @@ def public(kind: type) -> dict[str, str]:
 
 def test_both_clients_have_the_same_methods() -> None:
     assert public(Client) == public(AsyncClient)
+    assert {**public(Batches), "__init__": ""} == {**public(AsyncBatches), "__init__": ""}
     assert {"classes", "models", "submit", "start", "wait", "events"} <= public(Client).keys()
 
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import service.client
+from tests.batches.archives import zipped
 from tests.conftest import PHOTOGRAPHS, Server
 from tests.models.networks import CLASSES, classifier, write
 from tests.waiting import eventually
@@ -36,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Path:
         shutil.copy(folder / name, folder / "photos")
     with Image.open(PHOTOGRAPHS / "hubble_deep_field.jpg") as image:
         image.resize((300, 260)).save(folder / "stars.jpg")
+    (folder / "photos.zip").write_bytes(zipped({"cat.png": (folder / "cat.png").read_bytes()}))
     write(classifier(size=32), folder, "model.onnx")
     (folder / "labels.txt").write_text("\n".join(f"thing {i}" for i in range(CLASSES)))
     shutil.copytree(models_dir, folder / "models")
@@ -55,11 +57,13 @@ def test_there_are_commands() -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_commands_work_one_after_the_other(folder: Path, server: Server) -> None:
-    job = ""
+    job = batch = ""
     for command in COMMANDS:
         if command.startswith(ELSEWHERE):
             continue
-        output = run(command, job, folder, server)
+        output = run(command.replace("BATCH", batch), job, folder, server)
+        if command.endswith("/batches"):
+            batch = json.loads(output)["id"]
         if "/visualize" in command and "/ID" not in command:
             job = json.loads(output)["id"]
         if (written := re.search(r" -o (\S+\.png)", command)) is not None:

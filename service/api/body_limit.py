@@ -1,10 +1,11 @@
 """Bounds on the size and the duration of request bodies, counted while they arrive and while they are unpacked."""
 
+import math
+import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,17 +13,41 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.addresses import client_of
 from service.errors import BrokenBody, Overloaded, TooManyBytes, TooSlow, UnsupportedMedia
 
+IDENTITY = ("", "identity")  # codings that are none
+
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of a body that is not kept in memory. seconds: in which it must arrive."""
+    """Of a body. seconds: in which it must arrive. rate: bytes a second that it may have in addition to them."""
 
     max_bytes: int
     seconds: float
+    rate: float = math.inf
+
+
+@dataclass(frozen=True)
+class Streamed(Bounds):
+    """Of a body that is written to disk as it arrives.
+
+    Attributes:
+        methods: The methods of the requests.
+        path: What the whole path of the requests matches.
+        unpacked: Whether it may have a Content-Encoding, which is then taken off.
+    """
+
+    methods: tuple[str, ...] = ("POST",)
+    path: str = ""
+    unpacked: bool = True
+
+    def is_for(self, method: str, path: str) -> bool:
+        """Whether a request is one of these."""
+        return method in self.methods and re.fullmatch(self.path, path) is not None
 
 
 class BodyLimit:
     """ASGI middleware: reading a body raises `TooManyBytes`, `TooSlow` or `Overloaded`, whatever its header claimed.
+
+    Archives are not held in memory: they count against no other body, and may arrive for as long as they come fast.
 
     Args:
         app: The application.
@@ -30,16 +55,11 @@ class BodyLimit:
         max_together: The bodies of all requests that are being worked on. Beyond that those are refused whose address
             has sent other bodies; at twice as much everybody.
         seconds: In which a body must arrive.
-        streamed: Other bounds for the bodies of requests by method and path, which are written to disk as they arrive.
+        streamed: Other bounds for the bodies of requests that are written to disk as they arrive.
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        max_bytes: int,
-        max_together: int,
-        seconds: float,
-        streamed: Mapping[tuple[str, str], Bounds] = MappingProxyType({}),
+        self, app: ASGIApp, max_bytes: int, max_together: int, seconds: float, streamed: Sequence[Streamed] = ()
     ) -> None:
         self._app = app
         self._kept = Bounds(max_bytes, seconds)
@@ -53,13 +73,16 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        streamed = self._streamed.get((scope.get("method", ""), path))
-        bounds = streamed or self._kept
+        method = scope.get("method", "")
+        bounds = next((each for each in self._streamed if each.is_for(method, path)), self._kept)
         headers = dict(scope["headers"])
-        counting = _Counting(receive, bounds.max_bytes, bounds.seconds, int(headers.get(b"content-length", b"0")))
+        counting = _Counting(receive, bounds, int(headers.get(b"content-length", b"0")))
         coding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
+        if isinstance(bounds, Streamed) and not bounds.unpacked:
+            await self._app(scope, counting.receive if coding in IDENTITY else _refuse_coding, send)
+            return
         decoded = _decoded(counting, coding, bounds.max_bytes)
-        if streamed:
+        if isinstance(bounds, Streamed):
             await self._app(scope, decoded, send)
             return
         address, own = client_of(scope), 0
@@ -82,9 +105,14 @@ class BodyLimit:
                 del self._held[address]
 
 
+async def _refuse_coding() -> Message:
+    """Archives are compressed as it is: nothing of them is unpacked before it is asked for."""
+    raise UnsupportedMedia("archives and what else is stored are sent as they are, without a Content-Encoding")
+
+
 def _decoded(counting: "_Counting", coding: str, max_bytes: int) -> Receive:
     """The body without its coding; what reads it raises `UnsupportedMedia` for codings that are not known."""
-    if coding in ("", "identity"):
+    if coding in IDENTITY:
         return counting.receive
     return _Unpacking(counting.receive, coding, max_bytes).receive
 
@@ -118,11 +146,12 @@ class _Unpacking:
 
 
 class _Counting:
-    def __init__(self, receive: Receive, max_bytes: int, seconds: float, declared: int) -> None:
+    def __init__(self, receive: Receive, bounds: Bounds, declared: int) -> None:
         self._receive = receive
-        self._max_bytes = max_bytes
-        self._seconds = seconds
-        self._deadline: float | None = None
+        self._max_bytes = bounds.max_bytes
+        self._seconds = bounds.seconds
+        self._rate = bounds.rate
+        self._began: float | None = None
         self._bytes = 0
         self._declared = declared
         self._complete = False
@@ -132,12 +161,14 @@ class _Counting:
             return await self._receive()
         if self._declared > self._max_bytes:
             raise self._too_many()
-        if self._deadline is None:
-            self._deadline = anyio.current_time() + self._seconds
-        with anyio.move_on_at(self._deadline) as scope:
+        if self._began is None:
+            self._began = anyio.current_time()
+        with anyio.move_on_at(self._began + self._seconds + self._bytes / self._rate) as scope:
             message = await self._receive()
         if scope.cancelled_caught:
-            raise TooSlow(f"the body did not arrive within {self._seconds:g} seconds")
+            rate = f"at {self._rate / 1024:g} KiB a second"
+            limit = f"within {self._seconds:g} seconds" if math.isinf(self._rate) else rate
+            raise TooSlow(f"the body did not arrive {limit}")
         self._bytes += len(message.get("body", b""))
         if self._bytes > self._max_bytes:
             raise self._too_many()

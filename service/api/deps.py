@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import Depends, Request
 
 from service.api.keys import Keys, Limiter
-from service.api.places import Workers
+from service.api.places import Places, Workers
 from service.api.streams import Streams
 from service.errors import Abandoned, Overloaded
 from service.jobs.service import JobService
@@ -41,7 +41,8 @@ class Services:
     limiter: Limiter
     failures: Limiter  # of keys
     workers: Workers
-    uploads: Uploads
+    uploads: Uploads  # of models
+    archives: Places  # of batches, which are stored while they arrive
     streams: Streams = field(default_factory=Streams)
     readiness: Readiness = field(default_factory=Readiness)
 

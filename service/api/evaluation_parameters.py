@@ -128,22 +128,12 @@ Methods = Annotated[
 ]
 
 
-class CompareParameters(MeasuringParameters, WithMethodFields, Targeted):
-    """Parameters of `POST /compare`, in the query or as form fields. Those of methods go to all that take them."""
-
-    usual: ClassVar[tuple[str, ...]] = USUAL_METRICS
+class SeveralMethods(WithMethodFields, Targeted):
+    """Several methods, and parameters that go to all of them that take them."""
 
     methods: Annotated[
         Methods, Field(description=f"The methods, at most 12 of {', '.join(METHODS)}; see `GET /methods`.")
-    ] = USUAL_METHODS
-    metrics: Annotated[Metrics, Field(description=_described(USUAL_METRICS))] = None
-    points: Annotated[int, Field(ge=4, le=224, description="Points of the deletion and insertion curves.")] = 12
-    stages: Annotated[
-        int, Field(ge=1, le=32, description="Stages in which the weights are randomized, if that is measured.")
-    ] = 3
-    perturbations: Annotated[
-        int, Field(ge=10, le=1000, description="Pictures with parts removed, for `infidelity` and `mu_fidelity`.")
-    ] = 64
+    ]
 
     @model_validator(mode="after")
     def _values_of_the_methods(self) -> Self:
@@ -159,6 +149,24 @@ class CompareParameters(MeasuringParameters, WithMethodFields, Targeted):
         """The parameters that are given and that the method takes."""
         names = METHODS[method].parameters.model_fields
         return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+class CompareParameters(MeasuringParameters, SeveralMethods):
+    """Parameters of `POST /compare`, in the query or as form fields. Those of methods go to all that take them."""
+
+    usual: ClassVar[tuple[str, ...]] = USUAL_METRICS
+
+    methods: Annotated[
+        Methods, Field(description=f"The methods, at most 12 of {', '.join(METHODS)}; see `GET /methods`.")
+    ] = USUAL_METHODS
+    metrics: Annotated[Metrics, Field(description=_described(USUAL_METRICS))] = None
+    points: Annotated[int, Field(ge=4, le=224, description="Points of the deletion and insertion curves.")] = 12
+    stages: Annotated[
+        int, Field(ge=1, le=32, description="Stages in which the weights are randomized, if that is measured.")
+    ] = 3
+    perturbations: Annotated[
+        int, Field(ge=10, le=1000, description="Pictures with parts removed, for `infidelity` and `mu_fidelity`.")
+    ] = 64
 
     def effective(self) -> dict[str, Any]:
         """The parameters that take effect, as answers report them."""

@@ -10,7 +10,7 @@ from service.errors import BrokenBody
 
 async def parsed(request: Request, max_files: int, max_fields: int) -> FormData:
     """The form of a request. Raises `BrokenBody` if it is none, or if it ends before its closing boundary."""
-    parser = _WholeForm(request.headers, request.stream(), max_files=max_files, max_fields=max_fields)
+    parser = WholeForm(request.headers, request.stream(), max_files=max_files, max_fields=max_fields)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -22,7 +22,7 @@ async def parsed(request: Request, max_files: int, max_fields: int) -> FormData:
     return form
 
 
-class _WholeForm(MultiPartParser):
+class WholeForm(MultiPartParser):
     """Starlette's parser, which takes what has arrived of a form for all of it.
 
     It also takes a part for text whose file name is given only in the encoded form, ``filename*`` (RFC 5987).
@@ -36,10 +36,12 @@ class _WholeForm(MultiPartParser):
             file.close()
 
     def on_end(self) -> None:
+        """Notice the closing boundary."""
         self.is_complete = True
         super().on_end()
 
     def on_headers_finished(self) -> None:
+        """Begin a part."""
         disposition = self._current_part.content_disposition
         _, options = parse_options_header(disposition)
         if disposition is not None and b"filename*" in disposition and b"filename" not in options:

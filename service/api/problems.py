@@ -92,6 +92,16 @@ def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResp
     return JSONResponse(jsonable_encoder(body, exclude_none=True), status, media_type="application/problem+json")
 
 
+def brief(error: Exception) -> dict[str, Any]:
+    """An error as the index of a batch tells it; what was not raised on purpose is logged."""
+    if isinstance(error, errors.ConvlensError):
+        status, detail = status_of(error), str(error)
+    else:
+        logger.error("a picture of a batch failed unexpectedly", exc_info=error)
+        status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, f"it failed unexpectedly: {type(error).__name__}"
+    return {"status": int(status), "title": status.phrase, "detail": detail}
+
+
 async def _on_convlens_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ConvlensError)
     status = status_of(error)

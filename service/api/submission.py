@@ -18,7 +18,7 @@ from service.api.prefix import PREFIX
 from service.api.uploads import is_form, read_named
 from service.errors import Gone, InvalidParameter, NotFound, TooManyBytes, UnsupportedMedia
 from service.jobs.ledger import Draft, Ledger, Submission
-from service.jobs.record import Job
+from service.jobs.record import Batch, Chunk, Job
 from service.jobs.service import JobService
 from service.kinds import JobParameters
 from service.kinds.feature import check_size
@@ -173,7 +173,7 @@ def accepted(place: str, answer: JobAnswer | BatchAnswer) -> Response:
 async def visible(job_service: JobService, id_: str, owner: str | None) -> Job:
     """The record of a job that the caller may see. Those of others are answered like missing ones."""
     job = await job_service.ledger.get(id_)
-    if job.owner != owner:
+    if job.owner != owner or isinstance(job, Batch | Chunk):
         raise NotFound(f"there is no job {id_!r}")
     return job
 

@@ -170,7 +170,7 @@ async def read_sets(
     request: Request, parameters: type[P], names: Sequence[str], max_images: int
 ) -> tuple[dict[str, list[bytes]], P]:
     """The images in the form fields of these names, one or several each, and the parameters; see `read_photographs`."""
-    found = _of_query(request, parameters)
+    found = of_query(request, parameters)
     if not is_form(request):
         fields = " ".join(f"-F {name}=@…" for name in names)
         raise UnsupportedMedia(
@@ -182,12 +182,13 @@ async def read_sets(
 
 async def _read(request: Request, parameters: type[P], max_images: int, names: Sequence[str]) -> tuple[Form, P]:
     """The form, and the parameters: those of the query with the form fields laid over them."""
-    found = _of_query(request, parameters)
+    found = of_query(request, parameters)
     form = await _read_images(request, max_images, names)
     return form, _laid_over(found, form)
 
 
-def _of_query(request: Request, parameters: type[P]) -> P:
+def of_query(request: Request, parameters: type[P]) -> P:
+    """The parameters of the query. Raises `RequestValidationError`."""
     query = request.scope["query_string"]
     found: P = _from_query(parameters, query) if len(query) > MAX_KEPT_QUERY else _kept(parameters, query)
     return found
@@ -212,7 +213,7 @@ def _kept(parameters: type[BaseModel], query: bytes) -> Any:
 
 
 def validated(parameters: type[P], values: Mapping[str, Any], place: str) -> P:
-    """The parameters with these values, which came in that place. Raises `RequestValidationError`."""
+    """The parameters with these values. place: where they stand. Raises `RequestValidationError`."""
     try:
         return parameters.model_validate(values)
     except ValidationError as error:

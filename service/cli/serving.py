@@ -13,8 +13,7 @@ from service.api.connections import BoundedHttp, raise_file_limit
 from service.api.starting import Starting
 from service.errors import InvalidParameter
 from service.jobs.service import open_job_service, worker
-from service.kinds.run import runner
-from service.main import create_app, open_networks
+from service.main import create_app, open_networks, runner_of
 from service.networks.trials import die_with_parent
 from service.runtime.engine import let_go_of_memory
 from service.runtime.memory import give_back_what_is_freed, pass_over_what_stays
@@ -72,7 +71,7 @@ async def _work(settings: Settings) -> None:
     networks = open_networks(settings)
     await asyncio.to_thread(networks.check_all)
     async with open_job_service(settings) as job_service:
-        running = asyncio.create_task(worker(job_service, settings, runner(networks)).run())
+        running = asyncio.create_task(worker(job_service, settings, runner_of(networks, job_service, settings)).run())
         for signum in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signum, running.cancel)
         logging.getLogger(__name__).info("worker ready, running on %s", networks.engine.provider)

@@ -10,6 +10,7 @@ from httpx_sse import ServerSentEvent, aconnect_sse
 
 from . import calls
 from .answers import Batch, Job, JobList
+from .batches import AsyncBatches
 from .calls import EMPTY, T
 from .explanations import Explanations, Predictions
 from .made import Map, Picture
@@ -23,6 +24,7 @@ class AsyncClient:
     def __init__(self, base_url: str, timeout: float = 60.0, api_key: str | None = None) -> None:
         self._timeout = timeout
         self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout, headers=calls.credentials(api_key))
+        self.batches = AsyncBatches(self._send, self._http)
 
     async def __aenter__(self) -> Self:
         """Close with the ``async with`` block."""

@@ -10,6 +10,7 @@ from httpx_sse import ServerSentEvent, connect_sse
 
 from . import calls
 from .answers import Batch, Job, JobList
+from .batches import Batches
 from .calls import EMPTY, T
 from .explanations import Explanations, Predictions
 from .made import Map, Picture
@@ -23,6 +24,7 @@ class Client:
     def __init__(self, base_url: str, timeout: float = 60.0, api_key: str | None = None) -> None:
         self._timeout = timeout
         self._http = httpx.Client(base_url=base_url, timeout=timeout, headers=calls.credentials(api_key))
+        self.batches = Batches(self._send, self._http)
 
     def __enter__(self) -> Self:
         """Close with the ``with`` block."""

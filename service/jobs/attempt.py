@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from service.jobs.store import ArtifactStore, artifact_name, checkpoint_name, fr
 logger = logging.getLogger(__name__)
 
 HOP_SECONDS = 0.2  # between two looks at the ledger: progress is written, a cancelled job stops
+SAVING = 10  # times as long as saving a checkpoint takes is at least between two
 STALL_SECONDS = 120  # a step that takes longer counts as hung; another worker takes over
 
 
@@ -69,6 +70,7 @@ class Attempt:
         self._lease = lease
         self._heartbeat = heartbeat
         self._began = self._saved = self._reported = time.monotonic()
+        self._pause = limits.checkpoint_seconds
         self._preview: int | None = job.preview
         self._last: Advance | None = None
 
@@ -77,12 +79,16 @@ class Attempt:
         job = self._job
         checkpoint = await self._store.find(checkpoint_name(job.id))
         inputs = {name: await self._store.get(input_name(job.id, name)) for name in job.inputs}
-        run = await asyncio.to_thread(runner, job, checkpoint, inputs)
-        await self._steps(run)
-        made = await asyncio.to_thread(run.conclude)
-        await self._store.put(image_name(job.id), made.image)
+        run = await self._threaded(lambda: runner(job, checkpoint, inputs))
+        try:
+            await self._steps(run)
+            made = await self._threaded(run.conclude)
+        finally:
+            run.abandon()
+        if made.image:
+            await self._store.put(image_name(job.id), made.image)
         for name, data in made.artifacts.items():
-            await self._store.put(artifact_name(job.id, name), data)
+            await self._alive(self._store.put(artifact_name(job.id, name), data))
         outcome = await self._finish(State.SUCCEEDED, result=made.result, artifacts=list(made.artifacts))
         if outcome != State.SUCCEEDED:
             raise Stopped(outcome)
@@ -146,7 +152,7 @@ class Attempt:
             if last.preview:
                 await self._store.put(frame_name(self._job.id, last.index), await self._threaded(last.image))
                 self._preview = last.index
-            is_due = last.preview or time.monotonic() - self._saved > self._limits.checkpoint_seconds
+            is_due = last.preview or last.precious or time.monotonic() - self._saved > self._pause
             is_due |= not written and self._job.attempts > 1  # so that whoever dies soon has got further
             if is_due:
                 await self._save(last)
@@ -178,12 +184,18 @@ class Attempt:
         return None if self._preview is None else await self._store.find(frame_name(self._job.id, self._preview))
 
     async def _save(self, advance: Advance) -> None:
-        await self._store.put(checkpoint_name(self._job.id), await self._threaded(advance.checkpoint))
+        began = time.monotonic()
+        await self._alive(self._store.put(checkpoint_name(self._job.id), await self._threaded(advance.checkpoint)))
         self._saved = time.monotonic()
+        self._pause = max(self._limits.checkpoint_seconds, SAVING * (self._saved - began))
 
     async def _threaded(self, function: Callable[[], Any]) -> Any:
-        """Run on a thread, telling the queue every second that the worker lives. No thread is left behind."""
-        task = asyncio.ensure_future(asyncio.to_thread(function))
+        """Run on a thread."""
+        return await self._alive(asyncio.to_thread(function))
+
+    async def _alive(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """What work gives, telling the queue every second that the worker lives. No thread is left behind."""
+        task = asyncio.ensure_future(work)
         started = time.monotonic()
         try:
             while not task.done():
@@ -202,6 +214,6 @@ def _hop(steps: Iterator[Advance], seconds: float) -> Advance | None:
     last: Advance | None = None
     end = time.monotonic() + seconds
     for last in steps:
-        if last.preview or time.monotonic() > end:
+        if last.preview or last.precious or time.monotonic() > end:
             break
     return last

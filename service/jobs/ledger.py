@@ -18,7 +18,7 @@ from redis.commands.core import AsyncScript
 from service.errors import ConvlensError, InvalidParameter, QueueFull
 from service.jobs import scripts
 from service.jobs.outcomes import Stop
-from service.jobs.record import ACTIVE, Job, State
+from service.jobs.record import Job, State
 from service.jobs.records import PREFIX, Records
 from service.telemetry import tracing
 
@@ -30,13 +30,14 @@ MEMORY_SECONDS = 30 * 86400  # how long an expired job is answered with "gone" i
 
 @dataclass(frozen=True)
 class Draft:
-    """A job to be submitted. inputs: PNG files by name."""
+    """A job to be submitted. inputs: PNG files by name. state: that it begins in."""
 
     kind: str
     class_id: int | None
     parameters: Mapping[str, JsonValue]
     steps: int
     inputs: Mapping[str, bytes] = field(default_factory=dict)
+    state: State = State.QUEUED
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
 
@@ -67,7 +68,8 @@ class Ledger(Records):
         self._max_attempts = max_attempts
         self._scripts: dict[str, AsyncScript] = {}
 
-    async def _run(self, script: str, *arguments: str | float) -> Any:
+    async def run(self, script: str, *arguments: str | float) -> Any:
+        """Run a script."""
         if script not in self._scripts:
             self._scripts[script] = self.redis.register_script(script)
         return await self._scripts[script](keys=[], args=[PREFIX, *arguments])
@@ -85,12 +87,12 @@ class Ledger(Records):
         jobs = [_fields(draft, owner) for draft in drafts]
         answer = json.dumps({"ids": ids, "batch": batch_id or None})
         ttl, digest = max(1, int(self._retention)), hashlib.sha256(request.encode()).hexdigest()
-        outcome, said = await self._run(
+        outcome, said = await self.run(
             scripts.SUBMIT,
             time.time(),
             self.max_unfinished,
             self._max_of_owner,
-            f"{owner or ''}|{key}" if key else "",
+            _own(key, owner) if key else "",
             digest,
             ttl,
             answer,
@@ -104,6 +106,10 @@ class Ledger(Records):
         if outcome in ("full", "share"):
             raise self._refusal(int(said), len(ids), owner if outcome == "share" else None)
         return Submission(**json.loads(said), again=outcome == "again")
+
+    async def forget_key(self, key: str, owner: str | None) -> None:
+        """Let an idempotency key be used for another request."""
+        await self.redis.delete(f"{PREFIX}idem:{_own(key, owner)}")
 
     def _refusal(self, unfinished: int, more: int, owner: str | None) -> ConvlensError:
         """Why so many jobs more are not taken: the bound of all, or the one of an owner."""
@@ -126,7 +132,7 @@ class Ledger(Records):
             "detail": f"the worker died {self._max_attempts} times in a row before it got further with this job; "
             "it is not tried again",
         }
-        claimed: str | None = await self._run(
+        claimed: str | None = await self.run(
             scripts.CLAIM,
             time.time(),
             lease,
@@ -139,21 +145,16 @@ class Ledger(Records):
 
     async def position(self, job: Job) -> int | None:
         """How many jobs will be begun before this one if owners take turns, one each; None if it is not queued."""
-        position: int | None = await self._run(scripts.POSITION, job.id)
+        position: int | None = await self.run(scripts.POSITION, job.id)
         return position
-
-    async def unfinished(self) -> int:
-        """How many jobs are queued or held by a worker."""
-        counts = await self.counts()
-        return sum(counts[state] for state in ACTIVE)
 
     async def settle(self) -> None:
         """Put the unfinished jobs of earlier versions where they are looked for."""
-        await self._run(scripts.SETTLE)
+        await self.run(scripts.SETTLE)
 
     async def heartbeat(self, id_: str, lease: str, seconds: float) -> None:
         """Tell that the holder of the job is alive, and has computed for so long since it last did."""
-        await self._run(scripts.HEARTBEAT, id_, lease, seconds)
+        await self.run(scripts.HEARTBEAT, id_, lease, seconds)
 
     async def progress(
         self,
@@ -169,7 +170,7 @@ class Ledger(Records):
 
         preview, saved: the step of which there is a new preview, or a new checkpoint.
         """
-        outcome = await self._run(
+        outcome = await self.run(
             scripts.PROGRESS,
             id_,
             lease,
@@ -186,26 +187,33 @@ class Ledger(Records):
     ) -> State | Stop:
         """End the job; its state, or why it is no longer the holder's."""
         encoded = json.dumps({name: json.dumps(value) for name, value in fields.items()})
-        return _state_or_stop(await self._run(scripts.FINISH, id_, time.time(), lease, state, self._retention, encoded))
+        return _state_or_stop(await self.run(scripts.FINISH, id_, time.time(), lease, state, self._retention, encoded))
 
     async def release(self, id_: str, lease: str) -> bool:
         """Give up a job in order; the attempt does not count.
 
         Returns whether it was still the holder's; then it goes back into the queue.
         """
-        return bool(await self._run(scripts.RELEASE, id_, time.time(), lease))
+        return bool(await self.run(scripts.RELEASE, id_, time.time(), lease))
 
     async def cancel(self, id_: str) -> State | Stop:
         """Ask for the end of a job; its state afterwards, or `Stop.GONE`."""
-        return _state_or_stop(await self._run(scripts.CANCEL, id_, time.time(), self._retention))
+        return _state_or_stop(await self.run(scripts.CANCEL, id_, time.time(), self._retention))
 
-    async def delete(self, id_: str) -> bool:
-        """Forget a job, whatever its state."""
-        return bool(await self._run(scripts.DELETE, id_))
+    async def delete(self, id_: str, state: State | None = None) -> bool:
+        """Forget a job, if it is in that state, or whatever its state; whether it was there."""
+        return bool(await self.run(scripts.DELETE, id_, state or ""))
 
-    async def expire(self, id_: str) -> None:
-        """Forget all of a job but that it was."""
-        await self._run(scripts.EXPIRE, id_, time.time(), MEMORY_SECONDS)
+    async def expire(self, id_: str) -> bool:
+        """Forget all of a job but that it was, and that its artifacts are to be deleted.
+
+        Returns whether its time is over: a batch may have been begun again.
+        """
+        return bool(await self.run(scripts.EXPIRE, id_, time.time(), MEMORY_SECONDS))
+
+    async def expired(self, id_: str) -> None:
+        """Tell that the artifacts of an expired job have been deleted."""
+        await self.redis.zrem(f"{PREFIX}expiry", id_)
 
 
 def _fields(draft: Draft, owner: str | None) -> dict[str, str | int]:
@@ -219,7 +227,13 @@ def _fields(draft: Draft, owner: str | None) -> dict[str, str | int]:
         "parameters": json.dumps(draft.parameters),
         "inputs": json.dumps(list(draft.inputs)),
         "steps": draft.steps,
+        "state": draft.state,
     }
+
+
+def _own(key: str, owner: str | None) -> str:
+    """The idempotency key of an owner."""
+    return f"{owner or ''}|{key}"
 
 
 def _state_or_stop(outcome: str) -> State | Stop:

@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from service.errors import Gone, NotFound
-from service.jobs.record import Job, State
+from service.jobs.record import BATCH, RECORDS, Job, State
 
 PREFIX = "convlens:"
 
@@ -61,14 +61,17 @@ class Records:
         kind: str | None = None,
         owner: str | None = None,
     ) -> list[Job]:
-        """At most ``limit`` jobs that fit all filters, newest first, with sequence numbers below ``before``."""
+        """At most ``limit`` jobs that fit all filters, newest first, with sequence numbers below ``before``.
+
+        Batches are only found by their kind.
+        """
 
         def fits(job: Job) -> bool:
             return (
                 job.owner == owner
                 and state in (None, job.state)
                 and class_id in (None, job.class_id)
-                and kind in (None, job.kind)
+                and (job.kind == kind if kind else job.kind != BATCH)
             )
 
         wanted = {"batch": batch, "owner": owner, "state": state, "class": class_id}  # the narrowest first
@@ -94,6 +97,15 @@ class Records:
                 pipe.zcard(f"{PREFIX}state:{state}")
             return dict(zip(map(str, states), await pipe.execute(), strict=True))
 
+    async def for_workers(self) -> int:
+        """How many jobs wait for a worker or are held by one; of a batch one waits, whatever its chunks."""
+        owners = await self.redis.zrange(f"{PREFIX}turns", 0, -1)
+        async with self.redis.pipeline(transaction=False) as pipe:
+            pipe.zcard(f"{PREFIX}beats")
+            for owner in owners:
+                pipe.zcard(f"{PREFIX}queued:{owner}")
+            return sum(await pipe.execute())
+
     async def due(self) -> list[str]:
         """Ids of finished jobs whose time is over."""
         due: list[str] = await self.redis.zrangebyscore(f"{PREFIX}expiry", "-inf", time.time(), start=0, num=1000)
@@ -108,4 +120,4 @@ def _parse(fields: Mapping[str, str]) -> Job:
         if name in values:
             values[name] = json.loads(values[name])
     values["times"] = {k.removeprefix("at:"): float(v) for k, v in fields.items() if k.startswith("at:")}
-    return Job.model_validate(values)
+    return RECORDS.get(values["kind"], Job).model_validate(values)

@@ -1,64 +1,12 @@
-"""What must happen as a whole in the store: Lua scripts. Each gets the prefix of all keys as its first argument.
+"""What must happen as a whole in the store to jobs: Lua scripts, on top of `service.jobs.lua`."""
 
-Keys under the prefix: ``job:ID`` (hash), ``trace:ID`` (list of scores), ``frames:ID`` (sorted set of steps),
-``events:ID`` (stream), ``news`` (stream of the ids of jobs that had an event, for `service.jobs.events`),
-``all``, ``state:STATE``, ``class:N``, ``owner:NAME``, ``batch:ID`` (sorted sets of job ids by sequence number),
-``expiry`` (sorted set of job ids by time), ``idem:KEY`` (hash), ``seq`` (counter), and those of `service.jobs.turns`.
-"""
-
-from service.jobs.turns import TURNS
-
-_SHARED = (
-    """
-local p = ARGV[1]
-local function job(id) return p .. 'job:' .. id end
-local function clock()
-  local t = redis.call('TIME')
-  return tonumber(t[1]) + tonumber(t[2]) / 1e6
-end
-local function event(id, name, data)
-  redis.call('XADD', p .. 'events:' .. id, 'MAXLEN', '~', '2000', '*', 'event', name, 'data', data)
-  redis.call('XADD', p .. 'news', 'MAXLEN', '~', '1000', '*', 'job', id)
-end
-"""
-    + TURNS
-    + """
-local function move(id, to, now)
-  local seq, from, owner = unpack(redis.call('HMGET', job(id), 'seq', 'state', 'owner'))
-  if from then redis.call('ZREM', p .. 'state:' .. from, id) end
-  redis.call('ZADD', p .. 'state:' .. to, seq, id)
-  place(id, seq, owner or '', to)
-  redis.call('HSET', job(id), 'state', to, 'at:' .. to, now)
-  event(id, 'state', cjson.encode({state = to}))
-end
-local function finish(id, to, now, retention)
-  move(id, to, now)
-  redis.call('HDEL', job(id), 'lease')
-  redis.call('ZADD', p .. 'expiry', now + retention, id)
-  event(id, 'end', cjson.encode({state = to}))
-end
-local function remove_keys(id)
-  redis.call('DEL', p .. 'trace:' .. id, p .. 'frames:' .. id)
-end
-local function unindex(id, state)
-  local class, batch, owner = unpack(redis.call('HMGET', job(id), 'class_id', 'batch', 'owner'))
-  local indices = {'all', 'expiry', 'state:' .. state, 'class:' .. class, 'owner:' .. (owner or ''), 'batch:' .. batch}
-  for _, index in ipairs(indices) do redis.call('ZREM', p .. index, id) end
-  place(id, 0, owner or '', 'none')
-end
-local function count_active()
-  local active = 0
-  for state in pairs(unfinished) do active = active + redis.call('ZCARD', p .. 'state:' .. state) end
-  return active
-end
-"""
-)
+from service.jobs.lua import SHARED
 
 # now, bound, bound of an owner with a name, idempotency key or '', hash of the body, its time to live, the answer to
 # repeat, batch or '', jobs of one owner as JSON
 # -> {'ok' | 'again' | 'conflict' | 'full' | 'share', answer or number of active jobs}
 SUBMIT = (
-    _SHARED
+    SHARED
     + """
 local now, bound, share, key, hash = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local ttl, answer, batch, jobs = ARGV[7], ARGV[8], ARGV[9], cjson.decode(ARGV[10])
@@ -82,7 +30,8 @@ for _, j in ipairs(jobs) do
   redis.call('ZADD', p .. 'class:' .. j.class_id, seq, j.id)
   if j.owner ~= '' then redis.call('ZADD', p .. 'owner:' .. j.owner, seq, j.id) end
   if batch ~= '' then redis.call('ZADD', p .. 'batch:' .. batch, seq, j.id) end
-  move(j.id, 'queued', now)
+  move(j.id, j.state, now)
+  if j.state == 'open' then redis.call('ZADD', p .. 'expiry', now + ttl, j.id) end
 end
 if key ~= '' then
   redis.call('HSET', p .. 'idem:' .. key, 'hash', hash, 'answer', answer)
@@ -96,11 +45,13 @@ return {'ok', answer}
 # of a dead holder in seconds -> id of the job that the lease now holds, nil if there is none: one whose holder has
 # died, or else the next in turn
 CLAIM = (
-    _SHARED
+    SHARED
     + """
 local now, lease, most, retention, problem = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
 local function begin(id)
-  if tonumber(redis.call('HGET', job(id), 'vain') or 0) >= most then
+  if batch_of(id) then
+    hand_out(id)
+  elseif tonumber(redis.call('HGET', job(id), 'vain') or 0) >= most then
     redis.call('HSET', job(id), 'problem', problem)
     finish(id, 'failed', now, retention)
     return false
@@ -117,9 +68,13 @@ while true do
   local id, wanted = pop_silent(clock() - tonumber(ARGV[7])), 'running'
   if not id then id, wanted = pop_next(), 'queued' end
   if not id then return false end
+  if is_batch(id) then id = next_chunk(id, now) or id end
   local state = redis.call('HGET', job(id), 'state')
-  if state == 'cancelling' then finish(id, 'cancelled', now, retention) end
-  if state == wanted and begin(id) then return id end
+  if is_unwanted(id) then
+    settle_chunk(id, 'cancelled', {}, now, retention)
+    state = nil
+  elseif state == 'cancelling' then finish(id, 'cancelled', now, retention) end
+  if state == wanted and not is_batch(id) and begin(id) then return id end
 end
 """
 )
@@ -127,13 +82,14 @@ end
 # id, lease, step from which the trace is written, scores as JSON, fields as JSON, preview step or '', step of a new
 # checkpoint or '' -> state | 'lost' | 'gone'
 PROGRESS = (
-    _SHARED
+    SHARED
     + """
 local id, lease, start, preview = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[7]
 local scores, fields = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
 local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
 if not state then return 'gone' end
 if holder ~= lease then return 'lost' end
+if is_unwanted(id) then state = 'cancelling' end
 if start == 0 then
   redis.call('DEL', p .. 'trace:' .. id)
 else
@@ -150,14 +106,14 @@ if preview ~= '' then
   event(id, 'preview', cjson.encode({step = tonumber(preview)}))
 end
 redis.call('ZADD', p .. 'beats', clock(), id)
-event(id, 'progress', ARGV[6])
+if not batch_of(id) then event(id, 'progress', ARGV[6]) end
 return state
 """
 )
 
 # id, lease, seconds: the holder is alive and has computed for so long since it last said so
 HEARTBEAT = (
-    _SHARED
+    SHARED
     + """
 local id = ARGV[2]
 local holder, owner = unpack(redis.call('HMGET', job(id), 'lease', 'owner'))
@@ -170,12 +126,16 @@ end
 
 # id, now, lease, state, retention, fields as JSON -> the state | 'lost' | 'gone'
 FINISH = (
-    _SHARED
+    SHARED
     + """
 local id, now, lease, to, retention, fields = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], cjson.decode(ARGV[7])
 local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
 if not state then return 'gone' end
 if holder ~= lease then return 'lost' end
+if batch_of(id) then
+  settle_chunk(id, to, fields, now, retention)
+  return to
+end
 for name, value in pairs(fields) do redis.call('HSET', job(id), name, value) end
 finish(id, to, now, retention)
 return to
@@ -185,7 +145,7 @@ return to
 # id, now, lease -> whether it was the holder's. The holder stops in order, so its attempt does not count, even if
 # another has taken it for dead. A job that is being cancelled is left as if its holder had died.
 RELEASE = (
-    _SHARED
+    SHARED
     + """
 local id, now, lease = ARGV[2], ARGV[3], ARGV[4]
 local state, holder = unpack(redis.call('HMGET', job(id), 'state', 'lease'))
@@ -201,23 +161,28 @@ return 1
 
 # id, now, retention -> the state after
 CANCEL = (
-    _SHARED
+    SHARED
     + """
 local id, now, retention = ARGV[2], ARGV[3], ARGV[4]
 local state = redis.call('HGET', job(id), 'state')
-if state == 'queued' then finish(id, 'cancelled', now, retention) return 'cancelled' end
-if state == 'running' then move(id, 'cancelling', now) return 'cancelling' end
-return state or 'gone'
+if state == 'queued' or state == 'open' then
+  finish(id, 'cancelled', now, retention)
+elseif state == 'running' or state == 'paused' then
+  move(id, 'cancelling', now)
+  if is_batch(id) then finish_if_done(id, now, retention) end
+end
+return redis.call('HGET', job(id), 'state') or 'gone'
 """
 )
 
-# id -> 1 if there was such a job. Its last event stays for a minute, for those who listen.
+# id, state that it must be in or '' -> 1 if there was such a job. Its last event stays for a minute, for those who
+# listen.
 DELETE = (
-    _SHARED
+    SHARED
     + """
-local id = ARGV[2]
+local id, wanted = ARGV[2], ARGV[3]
 local state = redis.call('HGET', job(id), 'state')
-if not state then return 0 end
+if not state or (wanted ~= '' and state ~= wanted) then return 0 end
 unindex(id, state)
 remove_keys(id)
 redis.call('DEL', job(id))
@@ -228,15 +193,17 @@ return 1
 """
 )
 
-# id, now, how long to remember -> 1 if the job was finished. What is left says that there was one.
+# id, now, how long to remember -> 1 if its time is over, 0 if it has been begun again meanwhile. What is left says that
+# there was one, and that its artifacts are still to be deleted.
 EXPIRE = (
-    _SHARED
+    SHARED
     + """
 local id, now, memory = ARGV[2], ARGV[3], ARGV[4]
 local state = redis.call('HGET', job(id), 'state')
-redis.call('ZREM', p .. 'expiry', id)
-if not state then return 0 end
+if not redis.call('ZSCORE', p .. 'expiry', id) then return 0 end
+if not state or state == 'expired' then return 1 end
 unindex(id, state)
+redis.call('ZADD', p .. 'expiry', 0, id)
 remove_keys(id)
 redis.call('HSET', job(id), 'state', 'expired', 'at:expired', now)
 redis.call('EXPIRE', job(id), memory)
@@ -248,7 +215,7 @@ return 1
 # id -> how many jobs begin before this one if owners take turns, one job each; nil if it is not queued. It looks at
 # each owner with queued jobs, not at each job.
 POSITION = (
-    _SHARED
+    SHARED
     + """
 local id = ARGV[2]
 local owner = redis.call('HGET', job(id), 'owner') or ''
@@ -269,7 +236,7 @@ return before
 # Puts each unfinished job where its record says, also those of earlier versions, and takes out what is not unfinished.
 # Writes nothing where all is right.
 SETTLE = (
-    _SHARED
+    SHARED
     + """
 for _, owner in ipairs(redis.call('HKEYS', p .. 'spent')) do
   for _, id in ipairs(redis.call('ZRANGE', p .. 'active:' .. owner, 0, -1)) do
@@ -279,8 +246,9 @@ end
 for state in pairs(unfinished) do
   for _, id in ipairs(redis.call('ZRANGE', p .. 'state:' .. state, 0, -1)) do
     local seq, owner, beat = unpack(redis.call('HMGET', job(id), 'seq', 'owner', 'beat'))
+    if is_batch(id) then seq = nil end
     if seq then place(id, seq, owner or '', state) end
-    if state ~= 'queued' then redis.call('ZADD', p .. 'beats', 'NX', beat or 0, id) end
+    if seq and state ~= 'queued' then redis.call('ZADD', p .. 'beats', 'NX', beat or 0, id) end
   end
 end
 """

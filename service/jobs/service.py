@@ -10,11 +10,12 @@ from pathlib import Path
 from service.errors import QueueError
 from service.jobs import counters
 from service.jobs.attempt import JobLimits
+from service.jobs.batches import Batches
 from service.jobs.compute import ComputeLimit
 from service.jobs.events import IDLE_SECONDS, Events
 from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.queue import JobQueue, connect
-from service.jobs.record import Job
+from service.jobs.record import Job, State
 from service.jobs.run import Runner
 from service.jobs.store import ArtifactStore, input_name
 from service.jobs.valkey import EmbeddedValkey
@@ -35,6 +36,7 @@ class JobService:
     """
 
     ledger: Ledger
+    batches: Batches
     events: Events
     queue: JobQueue
     store: ArtifactStore
@@ -71,6 +73,13 @@ class JobService:
         await self.ledger.cancel(id_)
         return await self.ledger.get(id_)
 
+    async def withdraw(self, id_: str, key: str | None, owner: str | None) -> None:
+        """Delete an open batch that came to nothing, as if it had never been submitted with that idempotency key."""
+        if await self.ledger.delete(id_, State.OPEN):
+            if key is not None:
+                await self.ledger.forget_key(key, owner)
+            await self.store.delete_all(id_)
+
     async def delete(self, id_: str) -> None:
         """Forget a job and its artifacts; one that runs stops at its next step. Raises `NotFound` or `Gone`."""
         await self.ledger.get(id_)
@@ -97,6 +106,7 @@ async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
             settings.max_jobs_per_key or max(1, settings.max_jobs // 10),
         )
         await queue.connect()
+        batches = Batches(ledger, settings.retention_seconds, settings.max_stored_bytes)
         waiting = await stack.enter_async_context(connect(url, decode=True, answer_seconds=2 * IDLE_SECONDS))
         events = Events(redis, waiting)
         stack.push_async_callback(events.close)
@@ -104,7 +114,7 @@ async def open_job_service(settings: Settings) -> AsyncIterator[JobService]:
         await stack.enter_async_context(counting)
         kept = counters.Counters(counting)
         compute = ComputeLimit(settings.compute_limit, kept)
-        yield JobService(ledger, events, queue, store, kept, compute)
+        yield JobService(ledger, batches, events, queue, store, kept, compute)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ set: jobs that are held, by the time of the last heartbeat).
 DEBT = 60
 
 TURNS = f"""
-local unfinished = {{queued = true, running = true, cancelling = true}}
+local unfinished = {{open = true, queued = true, running = true, paused = true, cancelling = true}}
 local function charge(owner, seconds)
   local turn = tonumber(redis.call('GET', p .. 'turn') or 0)
   local spent = math.max(tonumber(redis.call('HGET', p .. 'spent', owner) or 0), turn)
@@ -25,12 +25,7 @@ end
 local function leave_if_empty(owner)
   if redis.call('EXISTS', p .. 'queued:' .. owner) == 0 then redis.call('ZREM', p .. 'turns', owner) end
 end
-local function place(id, seq, owner, state)
-  if unfinished[state] then
-    redis.call('ZADD', p .. 'active:' .. owner, seq, id)
-  else
-    redis.call('ZREM', p .. 'active:' .. owner, id)
-  end
+local function offer(id, seq, owner, state)
   if state == 'queued' then
     redis.call('ZADD', p .. 'queued:' .. owner, seq, id)
     if redis.call('ZADD', p .. 'turns', 'NX', 0, owner) == 1 then charge(owner, 0) end
@@ -38,6 +33,14 @@ local function place(id, seq, owner, state)
     leave_if_empty(owner)
   end
   if state ~= 'running' and state ~= 'cancelling' then redis.call('ZREM', p .. 'beats', id) end
+end
+local function place(id, seq, owner, state)
+  if unfinished[state] then
+    redis.call('ZADD', p .. 'active:' .. owner, seq, id)
+  else
+    redis.call('ZREM', p .. 'active:' .. owner, id)
+  end
+  offer(id, seq, owner, state)
 end
 local function pop_silent(since)
   local id = redis.call('ZRANGEBYSCORE', p .. 'beats', '-inf', since, 'LIMIT', 0, 1)[1]

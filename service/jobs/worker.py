@@ -13,6 +13,7 @@ from service.jobs.attempt import Attempt, JobLimits, Stopped
 from service.jobs.compute import ComputeLimit, caller_of
 from service.jobs.ledger import Ledger
 from service.jobs.queue import FUNCTION, SWEEP_SECONDS, JobQueue
+from service.jobs.record import CHUNK
 from service.jobs.run import Runner
 from service.jobs.store import ArtifactStore
 from service.runtime.demand import Demand, working_for
@@ -68,6 +69,8 @@ class Worker:
         if job_id is None:
             return
         job = await self._ledger.get(job_id)
+        if job.kind == CHUNK:
+            await self._queue.add(1)  # another one may wait
 
         async def heartbeat() -> None:
             await context["job"].update()
@@ -110,7 +113,7 @@ class Worker:
 
         A process that died between the record and the queue leaves a job in the ledger only.
         """
-        missing = await self._ledger.unfinished() - await self._queue.tickets()
+        missing = await self._ledger.for_workers() - await self._queue.tickets()
         lost = min(missing, missing_before)
         if lost > 0:
             logger.warning("%d tickets were lost by the queue and are added again", lost)
@@ -119,5 +122,6 @@ class Worker:
 
     async def _expire(self) -> None:
         for job_id in await self._ledger.due():
-            await self._store.delete_all(job_id)
-            await self._ledger.expire(job_id)
+            if await self._ledger.expire(job_id):
+                await self._store.delete_all(job_id)
+                await self._ledger.expired(job_id)

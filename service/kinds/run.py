@@ -1,14 +1,14 @@
 """From a job to its picture. Joins networks, kinds, synthesis and pictures; knows nothing of HTTP."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from service.attribution import Floats
-from service.jobs.record import Job
-from service.jobs.run import Advance, Conclusion, Run
+from service.jobs.record import CHUNK, Job
+from service.jobs.run import Advance, Conclusion, Run, Runner
 from service.kinds import KINDS, Inputs, JobParameters, plan
 from service.models.manifest import LUMA
 from service.networks.catalog import Networks
@@ -80,11 +80,13 @@ def _resumed(checkpoint: bytes | None) -> State | None:
         return None
 
 
-def runner(networks: Networks) -> Callable[[Job, bytes | None, Mapping[str, bytes]], Run]:
-    """The function with which a worker runs jobs."""
+def runner(networks: Networks, chunks: Runner) -> Runner:
+    """The function with which a worker runs jobs. chunks: the one for chunks of batches."""
 
     def run(job: Job, checkpoint: bytes | None, inputs: Mapping[str, bytes]) -> Run:
         networks.refresh()
+        if job.kind == CHUNK:
+            return chunks(job, checkpoint, inputs)
         network = networks[job.model].in_background()
         if job.kind == saliency_job.KIND:
             return saliency_job.run(network, job, inputs)

@@ -59,6 +59,11 @@ class Network(Described):
         """The name of the execution provider."""
         return self._engine.provider
 
+    @property
+    def lanes(self) -> int:
+        """The number of runs side by side."""
+        return self._batcher.lanes
+
     def classify(self, images: Floats, layer: str | None = None, values: Floats | None = None) -> Floats:
         """Logits (N, classes) of images (N, 3, H, W) in [0, 1], with other values (N, C, h, w) of a layer if wanted.
 

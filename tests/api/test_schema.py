@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import CHECKS
+from schemathesis.transport.serialization import serialize_binary
 
 from service.api.keys import digest
 from service.main import document
@@ -27,6 +28,8 @@ PHOTOGRAPHS = {
     "/evaluate",
     "/compare",
     "/visualize",
+    "/batches",
+    "/batches/{id}/parts/{name}",
     "/session",
     "/v2/models/{name}/infer",
     "/v1/models/{name}:predict",
@@ -52,6 +55,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterat
     server.wait_until_ready()
     yield server
     server.stop()
+
+
+@schemathesis.serializer("application/zip", "application/x-tar", "application/gzip", "application/x-ndjson")
+def as_it_is(_: Any, value: Any) -> bytes:
+    return serialize_binary(value)
 
 
 schema = schemathesis.openapi.from_dict(document())

@@ -15,6 +15,9 @@ from redis import Redis
 
 from service.client import Client, Job, ServiceError
 from service.jobs.valkey import EmbeddedValkey
+from service.pictures.decode import decode
+from service.pictures.images import encode_png
+from tests.batches.archives import zipped
 from tests.conftest import Server, await_line, start
 from tests.waiting import eventually
 
@@ -101,7 +104,8 @@ def test_a_valkey_that_dies_alone_is_started_again(models_dir: Path, tmp_path: P
 class Fleet:
     """One Valkey, a shared folder, API processes and workers."""
 
-    def __init__(self, models_dir: Path, folder: Path) -> None:
+    def __init__(self, models_dir: Path, folder: Path, concurrency: int = 1) -> None:
+        self._concurrency = str(concurrency)
         self.valkey = EmbeddedValkey(folder)
         self.valkey.start()
         store = f"file://{folder / 'store'}"
@@ -124,7 +128,7 @@ class Fleet:
 
     def hire(self, number: int = 1) -> None:
         hired = [
-            start("worker", *self._flags, "--checkpoint-seconds", "0.3", "--job-concurrency", "1")
+            start("worker", *self._flags, "--checkpoint-seconds", "0.3", "--job-concurrency", self._concurrency)
             for _ in range(number)
         ]
         for worker in hired:
@@ -170,16 +174,22 @@ def test_another_worker_takes_over(fleet: Fleet) -> None:
             client.cancel(job.id)
 
 
-def test_workers_killed_at_random_lose_nothing(fleet: Fleet) -> None:
+def test_workers_killed_at_random_lose_nothing(fleet: Fleet, cat: bytes, coffee: bytes) -> None:
+    """The tool `tests.tools.batches` does the same to batches of many thousand pictures."""
     server, dice = fleet.api(), random.Random(0)
     fleet.hire(2)
-    with Client(server.url) as client:
+    pictures = {f"{i:02}.png": small(cat if i % 2 else coffee, i) for i in range(60)}
+    with Client(server.url) as client, Redis(unix_socket_path=str(fleet.valkey.socket)) as redis:
+        chunked = client.batches.begin(zipped(pictures), methods="smoothgrad", samples=3)["id"]
+        eventually(lambda: redis.scard(f"convlens:held:{chunked}"), lambda held: held == 2)  # each holds a chunk
+        fleet.kill(fleet.workers[0])
+        fleet.hire()
         batch = client.submit([i % 1000 for i in range(120)], **PARAMETERS, iterations=40)
 
         def succeeded() -> int:
             return client.batch(batch.id).states.get("succeeded", 0)  # type: ignore[call-overload, no-any-return]
 
-        for killed in range(1, 6):
+        for killed in range(1, 5):
             eventually(succeeded, lambda n, enough=20 * killed: n >= enough, 90)
             fleet.kill(dice.choice(fleet.workers))
             fleet.hire()
@@ -187,6 +197,16 @@ def test_workers_killed_at_random_lose_nothing(fleet: Fleet) -> None:
         listed = [job.id for job in pages(client, batch.id)]
         assert len(listed) == len(set(listed)) == 120
         assert all(client.image(id_).startswith(b"\x89PNG") for id_ in listed)
+        done = client.batches.wait(chunked, 90)
+        assert (done["state"], done["items"], done["done"], done["errors"]) == ("succeeded", 60, 60, 0)
+        assert [line["item"] for line in client.batches.index(chunked)] == list(pictures)
+        assert int(redis.hget(f"convlens:job:{chunked}", "handed")) >= 3  # type: ignore[arg-type]
+        assert not redis.scard(f"convlens:held:{chunked}")
+
+
+def small(photograph: bytes, shift: int) -> bytes:
+    """A piece of a photograph as a PNG, at another place for each ``shift``."""
+    return encode_png(decode(photograph, 10**7).pixels[shift : shift + 100, shift : shift + 100])
 
 
 def pages(client: Client, batch: str) -> Iterator[Job]:

@@ -2,17 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractContextManager, aclosing
-from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
-from fastapi.sse import format_sse_event
 
 from service.api.access import CallerDep, count_jobs
 from service.api.deps import JobServiceDep, ServicesDep
+from service.api.event_streams import EVENTS, LastEventId, followed
 from service.api.job_parameters import request_body
 from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
 from service.api.negotiation import is_known
@@ -30,8 +26,7 @@ from service.api.submission import (
     visible,
 )
 from service.errors import Conflict, NotFound
-from service.jobs.events import Event
-from service.jobs.record import State
+from service.jobs.record import BATCH, State
 from service.jobs.service import JobService
 from service.jobs.store import artifact_name, frame_name, image_name
 from service.pictures.animation import AnimationFormat, animate, total_pixels
@@ -39,7 +34,6 @@ from service.pictures.turns import Turn
 from service.runtime.demand import current
 
 ANIMATED_PIXELS_OF_A_RUN = 100_000  # that are made part of an animation in the time of a run
-PIECE_BYTES = 2**14  # of a stream that are sent at a time, as far as events are not larger
 
 router = APIRouter(prefix="/visualize", tags=["jobs"], responses=RESPONSES)
 
@@ -48,11 +42,6 @@ PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": BINARY}}}
 MOVING: dict[int | str, dict[str, Any]] = {200: {"content": {"image/gif": BINARY, "image/webp": BINARY}}}
 ARTIFACT: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": BINARY, "image/png": BINARY}}
-}
-
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-    204: {"description": "All has been told and the job is over: an `EventSource` does not ask again."},
 }
 
 
@@ -102,7 +91,8 @@ async def list_jobs(
     """Jobs, newest first."""
     jobs = await job_service.ledger.search(state, class_id, batch, int(cursor) if cursor else None, limit, kind, owner)
     return JobList(
-        data=[brief_answer(services, job) for job in jobs], cursor=str(jobs[-1].seq) if len(jobs) == limit else None
+        data=[brief_answer(services, job) for job in jobs if job.kind != BATCH],
+        cursor=str(jobs[-1].seq) if len(jobs) == limit else None,
     )
 
 
@@ -212,14 +202,7 @@ async def stream_events(
     services: ServicesDep,
     job_service: JobServiceDep,
     owner: CallerDep,
-    last_event_id: Annotated[
-        str,
-        Header(
-            pattern=r"^(\d{1,20}(-\d{1,20})?)?$",
-            description="The id of the last event that has arrived. One of the future counts as that of the newest "
-            "event; what is no id is a 422.",
-        ),
-    ] = "",
+    last_event_id: LastEventId = "",
 ) -> Response:
     """Server-sent events: `state`, `progress`, `preview`, and `end` as the last one, also of a job that is deleted.
 
@@ -227,13 +210,7 @@ async def stream_events(
     A stream ends early when its key is withdrawn.
     """
     await visible(job_service, id, owner)
-    events = await job_service.events.follow(id, last_event_id or "0")
-    if events is None:
-        return Response(status_code=204)
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    place = services.streams.take(request.state.caller)
-    stream = _stream(events, place, lambda: services.keys.holds(owner))
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    return await followed(request, services, id, owner, last_event_id)
 
 
 @router.post("/{id}/cancel")
@@ -253,27 +230,3 @@ async def delete(id: str, job_service: JobServiceDep, owner: CallerDep) -> None:
 async def _frames(job_service: JobService, id_: str, owner: str | None) -> list[int]:
     await visible(job_service, id_, owner)
     return await job_service.ledger.frames(id_)
-
-
-async def _stream(
-    events: AsyncGenerator[list[Event]], place: AbstractContextManager[None], may_listen: Callable[[], bool]
-) -> AsyncIterator[bytes]:
-    """The events as server-sent ones, for as long as the caller may listen."""
-    with place:
-        async with aclosing(events):
-            async for happened in events:
-                if not may_listen():
-                    return
-                told = b"" if happened else b": still here\n\n"
-                for event in happened:
-                    told += _encoded(event)
-                    if len(told) > PIECE_BYTES:
-                        yield told
-                        told = b""
-                if told:
-                    yield told
-
-
-@lru_cache(maxsize=4096)  # many may listen to the same job
-def _encoded(event: Event) -> bytes:
-    return format_sse_event(data_str=event.data, event=event.name, id=event.id)

@@ -15,6 +15,14 @@ export interface BatchAnswer {
   data: JobAnswer[];
 }
 
+/** Where the parts of a batch are. */
+export interface BatchLinks {
+  self: string;
+  events: string;
+  index: string;
+  results: string;
+}
+
 export interface Body_enter_session_post {
   /** An API key. */
   key: string;
@@ -311,6 +319,13 @@ export interface InferAnswer {
   outputs: OutputTensor[];
 }
 
+/** What came of an item: for each method a line of the index. */
+export interface ItemAnswer {
+  number: number;
+  item: string;
+  results: (Record<string, unknown>)[];
+}
+
 /** A job as it stands. Times are seconds since the epoch; steps count from 0. */
 export interface JobAnswer {
   id: string;
@@ -577,6 +592,34 @@ export interface OutputTensor {
   data?: unknown[] | null;
 }
 
+/** A batch of pictures as it stands. Times are seconds since the epoch. */
+export interface PictureBatch {
+  id: string;
+  /** `succeeded`: each item has its result or its error. `open`: it takes parts, nothing is run. */
+  state: State;
+  /** When it entered each state last. */
+  times: Record<string, number>;
+  /** Pictures, and what else was sent in their place. */
+  items: number;
+  /** Items that have a result or an error. */
+  done: number;
+  /** Items that have failed; `POST /batches/{id}/retry` tries them again. */
+  errors: number;
+  /** What is stored of it, with its results. */
+  bytes: number;
+  /** Every parameter, defaults filled in. */
+  parameters: Record<string, unknown>;
+  /** Why some items have failed together, if that has happened. */
+  problem: Record<string, unknown> | null;
+  links: BatchLinks;
+}
+
+/** A page of batches, newest first. cursor: send it to get the next page; null on the last one. */
+export interface PictureBatchList {
+  data: PictureBatch[];
+  cursor: string | null;
+}
+
 /** Answer of `POST /predict`: one entry per image, in the order sent. */
 export interface PredictAnswer {
   meta: Meta;
@@ -731,8 +774,10 @@ export interface ServerReady {
  * queued ─► running ─► succeeded | failed          running ─► queued when its worker stops or dies
  *    │         └─► cancelling ─► cancelled         a finished job ─► expired, when its time in the settings is over
  *    └─► cancelled
+ *
+ * A batch is ``open`` before, while it takes parts, and may be ``paused`` between.
  */
-export type State = "queued" | "running" | "cancelling" | "cancelled" | "succeeded" | "failed" | "expired";
+export type State = "open" | "queued" | "running" | "paused" | "cancelling" | "cancelled" | "succeeded" | "failed" | "expired";
 
 /** Answer of `POST /tcav`. */
 export interface TcavAnswer {
@@ -1362,6 +1407,16 @@ export interface CompareMethodsParameters {
   permutations?: number | null;
   /** Pairs of points of the design. For `sobol` (16). */
   designs?: number | null;
+  /**
+   * The methods, at most 12 of gradient, gradient_x_input, guided_backprop, deconvnet, rectgrad, full_grad, smoothgrad,
+   * smoothgrad_squared, vargrad, integrated_gradients, blur_integrated_gradients, gradient_shap, idgi,
+   * guided_integrated_gradients, deeplift, deep_shap, lrp, lrp_zero, lrp_epsilon, lrp_gamma, lrp_alpha_beta, lrp_z_plus,
+   * excitation_backprop, attn_lrp, grad_cam, grad_cam_plus_plus, layer_cam, guided_grad_cam, hires_cam,
+   * grad_cam_elementwise, xgrad_cam, eigen_cam, eigen_grad_cam, finer_cam, score_cam, ablation_cam, attention_rollout,
+   * transformer_attribution, occlusion, rise, lime, kernel_shap, shapley_sampling, hsic, feature_ablation, sobol, xrai; see
+   * `GET /methods`.
+   */
+  methods?: string | string[];
   /** Class to explain; the predicted one if absent. */
   class_id?: number | null;
   /**
@@ -1385,16 +1440,6 @@ export interface CompareMethodsParameters {
   perturbations?: number;
   /** Pictures nearby for which `sensitivity_max` makes the map again. */
   neighbours?: number;
-  /**
-   * The methods, at most 12 of gradient, gradient_x_input, guided_backprop, deconvnet, rectgrad, full_grad, smoothgrad,
-   * smoothgrad_squared, vargrad, integrated_gradients, blur_integrated_gradients, gradient_shap, idgi,
-   * guided_integrated_gradients, deeplift, deep_shap, lrp, lrp_zero, lrp_epsilon, lrp_gamma, lrp_alpha_beta, lrp_z_plus,
-   * excitation_backprop, attn_lrp, grad_cam, grad_cam_plus_plus, layer_cam, guided_grad_cam, hires_cam,
-   * grad_cam_elementwise, xgrad_cam, eigen_cam, eigen_grad_cam, finer_cam, score_cam, ablation_cam, attention_rollout,
-   * transformer_attribution, occlusion, rise, lime, kernel_shap, shapley_sampling, hsic, feature_ablation, sobol, xrai; see
-   * `GET /methods`.
-   */
-  methods?: string | string[];
   /** One or several image files. */
   image: Picture | Picture[];
   /** Masks of the same sizes, white where the object is. */
@@ -1765,6 +1810,235 @@ export interface StreamEventsParameters {
 }
 
 export interface CancelParameters {
+  id: string;
+}
+
+export interface BeginBatchParameters {
+  /** As for `POST /visualize`. */
+  idempotency_key?: string | null;
+  /**
+   * What is explained instead of the score of a class: a sum of terms like class:285, probability:285, log_odds:285,
+   * output:NAME[0,3], layer:NAME[17], region:15, detection:0, detection:0.left, match:0 or similarity. An index leaves out
+   * the axis of images, `:` selects all and takes the mean; terms have weights like `0.5*class:285`. `region` is that of a
+   * `box` or of a file in the field `mask`, else where the network sees the class; `match` is how like a detection the box
+   * is that is most like it. `similarity` is that to the picture in the field `other`. In JSON a term is an object and a
+   * target is one or a list: `{"class": 285}`, `[{"output": "heat", "index": [0, "2:5"], "weight": 2}]`, `{"similarity":
+   * [0.1, …]}`.
+   */
+  target?: string | null;
+  /** Name of the model; the default one if absent. */
+  model?: string | null;
+  /**
+   * `squash`: the whole picture to the network's square. `crop`: short side to 256, the central 224 x 224. `native`: aspect
+   * ratio kept, short side 224.
+   */
+  resize?: "squash" | "crop" | "native";
+  /**
+   * `exact`: every pixel of a JPEG. `fast`: a large JPEG at 1/2, 1/4 or 1/8 of its size, which takes half the time for 24
+   * megapixels; pixels then differ by a level, and single values of a gradient map by much more.
+   */
+  decode?: "exact" | "fast";
+  /** Share of each layer that is held back. For `rectgrad` (98.0). */
+  percent?: number | null;
+  /**
+   * Noisy copies of the picture. For `smoothgrad` (25), `smoothgrad_squared` (25), `vargrad` (25), `gradient_shap` (64),
+   * `lime` (500), `kernel_shap` (500), `hsic` (500).
+   */
+  samples?: number | null;
+  /**
+   * Standard deviation of the noise; 1 is the range from black to white. For `smoothgrad` (0.15), `smoothgrad_squared`
+   * (0.15), `vargrad` (0.15), `gradient_shap` (0.0).
+   */
+  noise?: number | null;
+  /**
+   * Of the random numbers: the same seed gives the same map. For `smoothgrad` (0), `smoothgrad_squared` (0), `vargrad` (0),
+   * `gradient_shap` (0), `rise` (0), `lime` (0), `kernel_shap` (0), `shapley_sampling` (0), `hsic` (0), `sobol` (0).
+   */
+  seed?: number | null;
+  /**
+   * Stop once the estimated error of the map, relative to the map, is no larger: 0.1 for a tenth. What is asked for
+   * otherwise is then the most that is computed. Default: do not stop before. For `smoothgrad`, `smoothgrad_squared`,
+   * `vargrad`, `integrated_gradients`, `gradient_shap`, `occlusion`, `rise`.
+   */
+  tolerance?: number | null;
+  /**
+   * Points on the path. For `integrated_gradients` (32), `blur_integrated_gradients` (32), `idgi` (32),
+   * `guided_integrated_gradients` (100), `xrai` (20).
+   */
+  steps?: number | null;
+  /**
+   * Where the path begins: a colour, the mean colour, or the picture blurred. For `integrated_gradients` (black), `idgi`
+   * (black), `guided_integrated_gradients` (black), `deeplift` (black).
+   */
+  baseline?: "black" | "white" | "grey" | "mean" | "blur" | null;
+  /** Of the Gaussian at the beginning of the path, in pixels. For `blur_integrated_gradients` (50.0). */
+  max_sigma?: number | null;
+  /** Share of the values that move in each step. For `guided_integrated_gradients` (0.25). */
+  fraction?: number | null;
+  /** How far a value may be from the straight path, as a share of its way. For `guided_integrated_gradients` (0.02). */
+  anchors?: number | null;
+  /** How much more weights of the sign of the output count; 0 for not at all. For `lrp` (0.25), `lrp_gamma` (0.25). */
+  gamma?: number | null;
+  /** Absorbs what is contradictory; in units of the activations of the network. For `lrp` (1e-06), `lrp_epsilon` (1e-06). */
+  epsilon?: number | null;
+  /** Weight of what speaks for the class; β is α − 1. For `lrp_alpha_beta` (2.0), `finer_cam` (1.0). */
+  alpha?: number | null;
+  /** How much more weights of the sign of the output count; 0 for not at all. For `attn_lrp` (0.25). */
+  gamma_convolutions?: number | null;
+  /** How much more weights of the sign of the output count; 0 for not at all. For `attn_lrp` (0.05). */
+  gamma_dense?: number | null;
+  /**
+   * Name of the layer; see GET /models/{name}/layers. Default: the last features. For `grad_cam`, `grad_cam_plus_plus`,
+   * `layer_cam`, `guided_grad_cam`, `hires_cam`, `grad_cam_elementwise`, `xgrad_cam`, `eigen_cam`, `eigen_grad_cam`,
+   * `finer_cam`, `score_cam`, `ablation_cam`.
+   */
+  layer?: string | null;
+  /** Classes of the nearest scores to compare with. For `finer_cam` (3). */
+  similar?: number | null;
+  /** Feature maps that are tried, those with the largest range first. For `score_cam` (64), `ablation_cam` (64). */
+  channels?: number | null;
+  /** Share of what goes round each attention, as residual connections do. For `attention_rollout` (0.5). */
+  residual?: number | null;
+  /** Side of the square that is taken away, in pixels of what the network sees. For `occlusion` (32). */
+  window?: number | null;
+  /** Pixels between two squares; at most the side. For `occlusion` (16). */
+  stride?: number | null;
+  /**
+   * What is put in the place of what is taken away. For `occlusion` (mean), `rise` (mean), `lime` (mean), `kernel_shap`
+   * (mean), `shapley_sampling` (mean), `hsic` (mean), `feature_ablation` (mean), `sobol` (mean).
+   */
+  fill?: "black" | "white" | "grey" | "mean" | "blur" | null;
+  /** Random masks; more are less grainy. For `rise` (1000). */
+  masks?: number | null;
+  /**
+   * Cells of a mask along a side. For `rise` (7), `lime` (7), `kernel_shap` (7), `shapley_sampling` (7), `hsic` (7),
+   * `feature_ablation` (7), `sobol` (7).
+   */
+  cells?: number | null;
+  /** Probability that a cell stays. For `rise` (0.5). */
+  keep?: number | null;
+  /**
+   * Square cells, or at most as many superpixels, which follow the edges (SLIC). For `lime` (cells), `kernel_shap` (cells),
+   * `shapley_sampling` (cells), `hsic` (cells), `feature_ablation` (cells), `sobol` (cells).
+   */
+  regions?: "cells" | "superpixels" | null;
+  /** Orders in which the regions appear. For `shapley_sampling` (10). */
+  permutations?: number | null;
+  /** Pairs of points of the design. For `sobol` (16). */
+  designs?: number | null;
+  /**
+   * A method, or several of gradient, gradient_x_input, guided_backprop, deconvnet, rectgrad, full_grad, smoothgrad,
+   * smoothgrad_squared, vargrad, integrated_gradients, blur_integrated_gradients, gradient_shap, idgi,
+   * guided_integrated_gradients, deeplift, deep_shap, lrp, lrp_zero, lrp_epsilon, lrp_gamma, lrp_alpha_beta, lrp_z_plus,
+   * excitation_backprop, attn_lrp, grad_cam, grad_cam_plus_plus, layer_cam, guided_grad_cam, hires_cam,
+   * grad_cam_elementwise, xgrad_cam, eigen_cam, eigen_grad_cam, finer_cam, score_cam, ablation_cam, attention_rollout,
+   * transformer_attribution, occlusion, rise, lime, kernel_shap, shapley_sampling, hsic, feature_ablation, sobol, xrai; see
+   * `GET /methods`.
+   */
+  methods?: string | string[];
+  /** Class to explain; of each picture the predicted one if absent. */
+  class_id?: number | null;
+  /** A class in contrast: what speaks for `class_id` rather than for this one. */
+  other_class_id?: number | null;
+  /** Of the maps. `float16` takes half the bytes; values below 6e-8 become 0, above 65504 infinite. */
+  dtype?: "float32" | "float16";
+  /** Whether each map is laid over its picture too, as a PNG. */
+  overlays?: boolean;
+  /** Longest side of an overlay, in pixels. */
+  max_side?: number;
+  /** Which values of a signed map an overlay shows. */
+  sign?: "absolute" | "positive" | "negative" | null;
+  /** Colours of overlays from cold to hot. */
+  colormap?: "inferno" | "viridis" | "magma" | "turbo" | "jet" | "hot" | "gray";
+  /** Opacity of the hottest pixels of an overlay. */
+  opacity?: number;
+  /** Gaussian smoothing of overlays, sigma in pixels of the map. */
+  smoothing?: number;
+  /** What is measured of each map; see `GET /evaluate/metrics`. Nothing by default. */
+  metrics?: string | string[] | null;
+  /** Of a manifest: where its pictures are, one of `CONVLENS_BATCH_SOURCES`. */
+  source?: string | null;
+  /** Begin with nothing: parts are added with `PUT /batches/{id}/parts/{name}`. */
+  open?: boolean;
+  /** A zip, a tar or a tar.gz of pictures. */
+  archive?: Picture;
+  /** Names of pictures in the source: JSON lines, or a JSON list of strings. */
+  manifest?: Picture;
+}
+
+export interface ListBatchesParameters {
+  /** Only batches in this state. */
+  state?: State | null;
+  /** Most batches in the answer. */
+  limit?: number;
+  /** From the answer before. */
+  cursor?: string;
+}
+
+export interface ShowPictureBatchParameters {
+  id: string;
+  /** Wait up to so many seconds for its end. */
+  wait?: number;
+}
+
+export interface DeleteBatchParameters {
+  id: string;
+}
+
+export interface StreamBatchEventsParameters {
+  id: string;
+  /** The id of the last event that has arrived. One of the future counts as that of the newest event; what is no id is a 422. */
+  last_event_id?: string;
+}
+
+export interface ShowBatchIndexParameters {
+  id: string;
+  /** Only lines of what has failed, or with `false` of what has not. */
+  errors?: boolean | null;
+}
+
+export interface ShowBatchResultsParameters {
+  id: string;
+}
+
+export interface ShowBatchItemParameters {
+  id: string;
+  /** The number of an item, or its name. */
+  item: string;
+  /** Whose map or overlay; the first method if absent. */
+  method?: string | null;
+}
+
+export interface AddBatchPartParameters {
+  id: string;
+  /** A name of one's choice. */
+  name: string;
+  /** Of a manifest: where its pictures are. */
+  source?: string | null;
+  /** A zip, a tar or a tar.gz of pictures. */
+  archive?: Picture;
+  /** Names of pictures in the source: JSON lines, or a JSON list of strings. */
+  manifest?: Picture;
+  image?: Picture;
+}
+
+export interface CloseBatchParameters {
+  id: string;
+}
+
+export interface PauseBatchParameters {
+  id: string;
+}
+
+export interface ResumeBatchParameters {
+  id: string;
+}
+
+export interface RetryBatchParameters {
+  id: string;
+}
+
+export interface CancelBatchParameters {
   id: string;
 }
 
@@ -2227,6 +2501,71 @@ export class Operations extends Transport {
 
   /** Stop a job at its next step; its latest picture is kept. A job that is over stays as it is. */
   cancel(parameters: CancelParameters, options?: Options & { accept?: "application/json" }): Promise<JobAnswer>;
+
+  /**
+   * Explain all pictures of an archive, or of a manifest, in the background.
+   *
+   * The archive is the body, or a file of a form after all its other fields. It is read member by member where it is
+   * stored; what cannot be read gets an error in the index and stops nothing. With `open=true` nothing is sent yet, and
+   * parts are added one by one. A request that is sent again with the same `Idempotency-Key` begins no second batch.
+   */
+  beginBatch(parameters?: BeginBatchParameters, options?: Options & { accept?: "application/json" }): Promise<PictureBatch>;
+
+  /** Batches, newest first. */
+  listBatches(parameters?: ListBatchesParameters, options?: Options & { accept?: "application/json" }): Promise<PictureBatchList>;
+
+  /** A batch as it stands. */
+  showPictureBatch(parameters: ShowPictureBatchParameters, options?: Options & { accept?: "application/json" }): Promise<PictureBatch>;
+
+  /** Forget a batch, its pictures and its results, whatever its state. */
+  deleteBatch(parameters: DeleteBatchParameters, options?: Options & { accept?: "application/json" }): Promise<undefined>;
+
+  /**
+   * Server-sent events: `state`, `progress` with the items that are done, and `end`; see `/visualize/{id}/events`.
+   *
+   * When items are tried again, it is told anew.
+   */
+  streamBatchEvents(parameters: StreamBatchEventsParameters, options?: Options): AsyncGenerator<ServerEvent, void, void>;
+
+  /**
+   * The index: a JSON line for each picture and method, as far as they are done.
+   *
+   * `item`, `number` and `method` say which; then either `model`, `class_id`, `class_name`, `score`, `probability`,
+   * `target`, `notes`, the names of `map` and `overlay` among the results, `metrics` and `seconds`, or an `error` with
+   * `status`, `title` and `detail`.
+   */
+  showBatchIndex(parameters: ShowBatchIndexParameters, options?: Options & { accept?: "application/x-ndjson" }): Promise<string>;
+
+  /** A zip of the index (`index.jsonl`), of all maps (`.npy`) and of the overlays, as far as they are done. */
+  showBatchResults(parameters: ShowBatchResultsParameters, options?: Options & { accept?: "application/zip" }): Promise<Blob>;
+
+  /** What came of an item: JSON, or with `Accept: application/x-npy` its map, with `image/png` its overlay. */
+  showBatchItem(parameters: ShowBatchItemParameters, options: Options & { accept: "application/x-npy" }): Promise<Numbers>;
+  showBatchItem(parameters: ShowBatchItemParameters, options: Options & { accept: "image/png" }): Promise<Blob>;
+  showBatchItem(parameters: ShowBatchItemParameters, options?: Options & { accept?: "application/json" }): Promise<ItemAnswer>;
+
+  /**
+   * Add a part to an open batch: an archive, a manifest, or a picture, whose name is that of the part.
+   *
+   * A part of the same name is replaced, so it may be sent again after a lost answer. The items of a batch are in the
+   * order of the names of its parts.
+   */
+  addBatchPart(parameters: AddBatchPartParameters, options?: Options & { accept?: "application/json" }): Promise<PictureBatch>;
+
+  /** Begin with an open batch: it takes no more parts. */
+  closeBatch(parameters: CloseBatchParameters, options?: Options & { accept?: "application/json" }): Promise<PictureBatch>;
+
+  /** Begin with no more pictures. The few dozen with which workers have begun are done to the end. */
+  pauseBatch(parameters: PauseBatchParameters, options?: Options & { accept?: "application/json" }): Promise<PictureBatch>;
+
+  /** Go on with a paused batch. */
+  resumeBatch(parameters: ResumeBatchParameters, options?: Options & { accept?: "application/json" }): Promise<PictureBatch>;
+
+  /** Try all items again that have failed so far. Results that there are stay. */
+  retryBatch(parameters: RetryBatchParameters, options?: Options & { accept?: "application/json" }): Promise<PictureBatch>;
+
+  /** Stop a batch for good. What is done stays. A batch that is over stays as it is. */
+  cancelBatch(parameters: CancelBatchParameters, options?: Options & { accept?: "application/json" }): Promise<PictureBatch>;
 
   /** All models, and for those that cannot be served the reason. */
   listModels(parameters?: Record<string, never>, options?: Options & { accept?: "application/json" }): Promise<ModelSummary[]>;

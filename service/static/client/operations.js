@@ -171,6 +171,97 @@ export class Operations extends Transport {
     return this.request("POST", "/visualize/{id}/cancel", {}, parameters, options);
   }
 
+  /**
+   * Explain all pictures of an archive, or of a manifest, in the background.
+   *
+   * The archive is the body, or a file of a form after all its other fields. It is read member by member where it is
+   * stored; what cannot be read gets an error in the index and stops nothing. With `open=true` nothing is sent yet, and
+   * parts are added one by one. A request that is sent again with the same `Idempotency-Key` begins no second batch.
+   */
+  beginBatch(parameters, options) {
+    return this.request("POST", "/batches", { headers: ["idempotency-key"], body: "form" }, parameters, options);
+  }
+
+  /** Batches, newest first. */
+  listBatches(parameters, options) {
+    return this.request("GET", "/batches", {}, parameters, options);
+  }
+
+  /** A batch as it stands. */
+  showPictureBatch(parameters, options) {
+    return this.request("GET", "/batches/{id}", {}, parameters, options);
+  }
+
+  /** Forget a batch, its pictures and its results, whatever its state. */
+  deleteBatch(parameters, options) {
+    return this.request("DELETE", "/batches/{id}", {}, parameters, options);
+  }
+
+  /**
+   * Server-sent events: `state`, `progress` with the items that are done, and `end`; see `/visualize/{id}/events`.
+   *
+   * When items are tried again, it is told anew.
+   */
+  streamBatchEvents(parameters, options) {
+    return this.stream("/batches/{id}/events", { headers: ["last-event-id"] }, parameters, options);
+  }
+
+  /**
+   * The index: a JSON line for each picture and method, as far as they are done.
+   *
+   * `item`, `number` and `method` say which; then either `model`, `class_id`, `class_name`, `score`, `probability`,
+   * `target`, `notes`, the names of `map` and `overlay` among the results, `metrics` and `seconds`, or an `error` with
+   * `status`, `title` and `detail`.
+   */
+  showBatchIndex(parameters, options) {
+    return this.request("GET", "/batches/{id}/index", { accept: "application/x-ndjson" }, parameters, options);
+  }
+
+  /** A zip of the index (`index.jsonl`), of all maps (`.npy`) and of the overlays, as far as they are done. */
+  showBatchResults(parameters, options) {
+    return this.request("GET", "/batches/{id}/results", { accept: "application/zip" }, parameters, options);
+  }
+
+  /** What came of an item: JSON, or with `Accept: application/x-npy` its map, with `image/png` its overlay. */
+  showBatchItem(parameters, options) {
+    return this.request("GET", "/batches/{id}/items/{item}", {}, parameters, options);
+  }
+
+  /**
+   * Add a part to an open batch: an archive, a manifest, or a picture, whose name is that of the part.
+   *
+   * A part of the same name is replaced, so it may be sent again after a lost answer. The items of a batch are in the
+   * order of the names of its parts.
+   */
+  addBatchPart(parameters, options) {
+    return this.request("PUT", "/batches/{id}/parts/{name}", { query: ["source"], body: "form" }, parameters, options);
+  }
+
+  /** Begin with an open batch: it takes no more parts. */
+  closeBatch(parameters, options) {
+    return this.request("POST", "/batches/{id}/close", {}, parameters, options);
+  }
+
+  /** Begin with no more pictures. The few dozen with which workers have begun are done to the end. */
+  pauseBatch(parameters, options) {
+    return this.request("POST", "/batches/{id}/pause", {}, parameters, options);
+  }
+
+  /** Go on with a paused batch. */
+  resumeBatch(parameters, options) {
+    return this.request("POST", "/batches/{id}/resume", {}, parameters, options);
+  }
+
+  /** Try all items again that have failed so far. Results that there are stay. */
+  retryBatch(parameters, options) {
+    return this.request("POST", "/batches/{id}/retry", {}, parameters, options);
+  }
+
+  /** Stop a batch for good. What is done stays. A batch that is over stays as it is. */
+  cancelBatch(parameters, options) {
+    return this.request("POST", "/batches/{id}/cancel", {}, parameters, options);
+  }
+
   /** All models, and for those that cannot be served the reason. */
   listModels(parameters, options) {
     return this.request("GET", "/models", {}, parameters, options);

@@ -19,9 +19,11 @@ function pairsOf(fields) {
 
 function asForm(fields) {
   const form = new FormData();
-  for (const [name, value] of pairsOf(fields)) {
+  const pairs = [...pairsOf(fields)];
+  // Files come last: what is large is stored while it arrives, when all else is known.
+  for (const [name, value] of pairs) if (!isPicture(value)) form.append(name, String(value));
+  for (const [name, value] of pairs) {
     if (isPicture(value)) form.append(name, value instanceof Blob ? value : new Blob([value]), value.name ?? name);
-    else form.append(name, String(value));
   }
   return form;
 }
