@@ -27,10 +27,30 @@ from service.networks.catalog import Networks
 from service.networks.network import Network
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine
+from service.runtime.files import GraphCache
 from service.settings import Settings
 from tests.waiting import eventually
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
+PAGE = Path(__file__).parent / "page"
+GRAPHS = "TESTS_GRAPHS"  # names the folder of graphs to the workers
+
+
+def pytest_configure() -> None:
+    """Before there are workers, which inherit it."""
+    os.environ[GRAPHS] = str(_graphs_of_all())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file run on one worker, so that what they share is made once.
+
+    Those of the page share a browser. They take longest and come first, lest one worker still has them when the others
+    are done.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("page" if PAGE in item.path.parents else str(item.path)))
+    items.sort(key=lambda item: PAGE not in item.path.parents)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +64,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def network(models_dir: Path) -> Network:
     return Networks(
         models_dir,
-        Engine("cpu", threads=1),
+        Engine("cpu", threads=1, cache=GraphCache(_graphs_of_all(), 2**30)),
         Batcher(lanes=2, max_batch=1, max_queue=100, seconds=60),
         2**32,
         "squeezenet1_1",
@@ -84,6 +104,9 @@ def share_graphs(data_dir: Path) -> Path:
 
 @cache
 def _graphs_of_all() -> Path:
+    """The folder of the run, which its workers share; the process that began the run removes it."""
+    if kept := os.environ.get(GRAPHS):
+        return Path(kept)
     folder = Path(tempfile.mkdtemp(prefix="convlens-graphs-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
