@@ -32,25 +32,12 @@ from service.settings import Settings
 from tests.waiting import eventually
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
-PAGE = Path(__file__).parent / "page"
 GRAPHS = "TESTS_GRAPHS"  # names the folder of graphs to the workers
 
 
 def pytest_configure() -> None:
     """Before there are workers, which inherit it."""
     os.environ[GRAPHS] = str(_graphs_of_all())
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a file run on one worker, so that what they share is made once.
-
-    Those of the page share a browser. They take longest and come first, lest one worker still has them when the others
-    are done.
-    """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("page" if PAGE in item.path.parents else str(item.path)))
-    items.sort(key=lambda item: PAGE not in item.path.parents)
 
 
 @pytest.fixture(scope="session")
