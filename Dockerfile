@@ -24,7 +24,7 @@ FROM build-base AS build-cpu
 COPY requirements/cpu.txt requirements/
 RUN /opt/pip/bin/pip --python /opt/convlens install --no-compile --require-hashes --requirement requirements/cpu.txt \
     && sh slim.sh /opt/convlens
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY service ./service
 RUN /opt/pip/bin/pip --python /opt/convlens install --no-deps . \
     && convlens build --models-dir /opt/onnx_models \
@@ -34,7 +34,7 @@ FROM build-base AS build-cuda
 COPY requirements/gpu.txt requirements/
 RUN /opt/pip/bin/pip --python /opt/convlens install --no-compile --require-hashes --requirement requirements/gpu.txt \
     && sh slim.sh /opt/convlens
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY service ./service
 RUN /opt/pip/bin/pip --python /opt/convlens install --no-deps . \
     && convlens build --models-dir /opt/onnx_models \

@@ -10,7 +10,7 @@ LOCKED := --require-hashes --requirement requirements
 BUILD := --build-constraint requirements/build.txt
 EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help serve test browser bench gpu soak networks gallery lint format build lock sbom images-check clean
+.PHONY: help serve test browser bench gpu soak networks gallery client lint format build lock sbom images-check clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ soak: $(VENV)/installed-dev build ## Load and faults for ten minutes (ARGS="--se
 
 gallery: $(VENV)/installed-dev build ## Make docs/gallery.md: a picture of every method and every kind of job
 	$(BIN)/python -m tests.tools.gallery
+
+client: $(VENV)/installed-dev ## Make the requests of the TypeScript client from the OpenAPI document
+	$(BIN)/python -m tests.tools.typescript
 
 lint: $(VENV)/installed-dev ## Check style, types, Dockerfile and compose file
 	$(BIN)/ruff check .
@@ -106,7 +109,7 @@ sbom: $(TOOLS)/installed ## Write what the service is made of, with licences, to
 clean: ## Remove the virtual environment, the model files and caches
 	rm -rf $(VENV) onnx_models/*.onnx .pytest_cache .mypy_cache .ruff_cache *.egg-info sbom.json
 
-$(VENV)/installed: pyproject.toml requirements/build.txt requirements/$(EXTRA).txt
+$(VENV)/installed: pyproject.toml setup.py requirements/build.txt requirements/$(EXTRA).txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "convlens needs Python 3.11 or newer: make serve PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) install $(LOCKED)/build.txt

@@ -5,6 +5,7 @@ import inspect
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import SimpleNamespace
@@ -62,8 +63,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("service.client.time", SimpleNamespace(sleep=clock.sleep))
-    monkeypatch.setattr("service.client.asyncio", SimpleNamespace(sleep=clock.sleep_async))
+    monkeypatch.setattr("service.client.client.time", SimpleNamespace(sleep=clock.sleep))
+    monkeypatch.setattr("service.client.async_client.asyncio", SimpleNamespace(sleep=clock.sleep_async))
     monkeypatch.setattr(
         "service.client.retries.time", SimpleNamespace(monotonic=lambda: clock.now, time=lambda: NOON + clock.now)
     )
@@ -92,7 +93,7 @@ either = pytest.mark.parametrize("ask", [in_turn, awaited])
 
 
 @contextmanager
-def answering(answer: Callable[[int, str], Answer]) -> Iterator[str]:
+def answering(answer: Callable[[int, str, Message], Answer]) -> Iterator[str]:
     """A server whose answers to the first, second … request are given; its address."""
     count = 0
 
@@ -100,7 +101,7 @@ def answering(answer: Callable[[int, str], Answer]) -> Iterator[str]:
         def respond(self) -> None:
             nonlocal count
             self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, headers, body = answer(count, self.path)
+            status, headers, body = answer(count, self.path, self.headers)
             count += 1
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -127,9 +128,9 @@ def answering(answer: Callable[[int, str], Answer]) -> Iterator[str]:
 STREAM = {"Content-Type": "text/event-stream"}
 
 
-def busy_first(times: int, after: str, last: Answer, status: int = 503) -> Callable[[int, str], Answer]:
+def busy_first(times: int, after: str, last: Answer, status: int = 503) -> Callable[..., Answer]:
     """Answers that refuse so many times, and then the last one."""
-    return lambda number, _: (status, {"Retry-After": after}, b'{"detail": "busy"}') if number < times else last
+    return lambda number, *_: (status, {"Retry-After": after}, b'{"detail": "busy"}') if number < times else last
 
 
 RUNNING: Answer = (200, {"Content-Type": "application/json"}, json.dumps(JOB).encode())
@@ -194,7 +195,7 @@ def test_waiting_keeps_to_the_pause_that_is_asked_for(clock: Clock, ask: Callabl
 def test_waiting_asks_for_no_more_time_than_is_left(clock: Clock, ask: Callable[..., Any]) -> None:
     waits: list[float] = []
 
-    def answer(_: int, path: str) -> Answer:
+    def answer(_: int, path: str, _headers: Message) -> Answer:
         assert len(waits) < 100, "it asks without end"
         waits.append(float(httpx.URL(path).params["wait"]))
         clock.now += waits[-1]  # a poll takes as long as it asks for
@@ -231,9 +232,50 @@ def test_signs_of_life_are_no_events(ask: Callable[..., Any]) -> None:
 
 
 @either
+def test_a_stream_that_was_cut_is_taken_up_where_it_was(clock: Clock, ask: Callable[..., Any]) -> None:
+    begun = b"event: progress\ndata: {}\nid: 1-0\n\nevent: progress\nda"
+    asked: list[str | None] = []
+
+    def answer(number: int, _: str, headers: Message) -> Answer:
+        asked.append(headers["Last-Event-ID"])
+        if number == 1:
+            return 200, {"Content-Length": "1000", **STREAM}, begun  # the connection breaks in the middle
+        return (200, STREAM, begun) if number == 0 else END
+
+    with answering(answer) as url:
+        events = ask(url, lambda client: client.events("a", "0-7"))
+    assert [event.event for event in events] == ["progress", "progress", "end"]
+    assert asked == ["0-7", "1-0", "1-0"]
+    assert clock.slept == [0.25, 0.25]
+
+
+@either
+def test_a_stream_that_never_ends_well_is_given_up(clock: Clock, ask: Callable[..., Any]) -> None:
+    with answering(lambda *_: (200, STREAM, b"")) as url, pytest.raises(httpx.TransportError, match="cut"):
+        ask(url, lambda client: client.events("a"), timeout=9)
+    assert clock.now == pytest.approx(9)
+
+
+@either
 def test_a_stream_that_has_told_all_is_empty(ask: Callable[..., Any]) -> None:
     with answering(lambda *_: (204, {}, b"")) as url:
         assert ask(url, lambda client: client.events("a", "5-0")) == []
+
+
+@either
+def test_parts_of_paths_stay_parts_of_paths(ask: Callable[..., Any]) -> None:
+    asked: list[str] = []
+
+    def answer(_: int, path: str, _headers: Message) -> Answer:
+        asked.append(path)
+        return 200, {}, b"[]"
+
+    with answering(answer) as url:
+        ask(url, lambda client: client.classes("../a b?c#d%2F", ""))
+        for name in ("..", ".", ""):
+            with pytest.raises(ValueError, match="is no name"):
+                ask(url, lambda client, name=name: client.get(name))
+    assert asked == ["/models/..%2Fa%20b%3Fc%23d%252F/classes?query="]
 
 
 MISSING: Answer = (404, {}, b'{"detail": "there is no job"}')

@@ -6,17 +6,21 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+import service.client
 from tests.conftest import PHOTOGRAPHS, Server
 from tests.models.networks import CLASSES, classifier, write
 from tests.waiting import eventually
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
+CLIENT = Path(service.client.__file__).parent
+MODULE = Path(service.__file__).parent / "static/client/convlens.js"
 COMMANDS = re.findall(r"^    ((?:curl|convlens|base64) .+)$", README, re.MULTILINE)
 ELSEWHERE = ("convlens serve", "convlens worker")  # these do not end; other tests start them
 
@@ -61,6 +65,37 @@ def test_the_commands_work_one_after_the_other(folder: Path, server: Server) -> 
         if (written := re.search(r" -o (\S+\.png)", command)) is not None:
             with Image.open(folder / written[1]) as image:
                 assert image.size[0] >= 64, command
+
+
+def block(beginning: str) -> str:
+    """The lines of code that begin so, with jobs that are done soon."""
+    (found,) = [
+        part for part in re.findall(r"(?:^(?:    .*)?\n)+", README, re.MULTILINE) if part.strip().startswith(beginning)
+    ]
+    return textwrap.dedent(found).replace('preset="lucid"', "iterations=4").replace('preset: "lucid"', "iterations: 4")
+
+
+def test_the_lines_of_python_work(folder: Path, server: Server) -> None:
+    (folder / "convlens").symlink_to(CLIENT)
+    code = block("from convlens import Client").replace("http://localhost:8000", server.url)
+    subprocess.run(
+        [sys.executable, "-c", code + "assert values.shape == (224, 224)"], cwd=folder, check=True, timeout=60
+    )
+    for name in ("grad_cam.png", "tarantula.png"):
+        with Image.open(folder / name) as image:
+            assert image.size[0] >= 64
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+def test_the_lines_of_typescript_work(folder: Path, server: Server) -> None:
+    code = block('import { Client } from "http').replace("http://localhost:8000/static/client/convlens.js", str(MODULE))
+    code = code.replace("new Client()", f'new Client({{ server: "{server.url}" }})')
+    code = f'import {{ readFile }} from "node:fs/promises";\nconst photograph = await readFile("cat.png");\n{code}'
+    (folder / "readme.mjs").write_text(f"{code}\nconsole.log(overlay.type, values.length === width * height);\n")
+    done = subprocess.run(["node", "readme.mjs"], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "image/png true"
+    assert "end " in done.stdout
 
 
 def run(command: str, job: str, folder: Path, server: Server) -> bytes:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from multiprocessing import get_context
 from threading import Event
 from typing import TypeVar
@@ -18,6 +19,7 @@ from service.folders.places import Output
 from service.folders.run import Task
 from service.settings import Settings
 
+RUNTIME = "onnxruntime"  # which the processes import
 AHEAD = 2  # tasks for each process, so that none waits for the next
 T = TypeVar("T")
 
@@ -26,6 +28,8 @@ class Place:
     """The machine that this runs on. All that takes time and memory to be imported is the processes' own."""
 
     def __init__(self, settings: Settings, options: argparse.Namespace, _: Event) -> None:
+        if find_spec(RUNTIME) is None:
+            raise ModuleNotFoundError(f"{RUNTIME} is not installed", name=RUNTIME)
         self._processes = Processes(settings, options, options.processes or _cores())
         self._is_chosen = options.processes is not None
 

@@ -16,7 +16,12 @@ Commands = Any  # argparse's own type for subparsers is private
 
 def parser() -> argparse.ArgumentParser:
     """All commands with their flags. Each has as its ``command`` the function that runs it, as ``module:function``."""
-    convlens = argparse.ArgumentParser(prog="convlens", description="Makes convolutional networks understandable.")
+    convlens = argparse.ArgumentParser(
+        prog="convlens",
+        description="Makes convolutional networks understandable.",
+        epilog="With --server a command asks a server, and the environment variable CONVLENS_API_KEY holds the key for "
+        "it. All else needs the service itself: pip install 'convlens[cpu]', or 'convlens[gpu]'.",
+    )
     convlens.add_argument("--version", action="version", version=f"convlens {__version__}")
     commands = convlens.add_subparsers(required=True, metavar="command")
     _add_services(commands)

@@ -1,23 +1,29 @@
 """The requests of the client, and how their answers are read: one definition for both clients."""
 
+import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import ServerSentEvent
 
-from service.api.job_schemas import BatchAnswer, JobAnswer, JobList
-from service.client.retries import LONGEST_PAUSE, ServiceError, retry_after
+from .answers import Batch, Job, JobList
+from .explanations import Explanations, Predictions
+from .made import Map, Picture, made
+from .photographs import Beside, Photograph, Photographs, encoded, listed
+from .retries import LONGEST_PAUSE, ServiceError, retry_after
 
 WAIT_SECONDS = 20.0  # of one long poll
+NPY = "application/x-npy"
 SLACK = 0.2  # seconds that an answer takes to arrive
 
 T = TypeVar("T")
 
 
-EMPTY: Mapping[str, bytes] = {}
+EMPTY: Mapping[str, Photographs] = {}
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,17 @@ class Call(Generic[T]):
     done: frozenset[int] = frozenset()
 
 
+def at(path: str, *parts: str) -> str:
+    """A path with its parts filled in. Raises `ValueError` for dots alone, which would lead to another path."""
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise ValueError(f"{part!r} is no name")
+    return path.format(*(quote(part, safe="") for part in parts))
+
+
 def submit(
     class_id: int | Sequence[int], idempotency_key: str | None, parameters: Mapping[str, Any]
-) -> Call[JobAnswer | BatchAnswer]:
+) -> Call[Job | Batch]:
     """Start pictures of classes."""
     body = {"class_id": class_id if isinstance(class_id, int) else list(class_id), **parameters}
     as_job = start("class", {}, idempotency_key, body)
@@ -44,26 +58,70 @@ def submit(
 
 
 def start(
-    kind: str, images: Mapping[str, bytes], idempotency_key: str | None, parameters: Mapping[str, Any]
-) -> Call[JobAnswer]:
+    kind: str, images: Mapping[str, Photograph], idempotency_key: str | None, parameters: Mapping[str, Any]
+) -> Call[Job]:
     """Start a job of any kind. Without a key it gets one of its own, so that sending it again makes no second job."""
     headers = {"Idempotency-Key": secrets.token_urlsafe() if idempotency_key is None else idempotency_key}
     body = {"kind": kind, **parameters}
-    sent = {"data": body, "files": dict(images)} if images else {"json": body}
+    files = {field: encoded(image) for field, image in images.items()}
+    in_form = {name: _in_form(value) for name, value in body.items() if value is not None}
+    sent = {"data": in_form, "files": files} if files else {"json": body}
     return Call("POST", "/visualize", _as_job, {**sent, "headers": headers})
 
 
-def ask(path: str, pictures: Mapping[str, Sequence[bytes]], parameters: Mapping[str, Any]) -> Call[dict[str, Any]]:
-    """A question about photographs, answered at once. pictures: by the names of their fields."""
-    named = [(field, data) for field, files in pictures.items() for data in files]
+def ask(
+    path: str,
+    photographs: Mapping[str, Photographs],
+    parameters: Mapping[str, Any],
+    read: Callable[[httpx.Response], T],
+    accept: str = "application/json",
+) -> Call[T]:
+    """A question about photographs, answered at once. photographs: by the names of their fields."""
+    named = [(field, encoded(one)) for field, several in photographs.items() for one in listed(several)]
     files = [(field, (f"{field}{i}", data)) for i, (field, data) in enumerate(named)]
-    headers = {"Accept": "application/json"}
-    return Call("POST", path, _as_dict, {"data": dict(parameters), "files": files, "headers": headers})
+    given = {name: _in_form(value) for name, value in parameters.items() if value is not None}
+    return Call("POST", path, read, {"data": given, "files": files, "headers": {"Accept": accept}})
+
+
+def _in_form(value: Any) -> Any:
+    """Objects travel in forms as JSON, targets for instance."""
+    has_objects = isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value)
+    return json.dumps(value) if has_objects or isinstance(value, Mapping) else value
+
+
+def question(path: str, photographs: Mapping[str, Photographs], parameters: Mapping[str, Any]) -> Call[dict[str, Any]]:
+    """A question about photographs whose answer is read as it is."""
+    return ask(path, photographs, parameters, _as_dict)
+
+
+def explain(images: Photographs, beside: Beside | None, parameters: Mapping[str, Any]) -> Call[Explanations]:
+    """Saliency maps, with all that is said of them."""
+    return ask("/saliency", {"image": images, **(beside or {})}, parameters, lambda r: Explanations(r.json()))
+
+
+def overlay(image: Photograph, beside: Beside | None, parameters: Mapping[str, Any]) -> Call[Picture]:
+    """The picture of a map."""
+    return ask("/saliency", {"image": image, **(beside or {})}, parameters, _picture, "image/png")
+
+
+def raw_map(image: Photograph, beside: Beside | None, parameters: Mapping[str, Any]) -> Call[Map]:
+    """The numbers of a map."""
+    return ask("/saliency", {"image": image, **(beside or {})}, parameters, lambda r: Map(r.content), NPY)
+
+
+def predict(images: Photographs, beside: Beside | None, parameters: Mapping[str, Any]) -> Call[Predictions]:
+    """What the network says."""
+    return ask("/predict", {"image": images, **(beside or {})}, parameters, lambda r: Predictions(r.json()))
+
+
+def methods() -> Call[list[dict[str, Any]]]:
+    """All methods."""
+    return Call("GET", "/methods", _as_list)
 
 
 def classes(model: str, query: str) -> Call[list[dict[str, Any]]]:
     """Classes by a part of their names."""
-    return Call("GET", f"/models/{model}/classes", _as_list, {"params": {"query": query}})
+    return Call("GET", at("/models/{}/classes", model), _as_list, {"params": {"query": query}})
 
 
 def models() -> Call[list[dict[str, Any]]]:
@@ -71,20 +129,25 @@ def models() -> Call[list[dict[str, Any]]]:
     return Call("GET", "/models", _as_list)
 
 
-def artifact(id_: str, name: str) -> Call[bytes]:
+def artifact(id_: str, name: str) -> Call[Picture | Map | bytes]:
     """An artifact of a job."""
-    return Call("GET", f"/visualize/{id_}/artifacts/{name}", _content)
+    return Call("GET", at("/visualize/{}/artifacts/{}", id_, name), lambda r: made(r.content))
 
 
-def job(id_: str, wait: float = 0, timeout: float | None = None) -> Call[JobAnswer]:
+def job(id_: str, wait: float = 0, timeout: float | None = None) -> Call[Job]:
     """A job as it stands, after up to ``wait`` seconds."""
     bound = {} if timeout is None else {"timeout": timeout}
-    return Call("GET", f"/visualize/{id_}", _as_job, {"params": {"wait": wait}, **bound})
+    return Call("GET", at("/visualize/{}", id_), _as_job, {"params": {"wait": wait}, **bound})
 
 
-def image(id_: str, latest: bool) -> Call[bytes]:
+def image(id_: str, latest: bool) -> Call[Picture]:
     """The picture of a job."""
-    return Call("GET", f"/visualize/{id_}/image", _content, {"params": {"latest": latest}})
+    return Call("GET", at("/visualize/{}/image", id_), _picture, {"params": {"latest": latest}})
+
+
+def animation(id_: str, parameters: Mapping[str, Any]) -> Call[Picture]:
+    """How the picture of a job came to be."""
+    return Call("GET", at("/visualize/{}/animation", id_), _picture, {"params": dict(parameters)})
 
 
 def search(filters: Mapping[str, Any]) -> Call[JobList]:
@@ -93,19 +156,19 @@ def search(filters: Mapping[str, Any]) -> Call[JobList]:
     return Call("GET", "/visualize", lambda r: JobList.model_validate_json(r.content), {"params": given})
 
 
-def batch(id_: str) -> Call[BatchAnswer]:
+def batch(id_: str) -> Call[Batch]:
     """A batch and its jobs."""
-    return Call("GET", f"/visualize/batches/{id_}", lambda r: BatchAnswer.model_validate_json(r.content))
+    return Call("GET", at("/visualize/batches/{}", id_), lambda r: Batch.model_validate_json(r.content))
 
 
-def cancel(id_: str) -> Call[JobAnswer]:
+def cancel(id_: str) -> Call[Job]:
     """Stop a job."""
-    return Call("POST", f"/visualize/{id_}/cancel", _as_job)
+    return Call("POST", at("/visualize/{}/cancel", id_), _as_job)
 
 
 def delete(id_: str) -> Call[None]:
     """Forget a job."""
-    return Call("DELETE", f"/visualize/{id_}", lambda _: None, done=frozenset([404]))
+    return Call("DELETE", at("/visualize/{}", id_), lambda _: None, done=frozenset([404]))
 
 
 def answer(call: Call[T], response: httpx.Response, again: bool) -> T:
@@ -124,13 +187,13 @@ def refusal(response: httpx.Response) -> ServiceError:
     return ServiceError(response.status_code, detail, retry_after(response))
 
 
-def _submitted(response: httpx.Response) -> JobAnswer | BatchAnswer:
+def _submitted(response: httpx.Response) -> Job | Batch:
     data = response.json()
-    return JobAnswer.model_validate(data) if "state" in data else BatchAnswer.model_validate(data)
+    return Job.model_validate(data) if "state" in data else Batch.model_validate(data)
 
 
-def _as_job(response: httpx.Response) -> JobAnswer:
-    return JobAnswer.model_validate_json(response.content)
+def _as_job(response: httpx.Response) -> Job:
+    return Job.model_validate_json(response.content)
 
 
 def _as_dict(response: httpx.Response) -> dict[str, Any]:
@@ -141,11 +204,11 @@ def _as_list(response: httpx.Response) -> list[dict[str, Any]]:
     return list(response.json())
 
 
-def _content(response: httpx.Response) -> bytes:
-    return response.content
+def _picture(response: httpx.Response) -> Picture:
+    return Picture(response.content)
 
 
-def poll(id_: str, left: float) -> Call[JobAnswer]:
+def poll(id_: str, left: float) -> Call[Job]:
     """A long poll that ends within the seconds that are left."""
     wait = max(min(WAIT_SECONDS, left - SLACK), 0)
     return job(id_, wait, timeout=max(min(WAIT_SECONDS + LONGEST_PAUSE, left), SLACK))
@@ -154,7 +217,7 @@ def poll(id_: str, left: float) -> Call[JobAnswer]:
 def stream(id_: str, last_event_id: str | None) -> dict[str, Any]:
     """The arguments of a stream of events."""
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
-    return {"method": "GET", "url": f"/visualize/{id_}/events", "headers": headers}
+    return {"method": "GET", "url": at("/visualize/{}/events", id_), "headers": headers}
 
 
 def credentials(api_key: str | None) -> dict[str, str]:
@@ -170,3 +233,8 @@ def is_over(response: httpx.Response) -> bool:
 def is_event(event: ServerSentEvent) -> bool:
     """Whether it is one of the service; signs of life come as empty messages."""
     return event.event != "message"
+
+
+def is_last(event: ServerSentEvent) -> bool:
+    """Whether nothing comes after it."""
+    return event.event == "end"

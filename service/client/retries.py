@@ -7,12 +7,10 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from service.errors import ConvlensError
-
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds between tries when the service cannot be reached
 
 
-class ServiceError(ConvlensError):
+class ServiceError(Exception):
     """The service refused; the message is the detail of its problem document.
 
     status: of the answer. retry_after: seconds after which the same request may be sent again; None if it is not to be.

@@ -76,7 +76,7 @@ def test_a_submission_that_the_client_sends_again_makes_one_job(
 
     slept: list[float] = []
     monkeypatch.setattr(JobQueue, "add", away_at_first)
-    monkeypatch.setattr("service.client.time", SimpleNamespace(sleep=slept.append))
+    monkeypatch.setattr("service.client.client.time", SimpleNamespace(sleep=slept.append))
     with serving(fresh) as api, Client(str(api.base_url)) as client:
         job = client.submit(76, idempotency_key=key, **SMALL)
         assert slept == [5]  # it was refused with 503 and Retry-After

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from service.api.job_schemas import JobAnswer
-from service.client import Client, ServiceError
+from service.client import Client, Job, ServiceError
 from service.jobs.valkey import EmbeddedValkey
 from tests.conftest import Server, await_line, start
 from tests.waiting import eventually
@@ -22,8 +21,8 @@ from tests.waiting import eventually
 PARAMETERS: dict[str, Any] = {"size": 64, "seed": 1, "preview_every": 0}
 
 
-def until_running(client: Client, job: JobAnswer, step: int = 1) -> JobAnswer:
-    def look() -> JobAnswer:
+def until_running(client: Client, job: Job, step: int = 1) -> Job:
+    def look() -> Job:
         now = client.get(job.id)
         assert now.state in ("queued", "running"), now
         return now
@@ -31,9 +30,9 @@ def until_running(client: Client, job: JobAnswer, step: int = 1) -> JobAnswer:
     return eventually(look, lambda now: now.step >= step)
 
 
-def submit(client: Client, class_id: int = 76, **parameters: Any) -> JobAnswer:
+def submit(client: Client, class_id: int = 76, **parameters: Any) -> Job:
     job = client.submit(class_id, **PARAMETERS, **parameters)
-    assert isinstance(job, JobAnswer)
+    assert isinstance(job, Job)
     return job
 
 
@@ -190,7 +189,7 @@ def test_workers_killed_at_random_lose_nothing(fleet: Fleet) -> None:
         assert all(client.image(id_).startswith(b"\x89PNG") for id_ in listed)
 
 
-def pages(client: Client, batch: str) -> Iterator[JobAnswer]:
+def pages(client: Client, batch: str) -> Iterator[Job]:
     cursor: str | None = None
     while True:
         page = client.search(batch=batch, limit=70, cursor=cursor)

@@ -45,6 +45,10 @@ router = APIRouter(prefix="/visualize", tags=["jobs"], responses=RESPONSES)
 
 POLL_SECONDS = 0.2
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": BINARY}}}
+MOVING: dict[int | str, dict[str, Any]] = {200: {"content": {"image/gif": BINARY, "image/webp": BINARY}}}
+ARTIFACT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": BINARY, "image/png": BINARY}}
+}
 
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
@@ -137,7 +141,7 @@ async def show_job(
     return Response(answer, media_type="application/json", headers=headers)
 
 
-@router.get("/{id}/image", responses=PNG)
+@router.get("/{id}/image", response_class=Response, responses=PNG)
 async def show_image(
     id: str,  # noqa: A002
     job_service: JobServiceDep,
@@ -155,9 +159,7 @@ async def show_image(
     return Response(image, media_type="image/png")
 
 
-@router.get(
-    "/{id}/artifacts/{name}", responses={200: {"content": {"application/octet-stream": BINARY, "image/png": BINARY}}}
-)
+@router.get("/{id}/artifacts/{name}", response_class=Response, responses=ARTIFACT)
 async def show_artifact(id: str, name: str, job_service: JobServiceDep, owner: CallerDep) -> Response:  # noqa: A002
     """An artifact of the job: anything it made other than its picture."""
     job = await visible(job_service, id, owner)
@@ -167,7 +169,7 @@ async def show_artifact(id: str, name: str, job_service: JobServiceDep, owner: C
     return Response(await job_service.store.get(artifact_name(id, name)), media_type=media)
 
 
-@router.get("/{id}/frames/{step}", responses=PNG)
+@router.get("/{id}/frames/{step}", response_class=Response, responses=PNG)
 async def show_frame(id: str, step: int, job_service: JobServiceDep, owner: CallerDep) -> Response:  # noqa: A002
     """The preview after a step."""
     steps = await _frames(job_service, id, owner)
@@ -176,7 +178,7 @@ async def show_frame(id: str, step: int, job_service: JobServiceDep, owner: Call
     return Response(await job_service.store.get(frame_name(id, step)), media_type="image/png")
 
 
-@router.get("/{id}/animation")
+@router.get("/{id}/animation", response_class=Response, responses=MOVING)
 async def show_animation(
     id: str,  # noqa: A002
     request: Request,
@@ -203,7 +205,7 @@ async def show_animation(
     return Response(moving, media_type=f"image/{format}")
 
 
-@router.get("/{id}/events", responses=EVENTS)
+@router.get("/{id}/events", response_class=Response, responses=EVENTS)
 async def stream_events(
     id: str,  # noqa: A002
     request: Request,
