@@ -27,10 +27,17 @@ from service.networks.catalog import Networks
 from service.networks.network import Network
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine
+from service.runtime.files import GraphCache
 from service.settings import Settings
 from tests.waiting import eventually
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
+GRAPHS = "TESTS_GRAPHS"  # names the folder of graphs to the workers
+
+
+def pytest_configure() -> None:
+    """Before there are workers, which inherit it."""
+    os.environ[GRAPHS] = str(_graphs_of_all())
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +51,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def network(models_dir: Path) -> Network:
     return Networks(
         models_dir,
-        Engine("cpu", threads=1),
+        Engine("cpu", threads=1, cache=GraphCache(_graphs_of_all(), 2**30)),
         Batcher(lanes=2, max_batch=1, max_queue=100, seconds=60),
         2**32,
         "squeezenet1_1",
@@ -84,6 +91,9 @@ def share_graphs(data_dir: Path) -> Path:
 
 @cache
 def _graphs_of_all() -> Path:
+    """The folder of the run, which its workers share; the process that began the run removes it."""
+    if kept := os.environ.get(GRAPHS):
+        return Path(kept)
     folder = Path(tempfile.mkdtemp(prefix="convlens-graphs-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

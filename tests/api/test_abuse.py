@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
+from anyio import create_task_group, to_thread
 from PIL import Image
 
 from service.api import connections, streams
@@ -65,16 +66,29 @@ def test_work_ends_when_its_client_has_gone(api: httpx.Client, wide: bytes, cat:
     assert api.post("/saliency", files={"image": cat}).status_code == 200
 
 
-def test_others_are_answered_while_one_computes(fresh: Settings, wide: bytes, cat: bytes) -> None:
+@pytest.mark.anyio
+async def test_others_are_answered_while_one_computes(fresh: Settings, wide: bytes, cat: bytes) -> None:
     """Dear requests leave places for others, even for those of the same address, and each waits for one run at most."""
-    with serving(fresh.model_copy(update={"workers": 2})) as api, ThreadPoolExecutor(6) as pool:
+    answered = []
+
+    with serving(fresh.model_copy(update={"workers": 2})) as api:
         eventually(lambda: api.get("/readyz").status_code, lambda status: status == 200)
         before = runs()
-        dear = [pool.submit(api.post, "/saliency", params=RISE, files={"image": wide}, timeout=120) for _ in range(6)]
-        eventually(lambda: runs() > before + 4)
-        assert [api.post("/saliency", files={"image": cat}).status_code for _ in range(3)] == [200] * 3
-        assert not any(each.done() for each in dear)
-        api.close()  # so that they end
+
+        def others() -> list[int]:
+            eventually(lambda: runs() > before + 4)
+            return [api.post("/saliency", files={"image": cat}).status_code for _ in range(3)]
+
+        async with httpx.AsyncClient(base_url=api.base_url, timeout=120) as client, create_task_group() as group:
+
+            async def dear() -> None:
+                answered.append(await client.post("/saliency", params=RISE, files={"image": wide}))
+
+            for _ in range(6):
+                group.start_soon(dear)
+            assert await to_thread.run_sync(others) == [200] * 3
+            assert not answered
+            group.cancel_scope.cancel()  # their connections end, and with them their work
 
 
 def test_the_budget_of_a_request_counts_pixels(api: httpx.Client, wide: bytes) -> None:

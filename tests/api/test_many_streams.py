@@ -22,7 +22,7 @@ from tests.jobs.test_crashes import kill_valkey
 STREAMS = 1000
 SMALL: dict[str, Any] = {"class_id": 76, "size": 64, "preview_every": 0}
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("many-streams")]
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")

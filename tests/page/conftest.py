@@ -19,10 +19,9 @@ MOST_RUNS = 60  # of a request to the service of all tasks
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of the page share a browser, and are skipped where there is none."""
+    """The tests of the page are skipped where there is no browser."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
             missing = BROWSER is None or DRIVER is None
             item.add_marker(pytest.mark.skipif(missing, reason="Chromium is not installed: make browser"))
 
