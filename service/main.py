@@ -89,25 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         network = networks[settings.default_model]
         warm = asyncio.create_task(_warm_up(network)) if network.is_kept else None  # while the queue starts
         async with open_job_service(settings) as job_service:
-            limiter = Limiter(settings.rate_limit, job_service.counters)
-            failures = Limiter(settings.failed_keys_limit, job_service.counters)
-            places = settings.workers or max(4, 2 * cores())
-            dear = max(1, min(places // 2, cores()))  # so many keep all cores busy
-            workers = Workers(places, dear, settings.worker_seconds)
-            records = Uploaded(settings.models_dir, settings.uploaded_models_bytes)
-            uploading = Uploads(records, limits_of(settings), networks.refresh)
-            services = Services(
-                settings,
-                networks,
-                job_service,
-                keys,
-                limiter,
-                failures,
-                workers,
-                uploading,
-                Places(ARCHIVES, settings.worker_seconds),
-            )
-            app.state.services = services
+            app.state.services = services = _services(settings, networks, job_service, keys)
             warm = warm or asyncio.create_task(_warm_up(network, settings))
             tasks = [asyncio.create_task(_tell_when_ready(services, warm)), asyncio.create_task(_refresh(networks))]
             if settings.worker:
@@ -117,11 +99,29 @@ def create_app(settings: Settings) -> FastAPI:
             yield
             for task in tasks:
                 task.cancel()
-            await asyncio.to_thread(uploading.close)
+            await asyncio.to_thread(services.uploads.close)
             await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(networks.close)
 
     return _application(settings, lifespan, keys)
+
+
+def _services(settings: Settings, networks: Networks, job_service: JobService, keys: Keys) -> Services:
+    """What routes need."""
+    places = settings.workers or max(4, 2 * cores())
+    dear = max(1, min(places // 2, cores()))  # so many keep all cores busy
+    records = Uploaded(settings.models_dir, settings.uploaded_models_bytes)
+    return Services(
+        settings,
+        networks,
+        job_service,
+        keys,
+        limiter=Limiter(settings.rate_limit, job_service.counters),
+        failures=Limiter(settings.failed_keys_limit, job_service.counters),
+        workers=Workers(places, dear, settings.worker_seconds),
+        uploads=Uploads(records, limits_of(settings), networks.refresh),
+        archives=Places(ARCHIVES, settings.worker_seconds),
+    )
 
 
 def document() -> dict[str, Any]:
@@ -171,17 +171,7 @@ def _add_middleware(app: FastAPI, settings: Settings, keys: Keys) -> None:
         max_bytes=settings.max_body_bytes,
         max_together=settings.max_bodies_bytes,
         seconds=settings.upload_seconds,
-        streamed=[
-            Streamed(settings.uploaded_models_bytes, settings.model_upload_seconds, path="/models"),
-            Streamed(
-                settings.max_archive_bytes,
-                settings.upload_seconds,
-                SLOWEST,
-                methods=("POST", "PUT"),
-                path="/batches(/[^/]+/parts/[^/]+)?/?",
-                unpacked=False,
-            ),
-        ],
+        streamed=_streamed(settings),
     )
     app.add_middleware(
         GZipMiddleware,
@@ -204,6 +194,21 @@ def _add_middleware(app: FastAPI, settings: Settings, keys: Keys) -> None:
         tracing.install(app)
     if settings.trusted_proxies:
         app.add_middleware(Forwarded, proxies=settings.trusted_proxies)  # before all that looks at the client
+
+
+def _streamed(settings: Settings) -> list[Streamed]:
+    """The bounds of bodies that are written to disk as they arrive: of models, and of the archives of batches."""
+    return [
+        Streamed(settings.uploaded_models_bytes, settings.model_upload_seconds, path="/models"),
+        Streamed(
+            settings.max_archive_bytes,
+            settings.upload_seconds,
+            SLOWEST,
+            methods=("POST", "PUT"),
+            path="/batches(/[^/]+/parts/[^/]+)?/?",
+            unpacked=False,
+        ),
+    ]
 
 
 def _hosts(settings: Settings) -> Collection[str] | None:
