@@ -1,16 +1,9 @@
 // Raw maps: read, smoothed, scaled and coloured as the service does it.
+import { readNpy } from "./client/npy.js";
 import { palette } from "./palettes.js";
 
 const PERCENTILE = 0.995; // what is hotter has the hottest colour
 const TRUNCATE = 4; // sigmas after which a Gaussian ends
-
-/** Numbers of the format .npy (version 1, little-endian float32): `{ values, shape }`. */
-export function readNpy(buffer) {
-  const length = new DataView(buffer).getUint16(8, true);
-  const header = new TextDecoder("latin1").decode(new Uint8Array(buffer, 10, length));
-  const shape = header.match(/'shape': \(([^)]*)\)/)[1].split(",").filter((part) => part.trim()).map(Number);
-  return { values: new Float32Array(buffer.slice(10 + length)), shape };
-}
 
 /** One map: `{ values, width, height }`. */
 export function readMap(buffer) {
