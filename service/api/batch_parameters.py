@@ -5,13 +5,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from service.api.evaluation_parameters import Methods, Metrics, SeveralMethods
-from service.api.parameters import OVERLAY_SMOOTHING
 from service.attribution import METHODS
 from service.attribution.method import Sign
 from service.batches.parameters import BatchParameters
 from service.networks.network import Network
 from service.pictures.images import Colormap
-from service.saliency.explain import Style
+from service.saliency.explain import OVERLAY_SMOOTHING, Style
 from service.saliency.grammar import parse
 from service.saliency.metrics import METRICS
 
@@ -57,8 +56,7 @@ class BatchRequest(SeveralMethods):
     def _without_anything_beside(self) -> Self:
         if blind := [name for name in self.metrics or () if METRICS[name].needs_region]:
             raise ValueError(f"{', '.join(blind)} can only be measured if it is known where the object is")
-        atoms = [atom for _, atom in parse(self.target).terms] if self.target else []
-        if any(atom.kind == "similarity" and not atom.vector for atom in atoms):
+        if self.target is not None and parse(self.target).needs_picture:
             raise ValueError("similarity needs a second picture for each; use POST /saliency, or a vector")
         return self
 

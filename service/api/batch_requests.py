@@ -9,7 +9,7 @@ from service.api.batch_parameters import BatchRequest
 from service.api.deps import Services
 from service.api.problems import brief
 from service.api.streamed_forms import StreamedForm
-from service.api.uploads import is_form, of_query, request_described, validated
+from service.api.uploads import is_form, media_type, of_query, request_described, validated
 from service.batches.sources import Sources
 from service.batches.uploads import Intake, Kind, Upload
 from service.errors import InvalidParameter, NotFound, UnsupportedMedia
@@ -124,7 +124,7 @@ async def _of_body(request: Request, source: str | None) -> Upload | None:
 
 
 def _kind(request: Request) -> Kind:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = media_type(request)
     if media in ARCHIVES:
         return "archive"
     if media in MANIFESTS:

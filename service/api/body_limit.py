@@ -11,6 +11,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.addresses import client_of
+from service.api.prefix import own_path
 from service.errors import BrokenBody, Overloaded, TooManyBytes, TooSlow, UnsupportedMedia
 
 IDENTITY = ("", "identity")  # codings that are none
@@ -72,7 +73,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        path = own_path(scope)
         method = scope.get("method", "")
         bounds = next((each for each in self._streamed if each.is_for(method, path)), self._kept)
         headers = dict(scope["headers"])

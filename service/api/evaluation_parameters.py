@@ -12,13 +12,13 @@ from service.api.parameters import (
     Targeted,
     TargetParameters,
     WithMethodFields,
-    check_values,
     known_method,
 )
 from service.attribution import METHODS
 from service.errors import InvalidParameter
 from service.kinds.parameters import split_commas
 from service.saliency.comparison import USUAL_METHODS, USUAL_METRICS
+from service.saliency.explain import parameters_of
 from service.saliency.metrics import METRICS, Amounts, default_metrics
 from service.saliency.metrics.region import Box
 
@@ -142,7 +142,7 @@ class SeveralMethods(WithMethodFields, Targeted):
             takes = ", ".join(sorted(taken)) or "no parameters"
             raise ValueError(f"none of the methods takes {', '.join(foreign)}; they take {takes}")
         for method in self.methods:
-            check_values(method, self.values_of(method))
+            parameters_of(method, self.values_of(method))
         return self
 
     def values_of(self, method: str) -> dict[str, JsonValue]:

@@ -12,6 +12,7 @@ from service.api.inference_schemas import InferRequest, InputTensor
 from service.api.negotiation import JSON
 from service.api.parameters import ClassifyParameters
 from service.api.tensors import BYTES, described
+from service.api.uploads import media_type
 from service.errors import BrokenBody, InvalidParameter, TooLarge, UnsupportedMedia
 from service.networks.network import Network
 from service.pictures.decode import Pixels
@@ -39,7 +40,7 @@ class Body:
 
 async def read_body(request: Request) -> Body:
     """The body, divided where its header says. Raises `UnsupportedMedia` or `BrokenBody`."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = media_type(request)
     if media not in MEDIA:
         raise UnsupportedMedia(f"the body is {media}; send JSON (-H 'Content-Type: application/json')")
     body, length = await request.body(), request.headers.get(HEADER)

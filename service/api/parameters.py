@@ -9,7 +9,6 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    ValidationError,
     create_model,
     model_validator,
 )
@@ -20,18 +19,10 @@ from service.attribution import METHODS
 from service.attribution.method import Sign
 from service.kinds.parameters import split_commas
 from service.pictures.images import Colormap, Decode, Resize
-from service.saliency.explain import Output
-from service.saliency.grammar import FORM, as_text, parse
+from service.saliency.explain import OVERLAY_SMOOTHING, Output, parameters_of
+from service.saliency.grammar import FORM, as_text, known_target
 from service.saliency.intake import Intake
 from service.settings import Settings
-
-OVERLAY_SMOOTHING = 1.5
-
-
-def known_target(text: str) -> str:
-    """What is a target. Raises `ValueError` for what is none."""
-    parse(text)
-    return text
 
 
 def known_method(name: str) -> str:
@@ -91,15 +82,6 @@ def _method_fields() -> dict[str, Any]:
     return fields
 
 
-def check_values(method: str, values: dict[str, JsonValue]) -> None:
-    """Raise `ValueError` for values of parameters that the method does not take: each has bounds of its own."""
-    try:
-        METHODS[method].parameters.model_validate(values)
-    except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc']))} of {method}: {e['msg']}" for e in error.errors()]
-        raise ValueError("; ".join(wrong)) from None
-
-
 METHOD_FIELDS = _method_fields()
 WithMethodFields: Any = create_model("WithMethodFields", __base__=ClassifyParameters, **METHOD_FIELDS)
 
@@ -148,7 +130,7 @@ class MethodParameters(WithMethodFields):
                 f"the method {self.method} does not take {', '.join(foreign)}; "
                 f"it takes {', '.join(taken) or 'no parameters'}"
             )
-        check_values(self.method, self.method_values)
+        parameters_of(self.method, self.method_values)
         return self
 
     @property

@@ -9,6 +9,12 @@ PREFIX: ContextVar[str] = ContextVar("prefix", default="")  # what links begin w
 _SENT = re.compile(rb"(/[A-Za-z0-9._~-]+){1,8}/?")
 
 
+def own_path(scope: Scope) -> str:
+    """The path of a request without the prefix."""
+    path: str = scope.get("path", "")
+    return path.removeprefix(scope.get("root_path", ""))
+
+
 class Prefixed:
     """ASGI middleware that tells the application, and the links in its answers, the prefix of the request.
 

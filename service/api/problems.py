@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
 from service import errors
+from service.api.prefix import own_path
 from service.api.statuses import status_of
 
 logger = logging.getLogger(__name__)
@@ -83,8 +84,7 @@ FORBIDDEN: dict[int | str, dict[str, Any]] = {
 
 def problem(request: Request, status: int, detail: str, **more: Any) -> JSONResponse:
     """The response for a problem, in the form of the protocol that was spoken."""
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if PROTOCOL.match(path):
+    if PROTOCOL.match(own_path(request.scope)):
         status = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
         return JSONResponse({"error": detail}, status)
     title = HTTPStatus(status).phrase

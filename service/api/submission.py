@@ -15,7 +15,7 @@ from service.api.deps import Services
 from service.api.job_parameters import PICTURES, parse
 from service.api.job_schemas import BatchAnswer, JobAnswer, job_answer
 from service.api.prefix import PREFIX
-from service.api.uploads import is_form, read_named
+from service.api.uploads import is_form, media_type, read_named
 from service.errors import Gone, InvalidParameter, NotFound, TooManyBytes, UnsupportedMedia
 from service.jobs.ledger import Draft, Ledger, Submission
 from service.jobs.record import Batch, Chunk, Job
@@ -57,7 +57,7 @@ async def read_job_request(request: Request) -> tuple[JobParameters, dict[str, b
 
 async def _json(request: Request) -> Any:
     """The JSON of a body. Raises `UnsupportedMedia`, `TooManyBytes` or `RequestValidationError`."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media = media_type(request)
     if media != "application/json":  # what browsers send from other sites without asking is something else
         raise UnsupportedMedia(
             f"the body is {media or 'of no declared type'}; send JSON (-H 'Content-Type: application/json') or a form"

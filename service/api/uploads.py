@@ -55,10 +55,11 @@ class Photographs:
 
 def is_form(request: Request) -> bool:
     """Whether the body is a form with files."""
-    return _media_type(request) == "multipart/form-data"
+    return media_type(request) == "multipart/form-data"
 
 
-def _media_type(request: Request) -> str:
+def media_type(request: Request) -> str:
+    """The media type of the body, in small letters and without parameters; empty if none is declared."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -105,7 +106,7 @@ async def _read_images(request: Request, max_images: int, names: Sequence[str]) 
 
     Raises `UnsupportedMedia`, `TooLarge` (too many images) or `InvalidParameter` (no image).
     """
-    media = _media_type(request)
+    media = media_type(request)
     if media == "multipart/form-data":
         return await _from_form(request, names, [FIELD], max_images)
     if media.startswith("image/") or media == "application/octet-stream":

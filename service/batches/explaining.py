@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from service.batches.parameters import BatchParameters
 from service.batches.results import Line
 from service.errors import Abandoned, TryLater
@@ -22,6 +20,7 @@ from service.saliency.explain import Explanation, Question, draw, explain
 from service.saliency.intake import Intake, read_and_fit_one
 from service.saliency.metrics import Amounts, Case, measure
 from service.saliency.targets import NOTHING, resolve
+from service.saliency.telling import told
 from service.telemetry.timing import Stopwatch
 
 Problem = dict[str, Any]  # status, title and detail
@@ -48,13 +47,13 @@ class Explainer:
         for question in self.questions:
             start = {"item": item, "number": number, "method": question.method}
             try:
-                told, made = self._one(item, photograph, fitted, question)
+                line, made = self._one(item, photograph, fitted, question)
             except (Abandoned, TryLater):
                 raise
             except Exception as error:  # noqa: BLE001 - other methods go on, and the problem tells
                 lines.append({**start, "error": self.problem_of(error)})
             else:
-                lines.append({**start, **told})
+                lines.append({**start, **line})
                 files.update(made)
         return lines, files
 
@@ -77,21 +76,7 @@ class Explainer:
         files = {f"maps/{question.method}/{item}.npy": encode_npy(found.saliency.astype(self.parameters.dtype))}
         if self.parameters.style is not None:
             files[f"overlays/{question.method}/{item}.png"] = draw(found, self.parameters.style, Stopwatch())
-        return {**self._told(found), **_places(files), "metrics": metrics, "seconds": round(seconds, 4)}, files
-
-    def _told(self, found: Explanation) -> Line:
-        """What an index tells of an explanation."""
-        network, class_id = self.network, found.class_id
-        probability = None if class_id is None else network.probability(float(found.probabilities[class_id]))
-        return {
-            "model": network.model.name,
-            "class_id": class_id,
-            "class_name": None if class_id is None else network.model.manifest.labels[class_id],
-            "score": _finite(found.score),
-            "probability": probability if probability is None else _finite(probability),
-            "target": found.target,
-            "notes": {name: _finite(value) for name, value in found.notes.items()},
-        }
+        return {**told(self.network, found), **_places(files), "metrics": metrics, "seconds": round(seconds, 4)}, files
 
     def _measured(self, fitted: Fitted, question: Question, found: Explanation) -> dict[str, float | None]:
         if not self.parameters.metrics:
@@ -112,8 +97,3 @@ def _places(files: dict[str, bytes]) -> dict[str, str | None]:
 def failed(number: int, item: str, questions: list[str], problem: Problem) -> list[Line]:
     """The lines of a picture that has failed for all methods."""
     return [{"item": item, "number": number, "method": method, "error": problem} for method in questions]
-
-
-def _finite(value: float) -> float | None:
-    """The value if it is a number: JSON has no others."""
-    return value if np.isfinite(value) else None

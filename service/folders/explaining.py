@@ -1,10 +1,7 @@
 """Explaining photographs with the networks of this machine."""
 
-import math
 import time
 from collections.abc import Iterator
-
-from pydantic import ValidationError
 
 from service.errors import InvalidParameter
 from service.folders.asked import Asked
@@ -19,11 +16,10 @@ from service.pictures.decode import Photograph
 from service.pictures.images import Fitted
 from service.pictures.npy import encode_npy
 from service.pictures.turns import Turn
-from service.saliency.explain import Explanation, Question, Style, draw, explain, question_of
+from service.saliency.explain import OVERLAY_SMOOTHING, Question, Style, draw, explain, question_of
 from service.saliency.intake import Intake, read_and_fit_one
+from service.saliency.telling import told
 from service.telemetry.timing import Stopwatch
-
-SMOOTHING = 1.5  # of overlays, as those of the service
 
 
 class Explainer:
@@ -46,7 +42,7 @@ class Explainer:
         self._output = output
         self._max_bytes = max_bytes
         self._intake = Intake(asked.resize, asked.decode, max_pixels, asked.side)
-        self._style = Style("overlay", "inferno", 0.9, SMOOTHING, asked.side)
+        self._style = Style("overlay", "inferno", 0.9, OVERLAY_SMOOTHING, asked.side)
         self._questions = check(network, asked)
 
     def records(self, task: Task) -> list[Record]:
@@ -82,24 +78,13 @@ class Explainer:
         return {
             "item": name,
             "method": method,
-            "model": self._asked.model,
-            **self._named(one),
-            "score": finite(one.score),
-            "target": one.target,
+            **told(self._network, one),
             "map": self._output.write(f"maps/{where}.npy", encode_npy(one.saliency)) if "npy" in formats else None,
             "overlay": self._output.write(f"overlays/{where}.png", draw(one, self._style, Stopwatch()))
             if "png" in formats
             else None,
             "metrics": {},
-            "notes": {note: finite(value) for note, value in one.notes.items()},
         }
-
-    def _named(self, one: Explanation) -> Record:
-        if one.class_id is None:
-            return {"class_id": None, "class_name": None, "probability": None}
-        probability = self._network.probability(one.probabilities[one.class_id])
-        name = self._network.model.manifest.labels[one.class_id]
-        return {"class_id": one.class_id, "class_name": name, "probability": finite(probability)}
 
 
 def check(network: Network, asked: Asked) -> dict[str, Question]:
@@ -110,13 +95,5 @@ def check(network: Network, asked: Asked) -> dict[str, Question]:
 def _question(network: Network, asked: Asked, method: str) -> Question:
     try:
         return question_of(network, method, dict(asked.methods[method]), asked.class_id, None, asked.target)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))} of {method}: {e['msg']}" for e in error.errors())
-        raise InvalidParameter(wrong) from None
     except ValueError as error:
         raise InvalidParameter(str(error)) from None
-
-
-def finite(value: float | None) -> float | None:
-    """A number that JSON has; None for what is none."""
-    return float(value) if value is not None and math.isfinite(value) else None

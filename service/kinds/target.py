@@ -14,16 +14,11 @@ from service.kinds.plan import Inputs, Measurement, Plan, kind, seen
 from service.networks.network import Network
 from service.networks.questions import Target
 from service.pictures.decode import Pixels
-from service.saliency.grammar import FORM, as_text, parse
+from service.saliency.grammar import FORM, as_text, known_target, parse
 from service.saliency.targets import Beside, check_target, resolve
 from service.synthesis.ascent import State
 
 _OF_PICTURES = {"detection", "side", "match"}  # what is found in a picture, and noise has none
-
-
-def _known(text: str) -> str:
-    parse(text)
-    return text
 
 
 class TargetParameters(FromNoise):
@@ -41,7 +36,7 @@ class TargetParameters(FromNoise):
     target: Annotated[
         str,
         BeforeValidator(as_text),
-        AfterValidator(_known),
+        AfterValidator(known_target),
         Field(
             description=f"What grows, in the form of `POST /saliency`: a sum of {FORM}, or JSON. `region` is the whole "
             "picture, `similarity` needs a vector, and detections there are none.",

@@ -11,7 +11,7 @@ from service.models.adapt import score_count
 from service.models.manifest import Detection, Scores
 
 _PASSING = frozenset("Identity Flatten Reshape Squeeze Unsqueeze Cast Dropout QuantizeLinear DequantizeLinear".split())
-_CHOOSING = frozenset(["ArgMax", "TopK", "ReduceMax", "Hardmax"])  # what is made of scores for those who want an answer
+_CHOOSING = frozenset(["ArgMax", "TopK", "Hardmax"])  # what is made of scores for those who want an answer
 
 
 MOST_CLASSES = 4096  # of a segmentation: what is more is taken for a side
@@ -81,11 +81,11 @@ def before_activation(output: ir.Value) -> tuple[ir.Value, Scores | None]:
             return node.inputs[0], "sigmoid"
         if (logits := _written_out_softmax(node)) is not None:
             return logits, "softmax"
-        if node.op_type not in _PASSING and not _chooses(node):
-            break
         value = node.inputs[0]
         if _chooses(node):
             output = value
+        elif node.op_type not in _PASSING:
+            break
     return output, None
 
 

@@ -13,7 +13,7 @@ from service.pictures import images
 from service.pictures.decode import Photograph, Pixels
 from service.pictures.images import Fitted
 from service.saliency.evaluation import attribute, candidate_of
-from service.saliency.explain import Question
+from service.saliency.explain import OVERLAY_SMOOTHING, Question
 from service.saliency.metrics import (
     METRICS,
     Amounts,
@@ -34,7 +34,6 @@ READING = (
     "small differences over few photographs may be chance, and the mean rank weighs all metrics alike."
 )
 DIGITS = 3  # after the point; values that differ less are equal
-SMOOTHING = 1.5  # of the maps that are drawn, sigma in their pixels
 
 Values = dict[str, float | None]
 
@@ -186,7 +185,9 @@ def _pictures(
 ) -> dict[str, Pixels]:
     """The photograph under an empty name, and each map over it."""
     seen = images.cut(photograph, fitted.box, side)
-    heats = {who: images.normalize(candidate.heat.clip(min=0), SMOOTHING) for who, candidate in candidates.items()}
+    heats = {
+        who: images.normalize(candidate.heat.clip(min=0), OVERLAY_SMOOTHING) for who, candidate in candidates.items()
+    }
     return {"": seen} | {who: images.overlay(seen, heat, "inferno", 0.9) for who, heat in heats.items()}
 
 

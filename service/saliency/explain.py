@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
 from service.attribution import METHODS, Attribution, Parameters
 from service.attribution.method import Sign, Stepwise
@@ -20,6 +21,7 @@ from service.saliency.view import View
 from service.telemetry.timing import Stopwatch
 
 Output = Literal["overlay", "heatmap", "panel"]
+OVERLAY_SMOOTHING = 1.5  # of maps over photographs, sigma in pixels of the map
 RUNS_OF_TARGET = 3  # to find its weights, what it is compared with, and the probabilities of the classes
 
 
@@ -126,6 +128,15 @@ def explain_stepwise(
     )
 
 
+def parameters_of(method: str, values: dict[str, Any]) -> Parameters:
+    """The parameters of a method. Raises `ValueError` for values that it does not take: each has bounds of its own."""
+    try:
+        return METHODS[method].parameters.model_validate(values)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc']))} of {method}: {e['msg']}" for e in error.errors()]
+        raise ValueError("; ".join(wrong)) from None
+
+
 def question_of(
     network: Network,
     method: str,
@@ -137,11 +148,11 @@ def question_of(
     """Build and check the question for a method with parameters given by name.
 
     Raises `InvalidParameter` for classes, layers and outputs that the network does not have, and for a target of a
-    method that compares classes.
+    method that compares classes; `ValueError` for values that the method does not take, and for what is no target.
     """
     check_class(network, class_id)
     check_class(network, other_class_id, "other_class_id")
-    parameters = METHODS[method].parameters.model_validate(values)
+    parameters = parameters_of(method, values)
     if (layer := values.get("layer")) is not None:
         network.layer(layer)
     wanted = None if target is None else parse(target)

@@ -153,6 +153,12 @@ def parse(text: str) -> Wanted:
     return wanted
 
 
+def known_target(text: str) -> str:
+    """The text, if it is a target. Raises what `parse` raises."""
+    parse(text)
+    return text
+
+
 def _check(wanted: Wanted) -> None:
     """Raise `ValueError` for weights that are too large, and for terms that are not of one value."""
     if any(abs(weight) > MOST_WEIGHT for weight, _ in wanted.terms):
