@@ -37,6 +37,7 @@ bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (
 	$(BIN)/python -m tests.benchmarks.jobs
 	$(BIN)/python -m tests.benchmarks.claims
 	$(BIN)/python -m tests.benchmarks.footprint
+	$(BIN)/python -m tests.benchmarks.page
 
 gpu: $(VENV)/installed-dev build ## On a machine with a GPU: CUDA against the CPU, and against PyTorch if it is installed; fails if anything is wrong
 	$(BIN)/python -m tests.benchmarks.gpu
