@@ -4,7 +4,7 @@ import { form, json, query } from "./api.js";
 import { $, element, prose, safely, short } from "./dom.js";
 import { explained, findings } from "./explain.js";
 import { explaining, offers, on, view } from "./state.js";
-import { t } from "./strings.js";
+import { has, t } from "./strings.js";
 
 const USUAL = ["grad_cam", "layer_cam", "lrp", "integrated_gradients", "smoothgrad"];
 const COLUMNS = 3;
@@ -48,19 +48,21 @@ async function compare() {
   $("compare-status").textContent = t("ready");
 }
 
+const titleOf = ({ name }) => (has(`metric.${name}`) ? t(`metric.${name}`) : name.replaceAll("_", " "));
+
 function showMetrics({ methods, metrics, reading }) {
   const columns = [...methods.map((method) => method.name), ...BASELINES];
   const head = element("tr", {}, ...[t("metric"), ...columns.map((name) => (BASELINES.includes(name) ? t(name) : name))]
     .map((name) => element("th", { scope: "col" }, name)));
   const rows = metrics.map((metric) => element("tr", {},
-    element("th", { scope: "row" }, metric.name.replaceAll("_", " "), element("small", {}, t("better")[metric.better])),
+    element("th", { scope: "row" }, titleOf(metric), element("small", {}, t("better")[metric.better])),
     ...columns.map((name) => element("td", { className: metric.ranks[name] === 1 ? "best" : "" }, short(metric.values[name])))));
   const ranks = element("tr", {}, element("th", { scope: "row" }, t("meanRank")), ...methods.map((method) => element("td", {}, short(method.mean_rank))), ...BASELINES.map(() => element("td", {})));
   const table = element("table", {}, element("caption", {}, t("table")), element("thead", {}, head), element("tbody", {}, ...rows, ranks));
   const limits = element("details", {}, element("summary", {}, t("tell")), element("dl", {}, ...metrics.flatMap((metric) => [
-    element("dt", {}, metric.name.replaceAll("_", " ")), element("dd", {}, prose(metric.limits))])));
+    element("dt", {}, titleOf(metric)), element("dd", {}, prose(metric.limits, `metric.${metric.name}.limits`))])));
   $("metrics").replaceChildren(element("div", { className: "scroll", tabIndex: 0, attributes: { role: "region", "aria-label": t("table") } }, table),
-    element("p", { className: "quiet" }, prose(reading)), limits);
+    element("p", { className: "quiet" }, prose(reading, "reading")), limits);
 }
 
 function clear() {

@@ -1,6 +1,6 @@
 // Elements, and errors in words.
 import { Problem } from "./api.js";
-import { t } from "./strings.js";
+import { has, language, t } from "./strings.js";
 
 export const $ = (id) => document.getElementById(id);
 
@@ -20,12 +20,64 @@ export function drawn(tag, attributes = {}, ...children) {
   return made;
 }
 
+// What the focus can be given to by keys.
+const CONTROLS = "a[href], button, input, select, textarea, summary";
+const isUsable = (control) => !control.disabled && control.getClientRects().length > 0;
+
+/** Give the focus to an element, even to one that keys do not stop at. */
+export function focusOn(place, options) {
+  if (place.tabIndex < 0) place.tabIndex = -1;
+  place.focus(options);
+}
+
+/** Show other children. If the focus was on a control among them, it stays in its place: on the control that is there now, or near to it. */
+export function replace(place, ...children) {
+  const at = [...place.querySelectorAll(CONTROLS)].indexOf(document.activeElement);
+  place.replaceChildren(...children);
+  if (at < 0) return;
+  const controls = [...place.querySelectorAll(CONTROLS)];
+  focusOn(controls.slice(at).find(isUsable) ?? controls.slice(0, at).findLast(isUsable) ?? place, { preventScroll: true });
+}
+
+/** Go to a part of the page, as a link to it does. */
+export function goTo(section) {
+  $(section).scrollIntoView();
+  focusOn($(section), { preventScroll: true });
+}
+
+let before = null; // what had the focus when something went wrong
+
 function tell(error) {
   if (error.name === "AbortError") return; // given up for something newer
   $("error").textContent = error instanceof Problem ? error.message : t("broken", { message: error.message });
   $("error").lang = error instanceof Problem ? error.lang : "";
-  $("error").hidden = false;
-  $("error").scrollIntoView({ block: "nearest" });
+  $("alert").hidden = false;
+  before = document.activeElement;
+  document.querySelector(":focus-visible")?.scrollIntoView({ block: "nearest" }); // not below what is told
+}
+
+function tellNoLonger() {
+  if ($("alert").contains(document.activeElement)) focusOn(before?.isConnected ? before : $("main"), { preventScroll: true });
+  $("alert").hidden = true;
+}
+
+/** Links to what can be unfolded unfold it. */
+export function openFolds() {
+  for (const link of document.querySelectorAll("a[href^='#']")) {
+    const target = $(link.hash.slice(1));
+    if (target.localName !== "details") continue;
+    link.onclick = (event) => {
+      event.preventDefault();
+      target.open = true;
+      goTo(target.id);
+    };
+  }
+}
+
+/** Let what is told be closed. */
+export function openAlert() {
+  $("error-close").onclick = tellNoLonger;
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") tellNoLonger(); });
 }
 
 /** An action that nobody asked for just now: what goes wrong is told in words. */
@@ -44,7 +96,7 @@ export function inBackground(action) {
 export function safely(action) {
   const told = inBackground(action);
   return (...args) => {
-    $("error").hidden = true;
+    tellNoLonger();
     return told(...args);
   };
 }
@@ -58,8 +110,10 @@ export function whenNear(watched, action) {
   }, { rootMargin: "300px" }).observe(watched);
 }
 
-/** Text of the service, which is in English and whose `names` stand between backticks. */
-export const prose = (text) => element("span", { lang: "en" }, ...text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part)));
+const formatted = (text, lang) => element("span", { lang }, ...text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part)));
+
+/** Text of the service, which is in English and whose `names` stand between backticks; or what the language of the page has under a name instead. */
+export const prose = (english, name = "") => (has(name) ? formatted(t(name), language) : formatted(english, "en"));
 
 /** A probability in percent, or the score of a network whose scores are no probabilities. */
 export function share({ probability, score }) {

@@ -3,7 +3,7 @@ export default {
   title: "convlens: see what a network looks at",
   tagline: "Which pixels made the network say that? Computed live, on your picture.",
   skip: "Skip to content", sections: "Sections", navExplain: "Explain", navCompare: "Compare", navMake: "Make", navApi: "API",
-  keyLabel: "This service asks for a key", keySend: "Enter",
+  close: "Close", keyLabel: "This service asks for a key", keySend: "Enter",
   broken: "Something went wrong in this page: {message}",
   unreachable: "The service cannot be reached. Is it still running?",
   status: "The service answered {status}.",
@@ -12,6 +12,7 @@ export default {
   stageLabel: "Photograph and map. Drop or paste a picture anywhere.",
   photoAlt: "The photograph: {name}", divide: "Divide: photograph on its left, map on its right",
   dropHere: "Let go, and it is explained",
+  noPicture: "There is no file in what was dropped. Addresses are not followed: save the picture, and drop its file.",
   samples: "Samples", own: "Your picture …", camera: "Camera", hint: "or drop or paste one anywhere",
   "sample.cat": "cat", "sample.coffee": "coffee", "sample.rocket": "rocket", "sample.photographer": "photographer", "sample.motorcycle": "motorcycle",
   "sample.astronaut": "astronaut",
@@ -45,6 +46,7 @@ export default {
   costOne: "one run of the network", use: "Use {name}", needsAttention: "needs a vision transformer",
   more: "Network, colours and more", model: "Network", colormap: "Colours", output: "Shown", overlay: "over the photograph",
   heatmap: "map alone", opacity: "Opacity", smoothing: "Smoothing", download: "Download PNG", downloadRaw: "Raw map (.npy)",
+  meaningLine: "A map shows what this one answer depends on. It does not show where the object is, nor that the network is right.",
   meaningTitle: "How to read this", meaningIs: "What it means", meaningIsNot: "What it does not mean", meaningUse: "What to do with it",
   "meaningIs.text": "Bright pixels are those on which the score of this one answer depends, in the way that this method asks. Other methods ask in other ways.",
   "meaningIsNot.text": "It does not show where the object is, nor that the network is right, nor why the world is so. A map can look convincing and still be of little use.",
@@ -112,7 +114,7 @@ export default {
   ownNotLinked: "Your own picture stays with you: it is not part of the link.",
   report: "Save a report", reportTitle: "What speaks for {name}", reportPanel: "The photograph, the map, and the map over the photograph",
   reportMade: "Made by convlens {version} with the network {model} (SHA-256 {hash}) at {time}.", codeSample: "The picture: {name}",
-  code: "The same from a program", codeCurl: "curl, what you see", codePython: "Python, what you see", codeTypeScript: "TypeScript, what you see", codeRaw: "curl, the raw map",
+  code: "The same from a program", codeCurl: "curl, what you see", codePython: "Python, what you see", codeTypeScript: "TypeScript, what you see", codeRaw: "curl, the raw map", codeClient: "The client that the lines in TypeScript import; those in Python need the package convlens",
 
   usual: "usual",
 };

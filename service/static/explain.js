@@ -2,7 +2,7 @@
 import { Problem } from "./api.js";
 import { arrived, giveUpOthers, mapOf } from "./answers.js";
 import { classOf, findClass, suggest } from "./classes.js";
-import { $, inBackground, safely } from "./dom.js";
+import { $, inBackground, prose, safely } from "./dom.js";
 import { findingsOf, same, subjectOf } from "./findings.js";
 import { markSample } from "./photograph.js";
 import { openPlaces, reveal, showPlaces } from "./places.js";
@@ -21,7 +21,7 @@ const TO_BECOME_A_JOB = "mode=job"; // the advice of the service
 /** What the network says of the photograph, the first first; what was chosen beyond that comes last. */
 export const findings = [];
 let asked = 0; // the newest question
-let told = ""; // of the newest result
+let told = []; // of the newest result
 
 const find = (subject) => (subject === null ? undefined : findings.find((one) => same(subjectOf(one), subject)));
 
@@ -47,7 +47,7 @@ export async function take(photo, { subject = null, rival = null } = {}) {
     changed("photo");
     await explain();
   } catch (error) {
-    if (mine === asked) $("caption").textContent = told || t("noMap");
+    if (mine === asked) $("caption").replaceChildren(...(told.length ? told : [t("noMap")]));
     throw error;
   } finally {
     if (mine === asked) busy(false);
@@ -80,7 +80,7 @@ export async function explain() {
   } catch (error) {
     if (mine === asked) {
       clearMap();
-      told = "";
+      told = [];
       $("caption").textContent = t("noMap");
       if (error instanceof Problem && error.message.includes(TO_BECOME_A_JOB)) changed("costly");
     }
@@ -88,13 +88,13 @@ export async function explain() {
   } finally {
     if (mine === asked) busy(false);
   }
-  await prefetch(mine);
+  inBackground(prefetch)(mine);
 }
 
 function showNothing() {
   clearMap();
-  told = inTask("nothing");
-  $("caption").textContent = told;
+  told = [inTask("nothing")];
+  $("caption").replaceChildren(...told);
   $("shown").textContent = "";
   changed("question");
 }
@@ -132,9 +132,16 @@ function tell(map) {
   const model = offers.models.find((each) => each.name === view.model).title;
   const values = { model, name: one.name, share: shareOf(one), other: other?.name };
   const caption = () => (shareOf(one) === "" ? t("captionTarget", values) : inTask("caption", values));
-  const said = [other ? t("captionContrast", values) : caption(), map.empty ? t("empty") : "", map.warning ?? ""];
-  told = said.filter(Boolean).join(" ");
-  $("caption").textContent = told;
+  told = [[other ? t("captionContrast", values) : caption(), map.empty ? t("empty") : ""].filter(Boolean).join(" "), ...warned(map.warning)];
+  $("caption").replaceChildren(...told);
+}
+
+/** A warning of the service: what it says of the method in the language of the page, and what else there is. */
+export function warned(warning) {
+  if (warning === null) return [];
+  const { name, warning: known } = chosenMethod();
+  const rest = known === null ? warning : warning.replace(known, "").trim();
+  return [known === null ? "" : prose(known, `warning.${name}`), rest ? prose(rest) : ""].filter(Boolean).flatMap((part) => [" ", part]);
 }
 
 function list() {
@@ -149,9 +156,7 @@ export async function choose(one, asSecond = false) {
   const subject = subjectOf(one), isSame = same(subject, view.subject);
   if (!asSecond || isSame) Object.assign(view, { subject, rival: null });
   else view.rival = same(view.rival, subject) ? null : subject;
-  const focused = [...$("top").querySelectorAll("button")].indexOf(document.activeElement);
   await explain();
-  if (focused >= 0) $("top").querySelectorAll("button")[focused]?.focus();
 }
 
 /** Make a subject known that is not among the findings. */

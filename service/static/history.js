@@ -1,6 +1,6 @@
 // Jobs so far, newest first.
 import { ask, json, query } from "./api.js";
-import { $, element, inBackground, safely } from "./dom.js";
+import { $, element, focusOn, inBackground, replace, safely, whenNear } from "./dom.js";
 import { KINDS } from "./kinds.js";
 import { on } from "./state.js";
 import { t } from "./strings.js";
@@ -16,10 +16,10 @@ async function page(from) {
   return answer.data.map(item);
 }
 
-/** Show the newest jobs. */
-export async function showHistory() {
+// Show the newest jobs.
+async function showHistory() {
   const items = await page(null);
-  $("jobs").replaceChildren(...(items.length ? items : [element("li", { className: "quiet" }, t("noJobs"))]));
+  replace($("jobs"), ...(items.length ? items : [element("li", { className: "quiet" }, t("noJobs"))]));
 }
 
 function item(job) {
@@ -40,10 +40,16 @@ function item(job) {
   return element("li", {}, open, remove);
 }
 
-/** Wire the list. */
+/** Wire the list, which is made once it is near to be seen. */
 export function openHistory() {
   $("history-kind").replaceChildren(element("option", { value: "" }, t("allKinds")), ...[...KINDS, "saliency"].map((kind) => element("option", { value: kind }, t(`kind.${kind}`))));
   $("history-kind").onchange = safely(showHistory);
-  $("history-more").onclick = safely(async () => $("jobs").append(...(await page(cursor))));
-  on("jobs", inBackground(showHistory));
+  $("history-more").onclick = safely(async () => {
+    const older = await page(cursor);
+    $("jobs").append(...older);
+    focusOn(older[0].querySelector("button"));
+  });
+  const show = inBackground(showHistory);
+  whenNear($("history"), show);
+  on("jobs", show);
 }

@@ -1,7 +1,7 @@
 // The kinds of jobs that draw: their pictures, their fields from the API's own description, and how a job is asked for.
 import { at, form, json, Problem } from "./api.js";
 import { findClass, suggest } from "./classes.js";
-import { $, element, inBackground, safely } from "./dom.js";
+import { $, element, inBackground, safely, whenNear } from "./dom.js";
 import { listedLayers } from "./methods.js";
 import { SAMPLES, sampleOf } from "./photograph.js";
 import { field, filledIn, worded } from "./schema.js";
@@ -41,8 +41,8 @@ async function offerFields() {
     const schema = properties[name];
     const proposed = name === "target" ? aNeuron() : PROPOSED[kind]?.[name];
     if (name === "class_id") return classField(proposed);
-    if (LAYERS.includes(name)) return field(name, schema, layers, schema.default ?? view.layer ?? layers[Math.floor(layers.length / 2)]);
-    return field(name, schema, null, proposed);
+    if (LAYERS.includes(name)) return field(name, schema, { owner: kind, choices: layers, value: schema.default ?? view.layer ?? layers[Math.floor(layers.length / 2)] });
+    return field(name, schema, { owner: kind, value: proposed });
   };
   const later = Object.keys(properties).filter((name) => !NOT_ASKED.includes(name) && !FIRST[kind].includes(name));
   $("make-first").replaceChildren(...FIRST[kind].map(made), ...("style_image" in properties ? [styleField()] : []));
@@ -98,18 +98,17 @@ async function asked() {
   return [kind, parameters, pictures];
 }
 
-/** Choose a kind, with values for some of its fields. */
-export async function chooseKind(name, values = {}) {
+// Choose a kind.
+async function chooseKind(name) {
   kind = name;
   for (const button of $("kinds").querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.kind === name));
   await offerFields();
-  for (const [field, value] of Object.entries(values)) $("make-form").querySelector(`[name=${field}]`).value = value;
 }
 
 /** Wire the form; jobs that are accepted go to `watch`. */
 export function openKinds(watch) {
   $("kinds").replaceChildren(...KINDS.map((name) => {
-    const picture = element("img", { src: at(`/static/kinds/${name}.jpg`), alt: "", width: 200, height: 150, loading: "lazy" });
+    const picture = element("img", { alt: "", width: 200, height: 150 });
     const button = element("button", { type: "button", attributes: { "data-kind": name, "aria-pressed": String(name === kind) } }, picture, t(`kind.${name}`));
     button.onclick = safely(() => chooseKind(name));
     return element("li", {}, button);
@@ -118,5 +117,11 @@ export function openKinds(watch) {
     event.preventDefault();
     safely(async () => watch(await submit(...(await asked()))))();
   };
-  on("model", inBackground(offerFields));
+  let near = false;
+  whenNear($("make"), inBackground(() => {
+    near = true;
+    for (const button of $("kinds").querySelectorAll("button")) button.firstElementChild.src = at(`/static/kinds/${button.dataset.kind}.jpg`);
+    return chooseKind(kind);
+  }));
+  on("model", inBackground(async () => near && offerFields()));
 }

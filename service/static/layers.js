@@ -1,11 +1,12 @@
 // The network as a strip from image to scores; the maps of a layer; what a channel looks for.
 import { form, json, query } from "./api.js";
 import { stackOf } from "./answers.js";
-import { $, element, inBackground, safely, short, whenNear } from "./dom.js";
+import { $, element, focusOn, inBackground, replace, safely, short, whenNear } from "./dom.js";
 import { explained } from "./explain.js";
 import { parametersOf, submit } from "./kinds.js";
 import { argmax, meanOf, paint, signed, topOf } from "./maps.js";
-import { patchesOf } from "./patches.js";
+import { patchesOf, places } from "./patches.js";
+import { ratioOf } from "./photograph.js";
 import { changed, offers, on, view } from "./state.js";
 import { t } from "./strings.js";
 import { watch } from "./watch.js";
@@ -32,7 +33,7 @@ async function strip() {
     return button;
   });
   const photo = element("img", { src: view.photo.url, alt: "", width: TILE, height: TILE, hidden: !view.photo.shown });
-  $("strip").replaceChildren(ends(t("stripImage"), photo), ...buttons.map((button) => element("li", {}, button)),
+  replace($("strip"), ends(t("stripImage"), photo), ...buttons.map((button) => element("li", {}, button)),
     ends(t("stripScores", { name: explained()?.name ?? "" }), null));
   const asked = { model: view.model, layer: listed().map((layer) => layer.name).slice(0, 32).join(","), channels: 1, tile: TILE };
   const { data } = await json(`/activations?${query(asked)}`, { method: "POST", body: form({ image: view.photo.file }) });
@@ -59,10 +60,13 @@ export async function openLayer(name, all = false) {
   const order = stack.maps.map((map, channel) => ({ channel, mean: meanOf(map) })).sort((a, b) => b.mean - a.mean);
   const shown = all ? order : order.slice(0, SHOWN);
   const top = topOf(signed(stack.whole, "positive"));
-  $("maps").replaceChildren(...shown.map(({ channel, mean }) => tile(name, channel, mean, top)));
-  $("maps").style.setProperty("--ratio", view.photo.shown ? view.photo.width / view.photo.height : 1);
+  replace($("maps"), ...shown.map(({ channel, mean }) => tile(name, channel, mean, top)));
+  $("maps").style.setProperty("--ratio", view.photo.shown ? ratioOf(view.photo) : 1);
   $("all-channels").hidden = all || order.length <= SHOWN;
-  $("all-channels").onclick = safely(() => openLayer(name, true));
+  $("all-channels").onclick = safely(async () => {
+    await openLayer(name, true);
+    focusOn($("maps").children[SHOWN].querySelector("button"));
+  });
   changed("watched");
 }
 
@@ -71,7 +75,11 @@ function tile(layer, channel, mean, top) {
   paint(canvas, signed(stack.maps[channel], "positive"), top, view.colormap, null);
   const label = t("channelMean", { channel, mean: short(mean) });
   const button = element("button", { type: "button", title: label, attributes: { "aria-label": label, "data-channel": channel } }, canvas, String(channel));
-  button.onclick = safely(() => openChannel(layer, channel));
+  button.onclick = safely(async () => {
+    const opened = openChannel(layer, channel);
+    focusOn($("channel-view")); // which stands before the maps, and moves them
+    await opened;
+  });
   return element("li", {}, button);
 }
 
@@ -86,9 +94,9 @@ export async function openChannel(layer, channel) {
   $("channel-title").textContent = t("channelTitle", { channel, layer, value: short(value) });
   $("channel-photo").hidden = !view.photo.shown;
   if (view.photo.shown) $("channel-photo").src = view.photo.url;
-  $("channel-map").parentElement.style.setProperty("--ratio", view.photo.shown ? view.photo.width / view.photo.height : 1);
+  $("channel-map").parentElement.style.setProperty("--ratio", view.photo.shown ? ratioOf(view.photo) : 1);
   paint($("channel-map"), signed(map, "positive"), value, view.colormap, view.photo.shown ? view.opacity : null);
-  $("patches").replaceChildren();
+  $("patches").replaceChildren(...places());
   $("excited").replaceChildren();
   $("channel-view").hidden = false;
   $("channel-view").scrollIntoView({ block: "nearest" });

@@ -1,6 +1,6 @@
 // The networks that can be asked: which there are, what they are, and the choice of one.
 import { ask, json } from "./api.js";
-import { $, element, inBackground, safely, whenNear } from "./dom.js";
+import { $, element, goTo, inBackground, replace, safely, whenNear } from "./dom.js";
 import { loadLayers } from "./methods.js";
 import { changed, offers, on, speeds, view } from "./state.js";
 import { t } from "./strings.js";
@@ -8,34 +8,42 @@ import { t } from "./strings.js";
 /** Names of networks that were uploaded, for those who may remove them. */
 export const removable = new Set();
 let all = []; // those that cannot be used too
+let near = false;
 
 /** Learn which networks there are. */
 export async function loadModels() {
   all = await json("/models");
   offers.models = all.filter((model) => model.served);
+  const known = [...$("model").options].map((option) => option.value);
+  if (known.join() === offers.models.map((model) => model.name).join()) return; // someone may be choosing
   $("model").replaceChildren(...offers.models.map((model) => element("option", { value: model.name, selected: model.name === view.model }, model.title)));
 }
 
-/** Look at another network. */
-export async function chooseModel(name) {
+// Look at another network.
+async function chooseModel(name) {
   $("model").value = name;
   Object.assign(view, { model: name, values: {} });
   await loadLayers();
   changed("model");
 }
 
-/** Show the list again. */
+/** Show the list again, as it is now. */
 export async function showNetworks() {
   await loadModels();
+  await list();
+}
+
+// The facts of networks are asked for once they are near to be seen.
+async function list() {
   const cards = all.map(card);
-  $("networks-list").replaceChildren(...cards.map(({ item }) => item));
-  for (const { fill } of cards) await fill();
+  replace($("networks-list"), ...cards.map(({ item }) => item));
+  if (near) for (const { fill } of cards) await fill();
 }
 
 function card(model) {
   const facts = element("dl", { className: "facts" });
-  const use = button(t("useNetwork"), () => open(model.name, "explain"), { disabled: model.name === view.model || !model.served });
-  const layers = button(t("seeLayers"), () => open(model.name, "layers"), { disabled: !model.served });
+  const use = button(t("useNetwork"), () => openNetwork(model.name, "explain"), { disabled: model.name === view.model || !model.served });
+  const layers = button(t("seeLayers"), () => openNetwork(model.name, "layers"), { disabled: !model.served });
   const remove = removable.has(model.name) ? button(t("removeNetwork"), () => removeModel(model.name)) : null;
   for (const one of [use, layers, remove].filter(Boolean)) one.setAttribute("aria-label", `${one.textContent}: ${model.title}`);
   const item = element("li", { attributes: { "data-model": model.name, ...(model.name === view.model ? { "aria-current": "true" } : {}) } },
@@ -62,9 +70,10 @@ async function factsOf(model) {
   };
 }
 
-async function open(name, place) {
+/** Look at a network in a part of the page. */
+export async function openNetwork(name, place) {
+  goTo(place);
   if (name !== view.model) await chooseModel(name);
-  $(place).scrollIntoView();
 }
 
 async function removeModel(name) {
@@ -74,13 +83,12 @@ async function removeModel(name) {
   if (view.model === name) await chooseModel(offers.models.find((model) => model.default)?.name ?? offers.models[0].name);
 }
 
-/** Wire the choice, and the list, which is made once it is near to be seen; `before` is done then, too. */
+/** Wire the choice and the list; `before` is done once that is near to be seen. */
 export function openNetworks(before) {
   $("model").onchange = safely(() => chooseModel($("model").value));
-  let near = false;
   whenNear($("networks"), inBackground(async () => {
     near = true;
     await before();
   }));
-  on("photo", inBackground(() => near && showNetworks()));
+  on("photo", inBackground(list));
 }

@@ -26,13 +26,18 @@ async function patch({ photo, value, across, down, columns }) {
   return element("li", {}, canvas, element("small", {}, `${photo.sample ? t(`sample.${photo.sample}`) : t("ownPicture")} ${short(value)}`));
 }
 
+/** Places of patches that are not known yet, so that nothing moves when they are. */
+export const places = (count = SAMPLES.length) => Array.from({ length: count }, () => element("li", {}));
+
 /** The patches of all samples, and of the picture that is shown, most active first; `show` gets those known so far. */
 export async function patchesOf(layer, channel, show) {
   const photos = await Promise.all(SAMPLES.map((name) => sampleOf(name)));
   const peaks = [];
-  for (const photo of [...(view.photo.sample || !view.photo.shown ? [] : [view.photo]), ...photos]) {
+  const all = [...(view.photo.sample || !view.photo.shown ? [] : [view.photo]), ...photos];
+  for (const photo of all) {
     peaks.push(await peakOf(photo, layer, channel));
     peaks.sort((a, b) => b.value - a.value);
-    show(await Promise.all(peaks.filter((peak) => peak.value > 0).map(patch)));
+    const known = await Promise.all(peaks.filter((peak) => peak.value > 0).map(patch));
+    show([...known, ...places(all.length - peaks.length)]);
   }
 }

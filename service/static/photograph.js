@@ -1,5 +1,5 @@
 // Where photographs come from: samples, files, the clipboard, the camera, dropped ones.
-import { ask, at } from "./api.js";
+import { ask, at, Problem } from "./api.js";
 import { $, element, safely } from "./dom.js";
 import { t } from "./strings.js";
 
@@ -39,7 +39,13 @@ async function ownOf(file) {
 /** One of one's own that was shown before, if it is still kept. */
 export const keptPhoto = (key) => kept.get(key) ?? null;
 
-const firstPicture = (files) => [...(files ?? [])].find((file) => file.type.startsWith("image/") || file.type === "");
+// The first picture of several files, else the first of them: the service says what is wrong with it.
+const firstPicture = (files) => [...files].find((file) => file.type.startsWith("image/") || file.type === "") ?? files[0];
+
+const FLATTEST = 8, NARROWEST = 1 / 4; // that a picture is shown; others are stretched, so that one sees something
+
+/** Width by height, as a photograph is shown. */
+export const ratioOf = ({ width, height }) => Math.min(Math.max(width / height, NARROWEST), FLATTEST);
 
 /** Offer all of them; what is chosen goes to `take`. */
 export function offerPhotographs(take) {
@@ -47,20 +53,30 @@ export function offerPhotographs(take) {
   for (const id of ["file", "camera"]) {
     $(id).onchange = async () => { await own($(id).files[0]); $(id).value = ""; };
   }
-  document.addEventListener("paste", (event) => own(firstPicture(event.clipboardData?.files)));
+  const given = safely(async (files) => {
+    if (!files.length) throw new Problem(t("noPicture"));
+    await take(await ownOf(firstPicture(files)));
+  });
+  document.addEventListener("paste", (event) => event.clipboardData.files.length && given(event.clipboardData.files));
   for (const kind of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(kind, (event) => {
+      if (event.target.closest?.("input, textarea") && !event.dataTransfer.types.includes("Files")) return; // text for a field
       event.preventDefault();
       $("stage").classList.toggle("over", kind === "dragover");
-      if (kind === "drop") own(firstPicture(event.dataTransfer.files));
+      if (kind === "drop") given(event.dataTransfer.files);
     });
   }
   $("samples").replaceChildren(...SAMPLES.map((name) => {
-    const thumbnail = element("img", { src: addressOf(name), alt: "", width: 72, height: 54 });
+    const thumbnail = element("img", { alt: "", width: 72, height: 54 });
     const button = element("button", { type: "button", attributes: { "aria-label": t(`sample.${name}`), "data-sample": name } }, thumbnail);
     button.onclick = safely(async () => take(await sampleOf(name)));
     return element("li", {}, button);
   }));
+}
+
+/** Load the pictures of the samples, which can wait until a first one is explained. */
+export function showThumbnails() {
+  for (const button of $("samples").querySelectorAll("button")) button.firstElementChild.src ||= addressOf(button.dataset.sample);
 }
 
 /** Mark the sample that is shown. */

@@ -2,8 +2,9 @@
 import { askMap } from "./answers.js";
 import { shownLines } from "./code.js";
 import { $, element, safely, short } from "./dom.js";
-import { explained, findings } from "./explain.js";
+import { explained, findings, warned } from "./explain.js";
 import { drawing } from "./look.js";
+import { explanation } from "./methods.js";
 import { worded } from "./schema.js";
 import { chosenMethod, view } from "./state.js";
 import { t } from "./strings.js";
@@ -22,14 +23,14 @@ async function built() {
   const page = document.implementation.createHTMLDocument(t("reportTitle", { name: explained().name }));
   page.documentElement.lang = document.documentElement.lang;
   page.head.append(element("meta", { name: "viewport", content: "width=device-width" }));
-  const warning = one.explained.warning === null ? [] : [element("p", {}, element("strong", {}, one.explained.warning))];
+  const warning = one.explained.warning === null ? [] : [element("p", {}, element("strong", {}, ...warned(one.explained.warning)))];
   const effective = Object.entries(meta.parameters).filter(([, value]) => value !== null).map(([name, value]) => [worded(name), String(value)]);
   const notes = Object.entries(one.explained.notes).map(([name, value]) => [worded(name), short(value)]);
   page.body.append(
     element("h1", {}, page.title), element("p", {}, $("caption").textContent),
     element("img", { src: `data:image/png;base64,${one.heatmap.png}`, alt: t("reportPanel") }), element("p", {}, t("reportPanel")),
     element("h2", {}, inTask("topTitle")), table(findings.map((each) => [each.name, shareOf(each)])),
-    element("h2", {}, `${t("method")}: ${method.name}`), element("p", {}, `${method.summary} ${method.when} ${method.paper}.`), ...warning, table([...effective, ...notes]),
+    element("h2", {}, `${t("method")}: ${method.name}`), element("p", {}, explanation(method), ` ${method.paper}.`), ...warning, table([...effective, ...notes]),
     element("h2", {}, t("meaningTitle")), ...MEANING.flatMap((part) => [element("h3", {}, t(part)), element("p", {}, t(`${part}.text`))]),
     element("h2", {}, t("code")), ...shownLines().flatMap(([title, code]) => [element("h3", {}, title), element("pre", {}, code)]),
     element("p", {}, t("reportMade", { version: meta.version, model: meta.model, hash: meta.model_sha256, time: new Date().toISOString() })));

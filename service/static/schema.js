@@ -1,16 +1,27 @@
 // Fields of a form from a JSON schema.
 import { element } from "./dom.js";
-import { has, t } from "./strings.js";
+import { has, language, t } from "./strings.js";
 
 const kindOf = (schema) => (schema.anyOf ?? [schema]).find((one) => one.type !== "null") ?? schema;
 
 // "learning_rate" is "learning rate" unless there is a better word.
 export const worded = (name) => (has(`field.${name}`) ? t(`field.${name}`) : name.replaceAll("_", " "));
 
+// What it means: of a method or kind in particular, or of all that have it.
+const aboutOf = (owner, name) => [`about.${owner}.${name}`, `about.${name}`].find(has);
+
+/** Explain a control by what the service says of its parameter, or by the words that the page has for it. */
+export function explain(control, owner, name, { description = "" }) {
+  const known = aboutOf(owner, name);
+  control.title = known ? t(known) : description;
+  control.lang = known ? language : "en";
+}
+
 /**
- * A labelled field for a parameter; empty means the default. choices: values to choose from that no schema knows, such as layers.
+ * A labelled field for a parameter; empty means the default. owner: the method or kind that takes it.
+ * choices: values to choose from that no schema knows, such as layers.
  */
-export function field(name, schema, choices = null, value = undefined) {
+export function field(name, schema, { owner, choices = null, value = undefined }) {
   const kind = kindOf(schema);
   const options = choices ?? kind.enum;
   const usual = schema.default ?? null;
@@ -29,7 +40,7 @@ export function field(name, schema, choices = null, value = undefined) {
   }
   if (!options && value !== undefined && value !== null) control.value = value;
   control.name = name;
-  control.title = schema.description ?? "";
+  explain(control, owner, name, schema);
   control.dataset.usual = Array.isArray(usual) ? usual.join(",") : usual ?? "";
   return element("label", {}, worded(name), control);
 }

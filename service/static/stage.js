@@ -1,6 +1,7 @@
 // The picture with its map under a divide, the value under the cursor, the colour bar.
 import { $, short } from "./dom.js";
 import { levels, paint, paintBar, signed, smoothed, topOf } from "./maps.js";
+import { ratioOf } from "./photograph.js";
 import { chosenMethod, view } from "./state.js";
 import { t } from "./strings.js";
 
@@ -10,7 +11,7 @@ let shown = null; // { raw, map, top }: what the canvas holds
 export function showPhotograph(photo) {
   const { stage, photo: image, grey } = { stage: $("stage"), photo: $("photo"), grey: $("grey") };
   if (photo.shown) {
-    stage.style.setProperty("--ratio", photo.width / photo.height);
+    stage.style.setProperty("--ratio", ratioOf(photo));
     for (const one of [image, grey]) Object.assign(one, { src: photo.url, width: photo.width, height: photo.height });
   }
   for (const one of [image, grey]) one.hidden = !photo.shown;

@@ -1,5 +1,5 @@
 // The list of what the network says, beside the picture.
-import { $, element, safely, share } from "./dom.js";
+import { $, element, replace, safely, share } from "./dom.js";
 import { comparable, same } from "./findings.js";
 import { colourOf, markPlaces } from "./places.js";
 import { offers, taskOf, view } from "./state.js";
@@ -21,7 +21,7 @@ export function listFindings(list, { chosen, rival, choose, point }) {
   const largest = Math.max(...list.map((one) => Math.abs(one.score ?? 0)), 1e-9);
   $("top-title").textContent = inTask("topTitle");
   $("top-hint").textContent = list.length ? inTask("topHint") : inTask("nothing");
-  $("top").replaceChildren(...list.map((one) => {
+  replace($("top"), ...list.map((one) => {
     const bar = element("span", { className: "bar" });
     bar.style.setProperty("--share", one.probability ?? Math.max(one.score ?? 0, 0) / largest);
     const button = element("button", { type: "button", className: "class", attributes: { "aria-pressed": String(one === chosen) } },
@@ -58,7 +58,7 @@ function offerSides(chosen, choose) {
   $("sides").hidden = !rank;
   if (!rank) return;
   const box = chosen.box ? chosen : { ...chosen, name: chosen.of };
-  $("sides").replaceChildren(t("sides"), ...SIDES.map((side) => {
+  replace($("sides"), t("sides"), ...SIDES.map((side) => {
     const target = `${rank}.${side}`;
     const button = element("button", { type: "button", attributes: { "aria-pressed": String(target === chosen.target) } }, t(`side.${side}`));
     button.onclick = safely(() => choose({ target, name: t("sideOf", { name: box.name, side: t(`side.${side}`) }), of: box.name }));

@@ -1,8 +1,8 @@
 // A network of one's own is uploaded, and its trial watched.
 import { ask, json, send } from "./api.js";
-import { $, element, inBackground, safely, short } from "./dom.js";
-import { chooseModel, listed, removable, showNetworks } from "./networks.js";
-import { field, filledIn } from "./schema.js";
+import { $, element, inBackground, replace, safely, short } from "./dom.js";
+import { listed, openNetwork, removable, showNetworks } from "./networks.js";
+import { explain, field, filledIn } from "./schema.js";
 import { t } from "./strings.js";
 
 const POLL = 700; // milliseconds between two looks at a trial
@@ -10,6 +10,7 @@ const FILES = ["model", "weights"];
 const FIRST = ["name"]; // fields that stand beside the file
 const LONG = ["labels"]; // texts of several lines
 const OVER = ["added", "failed"];
+const OWNER = "upload"; // of the fields
 
 const pause = () => new Promise((done) => { setTimeout(done, POLL); });
 
@@ -20,7 +21,7 @@ export async function showUploads() {
   $("upload-reason").lang = allowed ? "" : "en";
   $("upload-form").hidden = !allowed;
   if (allowed) await offerFields();
-  $("uploads").replaceChildren(...data.map((one) => item(one)));
+  replace($("uploads"), ...data.map((one) => item(one)));
   for (const one of data.filter((each) => each.state === "added")) removable.add(one.name);
   await showNetworks();
   for (const one of data.filter((each) => !OVER.includes(each.state))) inBackground(follow)(one.name);
@@ -31,19 +32,23 @@ const megabytes = (bytes) => t("megabytes", { count: Math.floor(bytes / 2 ** 20)
 async function offerFields() {
   if ($("upload-first").childElementCount > 0) return;
   const { properties } = (await json("/openapi.json")).paths["/models"].post.requestBody.content["multipart/form-data"].schema;
-  const made = (name) => (LONG.includes(name) ? longField(name, properties[name]) : field(name, properties[name]));
+  const made = (name) => (LONG.includes(name) ? longField(name, properties[name]) : field(name, properties[name], { owner: OWNER }));
   const names = Object.keys(properties).filter((name) => !FILES.includes(name) && !FIRST.includes(name));
   $("upload-first").append(...FIRST.map(made));
   $("upload-more").replaceChildren(...names.map(made));
 }
 
-const longField = (name, schema) => element("label", {}, t(`field.${name}`), element("textarea", { name, rows: 3, title: schema.description }));
+function longField(name, schema) {
+  const control = element("textarea", { name, rows: 3 });
+  explain(control, OWNER, name, schema);
+  return element("label", {}, t(`field.${name}`), control);
+}
 
 async function upload() {
   const body = new FormData();
   for (const name of FILES) for (const file of $(`upload-${name}`).files) body.append(name, file, file.name);
   for (const [name, value] of Object.entries(filledIn($("upload-form")))) body.append(name, value);
-  $("upload-start").disabled = true;
+  if (!$("upload-sent").hidden) return; // one is on its way
   $("upload-sent").hidden = false;
   try {
     const accepted = await send("/models", body, (share) => { $("upload-sent").value = share; });
@@ -51,7 +56,6 @@ async function upload() {
     $("upload-sent").hidden = true;
     await follow(accepted.name);
   } finally {
-    $("upload-start").disabled = false;
     $("upload-sent").hidden = true;
   }
 }
@@ -82,8 +86,8 @@ function item(one, isNew = false) {
   const made = element("li", { attributes: { "data-upload": one.name, "data-state": one.state } }, heading, said);
   if (!OVER.includes(one.state)) made.append(element("progress", { attributes: { "aria-label": t("upload.trying") } }));
   if (one.report) made.append(reportOf(one.report, isNew));
-  if (one.state === "added") made.append(button("useNetwork", one.name, () => chooseModel(one.name)));
-  if (one.state === "failed") made.append(button("forget", one.name, async () => { await ask(`/models/${one.name}`, { method: "DELETE" }); made.remove(); }));
+  if (one.state === "added") made.append(button("useNetwork", one.name, () => openNetwork(one.name, "explain")));
+  if (one.state === "failed") made.append(button("forget", one.name, async () => { await ask(`/models/${one.name}`, { method: "DELETE" }); replace($("uploads"), ...[...$("uploads").children].filter((each) => each !== made)); }));
   return made;
 }
 

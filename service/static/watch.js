@@ -1,8 +1,8 @@
 // A job is watched: its picture grows, its score climbs; it can be cancelled, asked for again, deleted.
 import { ask, json } from "./api.js";
 import { chart } from "./chart.js";
-import { blocks, curl, python, typescript } from "./code.js";
-import { $, element, inBackground, safely, short } from "./dom.js";
+import { blocks, jobLines } from "./code.js";
+import { $, element, focusOn, goTo, inBackground, safely, short } from "./dom.js";
 import { KINDS, parametersOf, submit } from "./kinds.js";
 import { changed } from "./state.js";
 import { t } from "./strings.js";
@@ -33,6 +33,7 @@ export function watch(accepted, sheet = $("sheet")) {
   sheet.replaceChildren(...jobs.map((job) => new Watched(job, sheet).card));
   sheet.classList.toggle("several", jobs.length > 1);
   sheet.scrollIntoView({ block: "nearest" });
+  if (document.activeElement !== document.body) focusOn(sheet.firstElementChild); // not where a link was opened
   changed("jobs");
 }
 
@@ -106,7 +107,7 @@ class Watched {
   // The new picture fades in over the one before.
   async show(address) {
     const image = element("img", { src: address, alt: t("pictureAlt", { name: nameOf(this.job) }) });
-    await image.decode().catch(() => {});
+    if (!(await image.decode().then(() => true, () => false))) return; // it did not arrive; the one before stays
     this.picture.append(image);
     const before = [...this.picture.children].slice(0, -1);
     image.getBoundingClientRect(); // so that the change of its opacity is seen
@@ -118,6 +119,7 @@ class Watched {
   async finish() {
     const ended = await json(this.job.links.self);
     this.job = ended;
+    if (document.activeElement === this.cancel) focusOn(this.card);
     this.cancel.hidden = this.bar.hidden = true;
     this.text.textContent = outcome(ended);
     const ranks = new Map(this.points.map((point) => [point.step, point.rank]));
@@ -128,7 +130,10 @@ class Watched {
     this.links.replaceChildren(...(hasPicture ? this.offers() : []), this.button("delete", async () => {
       await ask(this.job.links.self, { method: "DELETE" });
       this.stop();
+      const [other, section] = [this.card.nextElementSibling ?? this.card.previousElementSibling, this.card.closest("section")];
       this.card.remove();
+      if (other) focusOn(other);
+      else goTo(section.id);
       if (watched.job === this.job.id) name({});
       changed("jobs");
     }), KINDS.includes(ended.kind) ? await this.program() : "");
@@ -150,10 +155,8 @@ class Watched {
   // The lines with which a program gets the same picture.
   async program() {
     const { kind, class_id: classId } = this.job;
-    const asked = { kind, ...(classId === null ? {} : { class_id: classId }), ...(await keptOf(this.job)) };
-    return element("details", {}, element("summary", {}, t("code")), ...blocks([
-      [t("codeCurl"), curl("/visualize", this.files, asked)], [t("codePython"), python("/visualize", this.files, asked)],
-      [t("codeTypeScript"), typescript("/visualize", this.files, asked)]]));
+    const asked = { ...(classId === null ? {} : { class_id: classId }), ...(await keptOf(this.job)) };
+    return element("details", {}, element("summary", {}, t("code")), ...blocks(jobLines(kind, this.files, asked)));
   }
 
   // The same job with another seed; its photographs are among what it has made.

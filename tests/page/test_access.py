@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
 from service.api.keys import digest
 from tests.conftest import Server
@@ -18,7 +16,6 @@ from tests.page.browser import (
     caption,
     errors,
     find,
-    find_all,
     open_page,
     text,
     until,
@@ -26,6 +23,7 @@ from tests.page.browser import (
 )
 
 STATIC = Path(__file__).parents[2] / "service/static"
+CLIENT_MODULES = ("npy.js",)  # of the client, which the page uses too
 MOST_BYTES = 150_000  # of script and style, compressed
 MOST_SHIFT = 0.05  # of the layout while the page is opened
 
@@ -42,21 +40,6 @@ def test_it_is_accessible(page: Any, scheme: str, width: int) -> None:
     assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
     page.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = false; })")
     page.save_screenshot(str(ARTIFACTS / f"{scheme}-{width}.png"))
-
-
-def test_the_keyboard_is_enough(page: Any) -> None:
-    """From the top of the page with Tab alone, in the order in which things are seen."""
-    reached: list[str] = []
-    for _ in range(120):
-        ActionChains(page).send_keys(Keys.TAB).perform()
-        active = page.switch_to.active_element
-        reached.append(active.get_attribute("id") or active.get_attribute("data-sample") or active.text)
-    wanted = ["divide", "cat", "file", "any-class", "method"]
-    assert [name for name in reached if name in wanted][: len(wanted)] == wanted
-    assert {"compare-start", "make-start", "history-kind"} <= set(reached)
-    find_all(page, ".class")[1].send_keys(Keys.ENTER)
-    caption(page, "says tiger cat")
-    assert page.switch_to.active_element.text.startswith("tiger cat")
 
 
 @pytest.mark.parametrize("width", [1200, 390])
@@ -76,6 +59,35 @@ def test_little_has_to_be_loaded() -> None:
     files = [*STATIC.glob("*.js"), *STATIC.glob("*.css"), *STATIC.glob("*.html")]
     files = [file for file in files if file.name != "english.js"]  # one language, the larger one
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) < MOST_BYTES
+
+
+def test_nothing_but_the_style_sheet_keeps_the_page_from_being_shown(page: Any) -> None:
+    blocking = page.execute_script(
+        "return performance.getEntriesByType('resource')"
+        ".filter((e) => e.renderBlockingStatus === 'blocking').map((e) => new URL(e.name).pathname)"
+    )
+    assert blocking == ["/static/style.css"]
+    scripts = page.execute_script("return [...document.scripts].map((script) => script.type)")
+    assert scripts == ["module"]
+
+
+def test_the_first_map_is_asked_for_before_all_that_can_wait(page: Any, page_server: Server) -> None:
+    page.set_window_size(1280, 800)
+    open_page(page, page_server.url)
+    asked = page.execute_script(
+        "return performance.getEntriesByType('resource').sort((a, b) => a.startTime - b.startTime)"
+        ".map((e) => new URL(e.name).pathname)"
+    )
+    before = [path for path in asked[: asked.index("/saliency")] if not path.endswith(".js")]
+    assert sorted(set(before)) == ["/classify", "/methods", "/models", "/static/samples/cat.jpg", "/static/style.css"]
+    modules = [path for path in asked if path.endswith(".js")]
+    assert len(modules) == len(set(modules)) == len([*STATIC.glob("*.js")]) - 1 + len(CLIENT_MODULES)
+    waiting = [path for path in asked if path.startswith("/static/samples/") and not path.endswith("cat.jpg")]
+    assert len(waiting) == 5
+    # What is further down is asked for when someone goes there.
+    assert not [
+        path for path in asked if path.startswith(("/openapi.json", "/visualize", "/uploads", "/static/kinds/"))
+    ]
 
 
 def test_all_modules_are_loaded_at_once() -> None:

@@ -138,7 +138,7 @@ def test_the_divide_is_dragged_and_moved_by_keys(page: Any) -> None:
     divide.send_keys(Keys.HOME)
     assert covered().endswith(" 0%)")
     divide.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-    assert covered().endswith(" 0.2%)")
+    assert covered().endswith(" 2%)")
 
 
 def test_the_value_under_the_cursor_is_that_of_the_raw_map(page: Any, page_server: Server) -> None:

@@ -30,9 +30,10 @@ from tests.page.browser import (
 from tests.page.test_first_view import CAT, raw_map
 from tests.page.test_jobs import CARD, SMALL, choose_kind, progress, start
 
+CLIENT_FOLDER = Path(__file__).parents[2] / "service/static/client"
 NODE = shutil.which("node")
 LANGUAGES = ("curl", "python", *(["typescript"] if NODE else []))
-RAW = 3  # which of the blocks of code gives the raw map
+RAW, CLIENT = 3, -1  # which of the blocks of code gives the raw map, and the client of TypeScript
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def run(language: str, shown: list[str], folder: Path) -> None:
     """Run the lines of a language."""
     lines = shown[("curl", "python", "typescript").index(language)]
     if language == "typescript":
+        run_shell(shown[CLIENT], folder)
         (folder / "lines.mjs").write_text(lines)  # they need no types
         subprocess.run([str(NODE), "lines.mjs"], cwd=folder, check=True, capture_output=True)
     else:
@@ -128,8 +130,7 @@ def test_a_picture_of_ones_own_is_not_in_the_link(page: Any, folder: Path) -> No
     assert "photo=" not in page.current_url
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_code_gives_what_is_seen(page: Any, page_server: Server, folder: Path, language: str) -> None:
+def test_the_code_gives_what_is_seen(page: Any, page_server: Server, folder: Path) -> None:
     Select(find(page, "#method")).select_by_visible_text("smoothgrad")
     caption(page, "Bright is")
     open_details(page, "parameters")
@@ -138,12 +139,21 @@ def test_the_code_gives_what_is_seen(page: Any, page_server: Server, folder: Pat
     open_details(page, "output")
     Select(find(page, "#output")).select_by_value("heatmap")
     Select(find(page, "#colormap")).select_by_visible_text("gray")
-    run(language, codes(page, "#code"), folder)
-    with Image.open(folder / "heatmap.png") as image:
-        expected = np.asarray(image.convert("L")).astype(int)
-    difference = np.abs(drawn(page)[..., 0].astype(int) - expected)
-    assert difference.max() <= 1  # sums in another order may round to the next level
-    assert (difference == 0).mean() > 0.99
+    shown, seen = codes(page, "#code"), drawn(page)[..., 0].astype(int)
+    for language in LANGUAGES:
+        run(language, shown, folder)
+        with Image.open(folder / "heatmap.png") as image:
+            difference = np.abs(seen - np.asarray(image.convert("L")).astype(int))
+        assert difference.max() <= 1  # sums in another order may round to the next level
+        assert (difference == 0).mean() > 0.99
+        (folder / "heatmap.png").unlink()
+
+
+def test_the_client_of_the_code_is_all_of_the_package(page: Any, folder: Path) -> None:
+    run_shell(codes(page, "#code")[CLIENT], folder)
+    package = {path.name for path in CLIENT_FOLDER.iterdir() if not path.name.startswith("convlens-saliency")}
+    assert {path.name for path in (folder / "client").iterdir()} == package
+    assert all(path.read_bytes() == (CLIENT_FOLDER / path.name).read_bytes() for path in (folder / "client").iterdir())
 
 
 def test_the_code_gives_the_raw_map(page: Any, page_server: Server, folder: Path) -> None:
@@ -163,7 +173,7 @@ def test_a_job_has_an_address_and_code(page: Any, page_server: Server, folder: P
     until(page, lambda: "job=" in page.current_url)
     title, address = find(page, f"{CARD} h3").text, page.current_url
     page.save_screenshot(str(ARTIFACTS / f"shared-{kind}.png"))
-    until(page, lambda: len(codes(page, CARD)) == 3)
+    until(page, lambda: len(codes(page, CARD)) == 4)
     shown = codes(page, CARD)
     (job,) = page_server.client.get("/visualize").json()["data"]
     for name, link in job["links"]["artifacts"].items():
@@ -171,6 +181,9 @@ def test_a_job_has_an_address_and_code(page: Any, page_server: Server, folder: P
     image = page_server.client.get(job["links"]["image"]).content
     for language in LANGUAGES:
         run(language, shown, folder)
+        if language != "curl":  # which gives the record
+            assert (folder / "picture.png").read_bytes() == image
+            (folder / "picture.png").unlink()
     jobs = page_server.client.get("/visualize").json()["data"]
     assert len(jobs) == 1 + len(LANGUAGES)
     for again in jobs:
