@@ -14,7 +14,7 @@ let run = 0; // the newest comparison
 /** Offer the methods to choose from. */
 export function offerMethods() {
   $("compared").replaceChildren(...[...offers.methods.values()].filter((method) => method.needs === null).map((method) =>
-    element("label", {}, element("input", { type: "checkbox", name: "compared", value: method.name, checked: USUAL.includes(method.name) }), ` ${method.name}`)));
+    element("label", {}, element("input", { type: "checkbox", name: "compared", value: method.name, checked: USUAL.includes(method.name) }), element("span", {}, ...breakable(method.name)))));
 }
 
 const chosen = () => [...$("compared").querySelectorAll("input:checked")].map((box) => box.value);
