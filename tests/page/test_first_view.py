@@ -122,6 +122,34 @@ def test_pictures_are_pasted_and_dropped_anywhere(page: Any, how: str) -> None:
     assert errors(page) == []
 
 
+@pytest.mark.parametrize(
+    ("fill", "told"),
+    [
+        ("setData('text/uri-list', 'https://example.org/cat.jpg')", "There is no file in what was dropped"),
+        ("items.add(new File(['words'], 'words.txt', { type: 'text/plain' }))", "not an image that can be decoded"),
+    ],
+)
+def test_what_is_no_picture_is_told_in_words(page: Any, fill: str, told: str) -> None:
+    page.execute_script(
+        f"""const data = new DataTransfer();
+        data.{fill};
+        document.body.dispatchEvent(new DragEvent('drop', {{ dataTransfer: data, bubbles: true, cancelable: true }}))"""
+    )
+    until(page, lambda: told in text(page, "error"))
+    caption(page, "Egyptian cat")
+    assert errors(page) == []
+
+
+@pytest.mark.parametrize("size", [(4000, 20), (20, 4000), (1, 1)])
+def test_pictures_of_all_proportions_can_be_seen(page: Any, tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.effect_noise(size, 50).save(tmp_path / "strip.png")
+    upload(page, tmp_path / "strip.png")
+    until(page, lambda: find(page, "#photo").get_attribute("alt") == "The photograph: strip.png")
+    stage = find(page, "#stage").size
+    assert min(stage.values()) >= 44  # the thumb of the divide
+    assert max(stage.values()) <= 1200
+
+
 def test_the_divide_is_dragged_and_moved_by_keys(page: Any) -> None:
     def covered() -> str:
         return str(find(page, ".divided").value_of_css_property("clip-path"))

@@ -116,8 +116,10 @@ def test_back_goes_to_what_was_seen_before(page: Any) -> None:
     ],
 )
 def test_a_wrong_link_is_told_in_words_and_something_is_shown(
-    page: Any, page_server: Server, query: str, told: str
+    browser: Any, page_server: Server, query: str, told: str
 ) -> None:
+    page = browser
+    page.get("about:blank")  # not on the way through the usual first view
     page.get(f"{page_server.url}/?{query}")
     until(page, lambda: told in text(page, "error"))
     caption(page, "Egyptian cat")
