@@ -2,11 +2,8 @@
 
 import asyncio
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -59,7 +56,6 @@ from service.jobs.service import JobService, open_job_service, worker
 from service.kinds.run import runner
 from service.models.uploaded import Uploaded
 from service.networks.catalog import Networks
-from service.networks.network import Network
 from service.networks.opening import limits_of
 from service.networks.opening import open_networks as open_networks  # also for those who import it from here
 from service.networks.uploads import Uploads
@@ -86,11 +82,9 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        network = networks[settings.default_model]
-        warm = asyncio.create_task(_warm_up(network)) if network.is_kept else None  # while the queue starts
+        warm = asyncio.create_task(asyncio.to_thread(networks[settings.default_model].warm_up))
         async with open_job_service(settings) as job_service:
             app.state.services = services = _services(settings, networks, job_service, keys)
-            warm = warm or asyncio.create_task(_warm_up(network, settings))
             tasks = [asyncio.create_task(_tell_when_ready(services, warm)), asyncio.create_task(_refresh(networks))]
             if settings.worker:
                 tasks.append(
@@ -235,13 +229,6 @@ def runner_of(networks: Networks, job_service: JobService, settings: Settings) -
     return runner(networks, ChunkRunner(networks, job_service.store, sources, settings, problems.brief))
 
 
-async def _warm_up(network: Network, to_prepare: Settings | None = None) -> None:
-    """Ready the default network, whose graphs are made first if there are settings ``to_prepare`` it with."""
-    if to_prepare is not None:
-        await asyncio.to_thread(_prepare, to_prepare)
-    await asyncio.to_thread(network.warm_up)
-
-
 async def _tell_when_ready(services: Services, warm: asyncio.Task[None]) -> None:
     """The service counts as ready once its default network is warm; then the other networks are looked at."""
     try:
@@ -255,19 +242,3 @@ async def _tell_when_ready(services: Services, warm: asyncio.Task[None]) -> None
     await asyncio.to_thread(services.networks.check_all)
     for name, problem in services.networks.problems.items():
         logger.error("the model %s is not served: %s", name, problem)
-
-
-def _prepare(settings: Settings) -> None:
-    """Have the graphs of the default network made by a process of its own, so that what makes them goes with it.
-
-    Should that fail, this process makes them once it needs them.
-    """
-    given = {f"CONVLENS_{name.upper()}": str(value) for name, value in settings if value is not None}
-    with suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run(
-            [sys.executable, "-m", "service", "prepare"],
-            env={**os.environ, **given},
-            capture_output=True,
-            timeout=settings.check_seconds,
-            check=False,
-        )

@@ -164,8 +164,6 @@ def _add_models(commands: Commands) -> None:
 
 def _add_own(commands: Commands) -> None:
     """What the service runs in processes of its own."""
-    preparation = commands.add_parser("prepare")
-    preparation.set_defaults(command="serving:prepare")
     taking = commands.add_parser("take")
     taking.add_argument("order", type=Path)
     taking.add_argument("--models-dir")

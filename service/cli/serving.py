@@ -14,7 +14,6 @@ from service.api.starting import Starting
 from service.errors import InvalidParameter
 from service.jobs.service import open_job_service, worker
 from service.main import create_app, open_networks, runner_of
-from service.networks.trials import die_with_parent
 from service.runtime.engine import let_go_of_memory
 from service.runtime.memory import give_back_what_is_freed, pass_over_what_stays
 from service.settings import Settings
@@ -45,12 +44,6 @@ def serve(settings: Settings, _: argparse.Namespace) -> None:
         if app.failure is not None:
             raise app.failure from None
         raise
-
-
-def prepare(settings: Settings, _: argparse.Namespace) -> None:
-    """Make the graphs of the default network and keep them, so that the service finds them."""
-    die_with_parent()
-    open_networks(settings)[settings.default_model].warm_up()
 
 
 def work(settings: Settings, _: argparse.Namespace) -> None:

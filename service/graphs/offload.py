@@ -4,13 +4,9 @@ An offloaded tensor is what ONNX calls external data, at an absolute path. The f
 contents are needed, and lives as long as the process.
 """
 
-import atexit
 import mmap
 import os
-import shutil
 import tempfile
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +14,10 @@ import onnx
 import onnx_ir as ir
 from onnx import numpy_helper
 
+from service.runtime.files import own_folder
+
 LARGE_MODEL_BYTES = 8 * 2**20  # models with less keep their weights
 LARGE_TENSOR_BYTES = 64 * 2**10
-PREFIX = "convlens-"
 
 
 def offload(proto: onnx.ModelProto) -> None:
@@ -28,7 +25,7 @@ def offload(proto: onnx.ModelProto) -> None:
     large = [tensor for tensor in proto.graph.initializer if len(tensor.raw_data) >= LARGE_TENSOR_BYTES]
     if sum(len(tensor.raw_data) for tensor in large) < LARGE_MODEL_BYTES:
         return
-    handle, path = tempfile.mkstemp(suffix=".weights", dir=_folder())
+    handle, path = tempfile.mkstemp(suffix=".weights", dir=own_folder())
     with os.fdopen(handle, "wb") as file:
         for tensor in large:
             file.write(b"\0" * (-file.tell() % mmap.ALLOCATIONGRANULARITY))
@@ -67,16 +64,3 @@ def skeleton(proto: onnx.ModelProto) -> onnx.ModelProto:
         copy.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
         copy.graph.initializer.remove(tensor)
     return copy
-
-
-@cache
-def _folder() -> Path:
-    """A folder of this process. Those of processes that were killed are removed."""
-    place = Path(tempfile.gettempdir())
-    for left in place.glob(f"{PREFIX}*-*"):
-        pid = left.name.removeprefix(PREFIX).partition("-")[0]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

@@ -36,6 +36,10 @@ class Model:
         model.__dict__.update(adapted=adapted, identity=None)
         return model
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process reads the files itself, and refuses them if they have changed."""
+        return _read_again, (self.manifest, self.path, self.identity)
+
     @property
     def name(self) -> str:
         """The name in URLs."""
@@ -98,6 +102,19 @@ class Model:
             outputs={output.name: _output(output) for output in adapted.proto.graph.output},
             last_layer=last_layer(adapted.proto, layers, self.manifest),
         )
+
+
+_last_read: dict[str | None, Model] = {}  # by identity, one at most: several graphs are made of it
+
+
+def _read_again(manifest: Manifest, path: Path, identity: str | None) -> Model:
+    if identity not in _last_read:
+        model = Model(manifest, path)
+        if model.identity != identity:
+            raise ModelError(f"{path.name} has changed since the model was opened; start the service again")
+        _last_read.clear()
+        _last_read[identity] = model
+    return _last_read[identity]
 
 
 def _output(output: "onnx.ValueInfoProto") -> Output:

@@ -143,6 +143,7 @@ class Networks:
     def close(self) -> None:
         """Wait for runs in progress and stop."""
         self._batcher.close()
+        self.engine.close()
 
 
 def _bytes(model: Model) -> int:

@@ -1,6 +1,6 @@
 """What is known of a network without running it: its classes, layers and sizes."""
 
-from functools import cached_property
+from functools import cached_property, partial
 
 from pydantic import ValidationError
 
@@ -30,17 +30,11 @@ class Described:
         """What the graph says, which is remembered by the engine. Raises `ModelError` if the model cannot be used."""
         if (own := self.model.identity) is None:
             return self.model.facts
-        told = self._engine.remembered(f"{own} facts", lambda: self.model.facts.model_dump_json())
+        told = self._engine.remembered(f"{own} facts", partial(_told, self.model))
         try:
             return Facts.model_validate_json(told)
         except ValidationError:  # a file that was cut, for instance
             return self.model.facts
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether the engine has kept what it made of the network."""
-        own = self.model.identity
-        return own is not None and self._engine.remembers(f"{own} facts")
 
     @property
     def layers(self) -> dict[str, Layer]:
@@ -109,3 +103,7 @@ class Described:
             f"{self.model.name} takes pictures of {only} only, not {width} x {height}; "
             "use resize=squash or crop, and no other size"
         )
+
+
+def _told(model: Model) -> str:
+    return model.facts.model_dump_json()

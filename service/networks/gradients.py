@@ -19,6 +19,7 @@ from service.errors import InvalidParameter, ModelError
 from service.graphs.batch_norms import without_batch_norms
 from service.graphs.constants import without_shape_arithmetic
 from service.graphs.nchwc import for_nchwc
+from service.graphs.offload import restored
 from service.graphs.parts import attentions, biases
 from service.graphs.rewrites import simplify, with_image_shape, with_outputs
 from service.graphs.token_grids import Grid, with_grids
@@ -78,7 +79,7 @@ def score_gradient(
         if adjusted is not None:
             return gradient_model(scored, SCORE, wrt or manifest.input, adjusted=adjusted)
         if form.in_float16 and not layers:  # objectives may have squares that exceed float16
-            scored = in_float16(scored)
+            scored = in_float16(restored(scored))
         return _differentiated(scored, form, wrt or manifest.input, rules)
 
 
@@ -134,6 +135,11 @@ def with_layers(model: Model, names: Sequence[str]) -> onnx.ModelProto:
     }
     proto = with_outputs(with_grids(model.proto, manifest.input, grids) if grids else model.proto, names)
     return _with_only(proto, [*_of_classes(manifest), *names])
+
+
+def everything(model: Model) -> onnx.ModelProto:
+    """The network with all of its outputs."""
+    return model.proto
 
 
 def only_scores(model: Model) -> onnx.ModelProto:

@@ -1,8 +1,9 @@
 """A model that is ready to run: class scores, activations of layers, objectives, and their gradients."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,17 +28,14 @@ from service.networks.questions import (
     Target,
     Term,
 )
+from service.networks.recipes import Recipe
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Array, Engine, Session
 from service.runtime.sessions import Sessions
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import onnx
     import onnx_ir as ir
-
-    from service.runtime.files import Graph
 
 
 class Network(Described):
@@ -71,10 +69,10 @@ class Network(Described):
         """
         feeds: dict[str, Array] = {self.model.manifest.input: images}
         if layer is None or values is None:
-            session = self._session(("forward",), lambda: _graphs().only_scores(self.model))
+            session = self._session(Recipe("only_scores"))
         else:
             feeds[self.layer(layer).name] = values
-            session = self._session(("behind", layer), lambda: _graphs().behind(self.model, layer))
+            session = self._session(Recipe("behind", (layer, None)))
         (logits,) = self._run(session, [self.model.manifest.logits], feeds)
         return logits
 
@@ -87,7 +85,7 @@ class Network(Described):
         # All listed layers share one session; any other combination of layers gets its own.
         listed = self.listed_layers
         outputs = listed if set(names) <= set(listed) else names
-        session = self._session(("layers", outputs), lambda: _graphs().with_layers(self.model, outputs))
+        session = self._session(Recipe("with_layers", (outputs,)))
         return self._run(session, names, {self.model.manifest.input: images})
 
     def value_and_grad(
@@ -117,8 +115,8 @@ class Network(Described):
             self.layer(layer)
         wrt, size = layer or manifest.input, self._usual(images)
         quantity = None if target is None else target.quantity
-        question = ("class" if quantity is None else quantity, rules, wrt, size)
-        session = self._session(question, lambda: self.gradient_model(size, rules, wrt, quantity), rules.is_usual)
+        recipe = Recipe("score_gradient", (self._form(size), rules, wrt, quantity))
+        session = self._session(recipe, rules.is_usual)
         feeds = self._asked(images, class_ids, target)
         if references is not None:
             feeds[REFERENCE] = references
@@ -132,10 +130,10 @@ class Network(Described):
         feeds: dict[str, Array] = {self.model.manifest.input: images, WEIGHTS: target.rows(len(images))}
         quantity = target.quantity
         if layer is None or values is None:
-            session = self._session((quantity,), lambda: _graphs().weighted(self.model, quantity))
+            session = self._session(Recipe("weighted", (quantity,)))
         else:
             feeds[self.layer(layer).name] = values
-            session = self._session((quantity, "behind", layer), lambda: _graphs().behind(self.model, layer, quantity))
+            session = self._session(Recipe("behind", (layer, quantity)))
         (scores,) = self._run(session, [SCORE], feeds)
         return scores
 
@@ -143,7 +141,7 @@ class Network(Described):
         """All outputs of the graph by name, each (N, …), the scores (N, classes) first."""
         names, manifest = list(self.facts.outputs), self.model.manifest
         has_others = bool({*names} - {manifest.logits, manifest.logits_before_relu})
-        session = self._session(("outputs" if has_others else "forward",), lambda: self.model.proto)
+        session = self._session(Recipe("everything" if has_others else "only_scores"))
         return dict(zip(names, self._run(session, names, {self.model.manifest.input: images}), strict=True))
 
     def _asked(self, images: Floats, class_ids: Ints | None, target: Target | None) -> dict[str, Array]:
@@ -179,10 +177,7 @@ class Network(Described):
         """
         manifest, size = self.model.manifest, self._usual(images)
         quantity = None if target is None else target.quantity
-        question = ("parts", part, size) if quantity is None else ("parts", part, size, quantity)
-        session = self._session(
-            question, lambda: _graphs().parts_gradient(self.model, self._form(size), part, quantity)
-        )
+        session = self._session(Recipe("parts_gradient", (self._form(size), part, quantity)))
         names = session.outputs
         values, gradients = ([name for name in names if name.startswith(f"{k}{part}/")] for k in ("", "d_"))
         if part == "attention" and not values:
@@ -214,10 +209,7 @@ class Network(Described):
         for term in terms:
             if term.layer != manifest.input:
                 self.layer(term.layer)
-        size = self._usual(images)
-        session = self._session(
-            ("terms", terms, size), lambda: _graphs().terms_gradient(self.model, self._form(size), terms)
-        )
+        session = self._session(Recipe("terms_gradient", (self._form(self._usual(images)), terms)))
         all_feeds = {manifest.input: images, WEIGHTS: weights, D_SCORE: np.ones(len(images), np.float32), **feeds}
         score, values, gradients = self._run(session, [SCORE, TERMS, f"d_{manifest.input}"], all_feeds)
         return score, values, gradients
@@ -230,7 +222,7 @@ class Network(Described):
         quantity: Quantity | None = None,
     ) -> "ir.Model":
         """The graph of `value_and_grad`; see `gradients.score_gradient`."""
-        made: ir.Model = _graphs().score_gradient(self.model, self._form(size), rules, wrt, quantity)
+        made: ir.Model = Recipe("score_gradient", (self._form(size), rules, wrt, quantity)).make(self.model)
         return made
 
     def with_weights(self, proto: "onnx.ModelProto") -> "Network":
@@ -263,12 +255,11 @@ class Network(Described):
         """The number of images in each run, if it is fixed."""
         return self.facts.batch or (1 if self._batcher.max_batch == 1 else None)
 
-    def _session(self, question: tuple[Hashable, ...], build: "Callable[[], Graph]", is_usual: bool = True) -> Session:
+    def _session(self, recipe: Recipe, is_usual: bool = True) -> Session:
         """The session of a graph of this network. is_usual: whether the graph is worth keeping on disk."""
         own = self.model.identity
-        form = self._form(None)
-        name = None if own is None or not is_usual else f"{own} {question} {form}"
-        return self._sessions.get((self._key, *question), build, name)
+        name = None if own is None or not is_usual else f"{own} {recipe}"
+        return self._sessions.get((self._key, recipe), partial(recipe.make, self.model), name)
 
     def _run(self, session: Session, outputs: Sequence[str], feeds: Mapping[str, Array]) -> list[Array]:
         images = feeds[self.model.manifest.input]
@@ -289,10 +280,3 @@ class Network(Described):
 
     def _form(self, size: tuple[int, int] | None) -> Form:
         return Form(size, self._rows, self.provider == "cpu", self._engine.precision == "float16")
-
-
-def _graphs() -> "ModuleType":
-    """What makes graphs, which takes time and memory to be imported."""
-    from service.networks import gradients
-
-    return gradients

@@ -5,13 +5,14 @@ from service.networks.trials import Limits, Tried
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine, cores
 from service.runtime.files import GraphCache
+from service.runtime.making import Maker
 from service.settings import Settings
 
 
 def open_networks(settings: Settings) -> Networks:
     """The networks of the settings. Raises `ModelError`, `NotFound` or `EngineError` when nothing could be served."""
     kept = GraphCache(settings.data_dir / "graphs", settings.graph_cache_bytes)
-    engine = Engine(settings.providers, settings.threads, settings.precision, settings.cuda_graphs, kept)
+    engine = Engine(settings.providers, settings.threads, settings.precision, settings.cuda_graphs, kept, Maker(kept))
     on_cpu = engine.provider == "cpu"
     lanes = settings.lanes or (cores() if on_cpu else 1)
     batcher = Batcher(

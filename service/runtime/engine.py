@@ -2,11 +2,14 @@
 
 import logging
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +19,19 @@ from service.errors import EngineError
 from service.runtime import files
 from service.runtime.buffers import BoundRuns
 from service.runtime.memory import let_go_of_mapped
+from service.runtime.providers import PROVIDERS, SHORT, options_of, share_memory, tiny, usable
+
+if TYPE_CHECKING:
+    from service.runtime.making import Maker
 
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
 Precision = Literal["float32", "float16"]
+Runs: TypeAlias = ort.InferenceSession | BoundRuns
 
 LARGE_BYTES = 2 * 2**20  # of an input or output, which usual pictures and their gradients do not reach
 VERSION: str = ort.__version__
-
-_PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-}
-_SHORT = {long: short for short, long in _PROVIDERS.items()}
 
 
 def cores() -> int:
@@ -40,29 +42,41 @@ def cores() -> int:
 class Session:
     """One graph, ready to run; safe to use from several threads at once.
 
-    On a CPU there are two of it: one that runs on all cores, for a run that is alone, and one on a single core, for
-    runs side by side. Their results are the same, bit for bit, and they share the memory of the weights.
+    On a CPU there can be two of it: one that runs on all cores, for a run that is alone, and one on a single core, for
+    runs side by side. Each is opened when it is first needed. Their results are the same, bit for bit, and they share
+    the memory of the weights.
 
-    Attributes:
+    Args:
+        open_on: Opens the graph on a number of threads.
+        threads: Those of a run that is alone.
         size: The bytes of the graph with its weights.
     """
 
-    def __init__(
-        self, wide: ort.InferenceSession | BoundRuns, narrow: ort.InferenceSession | BoundRuns, size: int
-    ) -> None:
-        self._wide = wide
-        self._narrow = narrow
+    def __init__(self, open_on: Callable[[int], Runs], threads: int, size: int) -> None:
+        self._open_on = open_on
+        self._threads = threads
+        self._lock = Lock()
+        self._opened: dict[int, Runs] = {}
         self.size = size
 
     @property
     def outputs(self) -> list[str]:
         """The names of all outputs of the graph."""
-        return [output.name for output in self._wide.get_outputs()]
+        some = next(iter(self._opened.values()), None) or self.on(1)
+        return [output.name for output in some.get_outputs()]
+
+    def on(self, threads: int) -> Runs:
+        """The session that runs on so many threads."""
+        if (found := self._opened.get(threads)) is None:
+            with self._lock:
+                found = self._opened.get(threads) or self._open_on(threads)
+                self._opened[threads] = found
+        return found
 
     def run(self, outputs: Sequence[str], feeds: Mapping[str, Array], all_cores: bool = True) -> list[Array]:
         """The named outputs for the named inputs. Raises `EngineError` when the runtime fails."""
-        session = self._wide if all_cores else self._narrow
         try:
+            session = self.on(self._threads if all_cores else 1)
             result: list[Array] = session.run(list(outputs), dict(feeds))
         except Exception as error:  # the runtime raises a dozen types that share no base
             raise EngineError(f"the network could not be run: {error}") from error
@@ -79,6 +93,7 @@ class Engine:
     threads: of a run on the CPU that is alone; 0 for one per core. precision: of the scores of classes and their
     gradients.
     cuda_graphs: whether runs on CUDA are recorded and replayed. cache: keeps what the runtime makes of graphs on a CPU.
+    maker: makes what the cache does not have yet in another process; this one does if it is None.
     """
 
     def __init__(
@@ -88,29 +103,35 @@ class Engine:
         precision: Precision = "float32",
         cuda_graphs: bool = False,
         cache: files.GraphCache | None = None,
+        maker: "Maker | None" = None,
     ) -> None:
-        _share_memory()
+        share_memory()
         self._threads = (
             threads or cores()
         )  # not the runtime's own 0: that pins threads to cores, on which others may be just then
-        self._providers = _usable(providers)
-        self.provider = _SHORT[self._providers[0]]
+        self._providers = usable(providers)
+        self.provider = SHORT[self._providers[0]]
         self.precision = precision
         self._cuda_graphs = cuda_graphs and self.provider == "cuda"
         self._cache = cache or files.GraphCache()
+        self._maker = maker
 
     def remembered(self, name: str, make: Callable[[], str]) -> str:
         """What ``make`` tells, which the cache of graphs keeps under that name."""
+        if self._maker is not None and self._cache.can_keep and not self._cache.has_text(name):
+            self._maker.make(name, make)
         return self._cache.text(name, make)
-
-    def remembers(self, name: str) -> bool:
-        """Whether the cache of graphs has a text of that name, or could not keep one."""
-        return self._cache.has_text(name)
 
     def load(self, model: "files.Graph") -> Session:
         """A session for the model. Raises `EngineError` when the runtime refuses it."""
-        with tempfile.TemporaryDirectory(prefix="convlens-graph-") as folder:  # what is mapped outlives its name
-            return self._loaded(model, Path(folder))
+        folder = Path(tempfile.mkdtemp(dir=files.own_folder()))
+        try:
+            session = self._loaded(model, folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
+        return session
 
     def load_named(self, name: str, build: "Callable[[], files.Graph]") -> Session:
         """A session for the model that ``build`` makes, unless the cache has it already.
@@ -119,47 +140,71 @@ class Engine:
         """
         if self.provider != "cpu":
             return self.load(build())
-        if (kept := self._cache.find(name)) is not None:
+        kept = self._cache.find(name) or self._kept(name, build)
+        if not isinstance(kept, Path):
+            return self.load(kept)
+
+        def opened(threads: int) -> Runs:
             try:
-                return self._opened(kept)
-            except Exception:  # a file that was cut, for instance
+                return self._opened(kept, threads)
+            except Exception:  # a file that was cut, or has been removed
                 logger.warning("a graph of the cache cannot be used and is made anew", exc_info=True)
                 self._cache.forget(name)
-        model = build()
-        made = self._cache.keep(name, lambda folder: self._optimized(model, folder))
-        return self._opened(made) if made is not None else self.load(model)
+                again = self._kept(name, build)
+                return self._opened(again, threads) if isinstance(again, Path) else self.load(again).on(threads)
+
+        return Session(opened, self._threads, files.size_of(kept))
+
+    def keep(self, name: str, build: "Callable[[], files.Graph | str]") -> None:
+        """Have the cache keep the graph or text that ``build`` makes in this process."""
+        made = build()
+        if isinstance(made, str):
+            self._cache.text(name, lambda: made)
+        else:
+            self._cache.keep(name, partial(self._optimized, made))
+
+    def close(self) -> None:
+        """End the process that makes graphs, if there is one."""
+        if self._maker is not None:
+            self._maker.stop()
+
+    def _kept(self, name: str, build: "Callable[[], files.Graph]") -> "Path | files.Graph":
+        """What ``build`` makes, in the cache if it can be kept."""
+        if self._maker is not None and self._cache.can_keep:
+            self._maker.make(name, build)
+            if (found := self._cache.find(name)) is not None:
+                return found
+        made = build()
+        return self._cache.keep(name, partial(self._optimized, made)) or made
 
     def _loaded(self, model: "files.Graph", folder: Path) -> Session:
         if self.provider == "cpu":
-            return self._opened(self._optimized(model, folder))
+            optimized = self._optimized(model, folder)
+            return Session(partial(self._opened, optimized), self._threads, files.size_of(optimized))
         graph = files.save(model, folder)
         recorded = self._recorded(graph) if self._cuda_graphs else None
         try:
-            runs = recorded or ort.InferenceSession(graph, _options(1), providers=self._providers)
+            runs = recorded or ort.InferenceSession(graph, options_of(1), providers=self._providers)
         except Exception as error:
             raise EngineError(f"the runtime refuses the model: {error}") from error
-        return Session(runs, runs, files.size_of(graph))
+        return Session(lambda _: runs, 1, files.size_of(graph))
 
     def _optimized(self, model: "files.Graph", folder: Path) -> Path:
         try:
-            return files.optimize(model, folder, _options(1), self._providers)
+            return files.optimize(model, folder, options_of(1), self._providers)
         except Exception as error:
             raise EngineError(f"the runtime refuses the model: {error}") from error
 
-    def _opened(self, optimized: Path) -> Session:
-        def session(threads: int) -> ort.InferenceSession:
-            options = _options(threads)
-            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # they are done
-            return ort.InferenceSession(optimized, options, providers=self._providers)
-
-        wide = session(self._threads)
-        return Session(wide, wide if self._threads == 1 else session(1), files.size_of(optimized))
+    def _opened(self, optimized: Path, threads: int) -> ort.InferenceSession:
+        options = options_of(threads)
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # they are done
+        return ort.InferenceSession(optimized, options, providers=self._providers)
 
     def _recorded(self, graph: Path) -> BoundRuns | None:
         """Runs that CUDA replays; None for graphs that it cannot record: with open sizes, or nodes on the CPU."""
-        cuda = (_PROVIDERS["cuda"], {"enable_cuda_graph": "1"})
+        cuda = (PROVIDERS["cuda"], {"enable_cuda_graph": "1"})
         try:
-            return BoundRuns(ort.InferenceSession(graph, _options(1), providers=[cuda]), "cuda")
+            return BoundRuns(ort.InferenceSession(graph, options_of(1), providers=[cuda]), "cuda")
         except Exception:
             logger.info("the runtime cannot record this graph; it is run without", exc_info=True)
             return None
@@ -183,72 +228,4 @@ def _give_memory_back() -> None:
     """
     options = ort.RunOptions()
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    _tiny(_PROVIDERS["cpu"]).run(None, {"x": np.ones(1, np.float32)}, options)
-
-
-# <ir_version: 8, opset_import: ["": 18]> t (float[1] x) => (float[1] y) { y = Neg(x) }, as bytes: what parses the text
-# takes time and memory to be imported.
-_TINY = (
-    b'\x08\x08:4\n\r\n\x01x\x12\x01y"\x03Neg:\x00\x12\x01tZ\x0f\n\x01x\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01'
-    b"b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\x12"
-)
-
-
-@cache
-def _tiny(provider: str) -> ort.InferenceSession:
-    """A session that does next to nothing."""
-    return ort.InferenceSession(_TINY, _options(1), providers=[provider])
-
-
-@cache
-def _share_memory() -> None:
-    """One arena for all sessions of the process, which grows by what is asked for.
-
-    If each has its own they take more memory, and grow for longer.
-    """
-    same_as_requested = 1
-    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    ort.create_and_register_allocator(memory, ort.OrtArenaCfg(0, same_as_requested, -1, -1))
-
-
-def _options(threads: int) -> ort.SessionOptions:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # one block per run and session takes a third more memory, and no less time
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    # Threads that spin start sooner, but take the cores from runs side by side, and between runs from whatever else
-    # computes: another session, or the request.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads != 1 else "0")
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return options
-
-
-def _usable(providers: str) -> list[str]:
-    """The runtime's names of the providers asked for, the ones that do not start left out of ``auto``."""
-    installed = ort.get_available_providers()
-    if providers == "auto":
-        cuda = _PROVIDERS["cuda"]
-        return [cuda, _PROVIDERS["cpu"]] if cuda in installed and _starts(cuda) else [_PROVIDERS["cpu"]]
-    names = [name.strip().lower() for name in providers.split(",")]
-    for name in names:
-        if name not in _PROVIDERS:
-            raise EngineError(f"unknown execution provider {name!r}; known are auto, {', '.join(_PROVIDERS)}")
-        if _PROVIDERS[name] not in installed or not _starts(_PROVIDERS[name]):
-            raise EngineError(
-                f"the execution provider {name!r} does not start here; install the extra 'gpu' or use 'auto'"
-            )
-    return [_PROVIDERS[name] for name in names]
-
-
-def _starts(provider: str) -> bool:
-    """Whether a session really comes up on the provider: an installed one may lack its libraries or its device."""
-    if provider == _PROVIDERS["cuda"] and hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()
-    try:
-        session = _tiny(provider)
-        session.run(None, {"x": np.ones(1, np.float32)})
-    except Exception:  # noqa: BLE001 - whatever it is, the provider is of no use
-        return False
-    return bool(session.get_providers()[0] == provider)
+    tiny(PROVIDERS["cpu"]).run(None, {"x": np.ones(1, np.float32)}, options)

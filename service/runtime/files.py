@@ -4,6 +4,7 @@ A session from such a file starts at once and maps the weights into memory inste
 sessions share them. Files that are kept make the next start fast.
 """
 
+import atexit
 import hashlib
 import logging
 import os
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 _GRAPH, _WEIGHTS = "graph.onnx", "graph.weights"
 _OPTIMIZED, OPTIMIZED_WEIGHTS = "optimized.onnx", "optimized.weights"
 _TEXT = "text"
+_OWN = "convlens-"
 _LARGE_TENSOR_BYTES = 1024  # smaller ones stay in the graph
 
 if TYPE_CHECKING:
@@ -64,6 +66,22 @@ def size_of(graph: Path) -> int:
     return sum(path.stat().st_size for path in graph.parent.glob(f"{graph.stem}.*"))
 
 
+@cache
+def own_folder() -> Path:
+    """The folder of this process for temporary files, which goes with it.
+
+    Those of processes that were killed are removed.
+    """
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"{_OWN}*-*"):
+        pid = left.name.removeprefix(_OWN).partition("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_OWN}{os.getpid()}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 class GraphCache:
     """Optimized graphs by name, in a folder; those that were not used for longest are removed.
 
@@ -100,8 +118,13 @@ class GraphCache:
         return made
 
     def has_text(self, name: str) -> bool:
-        """Whether there is a text of that name, or could not be one."""
-        return self._folder is None or self._found(name, _TEXT) is not None
+        """Whether there is a text of that name."""
+        return self._found(name, _TEXT) is not None
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether graphs can be kept, as far as is known."""
+        return self._is_writable
 
     def _found(self, name: str, file: str) -> Path | None:
         if self._folder is None or not os.path.exists(found := self._place(name) / file):
@@ -116,7 +139,7 @@ class GraphCache:
 
     def keep(self, name: str, make: Callable[[Path], Path]) -> Path | None:
         """Have the graph made in a new folder, and keep it; None if it cannot be kept."""
-        if self._folder is None or not self._is_writable:
+        if self._folder is None or not self.can_keep:
             return None
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -4,12 +4,10 @@ import onnx
 import onnx_ir as ir
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from service.graphs.offload import restored
-
 
 def in_float16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph computing in float16; inputs and outputs keep their types."""
-    half = convert_float_to_float16(restored(model), keep_io_types=True, disable_shape_infer=True)
+    """The same graph, whose weights are in it, computing in float16; inputs and outputs keep their types."""
+    half = convert_float_to_float16(model, keep_io_types=True, disable_shape_infer=True)
     del half.graph.value_info[:]  # they tell the types of before
     ordered = ir.from_proto(half)
     ordered.graph.sort()

@@ -61,7 +61,7 @@ def test_a_network_is_the_same_with_and_without(
 
 
 def test_folders_of_processes_that_were_killed_are_removed(tmp_path: Path) -> None:
-    code = "from service.graphs import offload; print(offload._folder(), flush=True); import time; time.sleep(600)"
+    code = "from service.runtime.files import own_folder; print(own_folder(), flush=True); import time; time.sleep(600)"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]

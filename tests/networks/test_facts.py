@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.main import _prepare, open_networks
+from service.main import open_networks
 from service.models import library
 from service.networks.network import Network
 from service.settings import Settings
@@ -28,21 +28,11 @@ def opened(settings: Settings) -> Network:
     return open_networks(settings)["squeezenet1_1"]
 
 
-def test_a_start_with_kept_graphs_imports_nothing_that_makes_them(models_dir: Path, tmp_path: Path) -> None:
+def test_what_makes_graphs_is_imported_by_another_process_only(models_dir: Path, tmp_path: Path) -> None:
     program = FORGOING.format(models=str(models_dir), data=str(tmp_path))
-    told = []
-    for _ in range(2):
+    for _ in range(2):  # with graphs that are made, and with such that are kept
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        told.append(done.stdout.strip())
-    assert "onnx_ir" in told[0]
-    assert told[1] == "[]"
-
-
-def test_the_graphs_of_the_first_start_are_made_by_a_process_of_its_own(fresh: Settings, tmp_path: Path) -> None:
-    settings = fresh.model_copy(update={"data_dir": tmp_path / "own"})
-    assert not opened(settings).is_kept
-    _prepare(settings)
-    assert opened(settings).is_kept
+        assert done.stdout.strip() == "[]"
 
 
 def test_facts_are_those_of_the_graph_however_they_are_come_by(

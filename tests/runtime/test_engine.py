@@ -17,10 +17,11 @@ from service.networks.network import Network
 from service.networks.questions import CHOSEN, CLASS_ID, D_SCORE, SCORE
 from service.pictures.decode import decode
 from service.pictures.images import fit
-from service.runtime import engine
+from service.runtime import providers
 from service.runtime.batcher import Batcher
 from service.runtime.buffers import BoundRuns
 from service.runtime.engine import Engine
+from service.runtime.files import own_folder
 from service.runtime.sessions import Sessions
 
 DOUBLE = onnx.parser.parse_model(
@@ -33,13 +34,35 @@ def test_a_session_runs() -> None:
     np.testing.assert_array_equal(y, [0, 2, 4])
 
 
+def test_a_session_is_opened_for_the_cores_that_it_is_needed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, opened = Engine("cpu", 2), []
+    of = engine._opened
+    monkeypatch.setattr(engine, "_opened", lambda graph, threads: opened.append(threads) or of(graph, threads))
+    session, x = engine.load(DOUBLE), {"x": np.arange(3, dtype=np.float32)}
+    assert opened == []
+    for _ in range(2):
+        session.run(["y"], x, all_cores=False)
+    assert opened == [1]
+    for _ in range(2):
+        session.run(["y"], x)
+    assert opened == [1, 2]
+
+
+def test_the_file_of_a_graph_that_nothing_keeps_goes_with_its_session() -> None:
+    before = set(own_folder().iterdir())
+    session = Engine("cpu", 2).load(DOUBLE)
+    assert len({*own_folder().iterdir()} - before) == 1
+    del session
+    assert set(own_folder().iterdir()) <= before
+
+
 def test_auto_takes_what_starts() -> None:
     assert Engine("auto").provider == ("cuda" if "CUDAExecutionProvider" in ort.get_available_providers() else "cpu")
 
 
 def test_auto_passes_over_a_provider_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
-    monkeypatch.setattr(engine, "_starts", lambda provider: provider != "CUDAExecutionProvider")
+    monkeypatch.setattr(providers, "_starts", lambda provider: provider != "CUDAExecutionProvider")
     assert Engine("auto").provider == "cpu"
 
 
@@ -107,7 +130,7 @@ def test_a_gradient_in_float16_is_nearly_the_same(network: Network, cat: bytes) 
 
 def test_the_runtime_keeps_to_itself(models_dir: Path, tmp_path: Path) -> None:
     program = f"import service.main as m; m.open_networks(m.Settings(models_dir={str(models_dir)!r})).close()"
-    program += "; from service.runtime import engine; engine._tiny('CPUExecutionProvider')"
+    program += "; from service.runtime import providers; providers.tiny('CPUExecutionProvider')"
     alone = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CONVLENS_DATA_DIR": str(tmp_path / "data")}
     subprocess.run([sys.executable, "-c", program], env=alone, check=True)
     assert [path.name for path in tmp_path.iterdir() if path.name != "data"] == []

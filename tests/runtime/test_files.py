@@ -1,5 +1,6 @@
 """Graphs that are kept as the runtime has optimized them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -50,14 +51,24 @@ def test_the_longest_unused_graphs_are_removed_and_those_in_use_go_on(tmp_path: 
     log: list[str] = []
     size = Engine("cpu", 1).load(product()).size
     engine = Engine("cpu", 1, cache=GraphCache(tmp_path, size * 5 // 2))  # holds two
-    session = engine.load_named("kept", product)
+    session, ones = engine.load_named("kept", product), {"x": np.ones((1, SIDE), np.float32)}
+    session.run(["y"], ones)
     for name in ("a", "b", "c"):
         made(engine, name, 1.0, log)
     assert len(list(tmp_path.iterdir())) == 2
-    ones = np.ones((1, SIDE), np.float32)
-    assert session.run(["y"], {"x": ones})[0][0, 0] == SIDE
+    assert session.run(["y"], ones)[0][0, 0] == SIDE
     made(engine, "b", 1.0, log)
     assert log == ["a", "b", "c"]
+
+
+def test_a_graph_that_is_removed_before_all_of_its_sessions_are_open_is_made_anew(tmp_path: Path) -> None:
+    engine = Engine("cpu", 2, cache=GraphCache(tmp_path, 2**20))
+    session, ones = engine.load_named("kept", product), {"x": np.ones((1, SIDE), np.float32)}
+    alone = session.run(["y"], ones)
+    for path in tmp_path.iterdir():
+        shutil.rmtree(path)
+    np.testing.assert_array_equal(session.run(["y"], ones, all_cores=False), alone)
+    assert len(list(tmp_path.glob("*/optimized.onnx"))) == 1
 
 
 @pytest.mark.parametrize("spoil", ["optimized.onnx", "optimized.weights"])
