@@ -1,9 +1,11 @@
 // The page of convlens: plain modules, no build step, nothing from elsewhere. This one opens the others.
 import { ask, needsKey } from "./api.js";
+import { openCode } from "./code.js";
 import { offerMethods, openCompare } from "./compare.js";
-import { $, element, goTo, openAlert, openFolds, safely } from "./dom.js";
+import { $, element, openAlert, safely } from "./dom.js";
 import { openExplain, take } from "./explain.js";
 import { openByJob } from "./by_job.js";
+import { goTo, openFolds } from "./focus.js";
 import { openHistory } from "./history.js";
 import { openKinds } from "./kinds.js";
 import { openLayers } from "./layers.js";
@@ -14,7 +16,6 @@ import { loadModels, openNetworks } from "./networks.js";
 import { offerPhotographs, showThumbnails } from "./photograph.js";
 import { openReport } from "./report.js";
 import { openStage } from "./stage.js";
-import { openCode } from "./code.js";
 import { on } from "./state.js";
 import { fill, language, LANGUAGES, speak } from "./strings.js";
 import { openUpload, showUploads } from "./upload.js";

@@ -1,5 +1,6 @@
 // Elements, and errors in words.
 import { Problem } from "./api.js";
+import { focusOn } from "./focus.js";
 import { has, language, t } from "./strings.js";
 
 export const $ = (id) => document.getElementById(id);
@@ -20,31 +21,6 @@ export function drawn(tag, attributes = {}, ...children) {
   return made;
 }
 
-// What the focus can be given to by keys.
-const CONTROLS = "a[href], button, input, select, textarea, summary";
-const isUsable = (control) => !control.disabled && control.getClientRects().length > 0;
-
-/** Give the focus to an element, even to one that keys do not stop at. */
-export function focusOn(place, options) {
-  if (place.tabIndex < 0) place.tabIndex = -1;
-  place.focus(options);
-}
-
-/** Show other children. If the focus was on a control among them, it stays in its place: on the control that is there now, or near to it. */
-export function replace(place, ...children) {
-  const at = [...place.querySelectorAll(CONTROLS)].indexOf(document.activeElement);
-  place.replaceChildren(...children);
-  if (at < 0) return;
-  const controls = [...place.querySelectorAll(CONTROLS)];
-  focusOn(controls.slice(at).find(isUsable) ?? controls.slice(0, at).findLast(isUsable) ?? place, { preventScroll: true });
-}
-
-/** Go to a part of the page, as a link to it does. */
-export function goTo(section) {
-  $(section).scrollIntoView();
-  focusOn($(section), { preventScroll: true });
-}
-
 let before = null; // what had the focus when something went wrong
 
 function tell(error) {
@@ -52,26 +28,13 @@ function tell(error) {
   $("error").textContent = error instanceof Problem ? error.message : t("broken", { message: error.message });
   $("error").lang = error instanceof Problem ? error.lang : "";
   $("alert").hidden = false;
-  before = document.activeElement;
+  if (!$("alert").contains(document.activeElement)) before = document.activeElement;
   document.querySelector(":focus-visible")?.scrollIntoView({ block: "nearest" }); // not below what is told
 }
 
 function tellNoLonger() {
   if ($("alert").contains(document.activeElement)) focusOn(before?.isConnected ? before : $("main"), { preventScroll: true });
   $("alert").hidden = true;
-}
-
-/** Links to what can be unfolded unfold it. */
-export function openFolds() {
-  for (const link of document.querySelectorAll("a[href^='#']")) {
-    const target = $(link.hash.slice(1));
-    if (target.localName !== "details") continue;
-    link.onclick = (event) => {
-      event.preventDefault();
-      target.open = true;
-      goTo(target.id);
-    };
-  }
 }
 
 /** Let what is told be closed. */

@@ -1,6 +1,7 @@
 // Jobs so far, newest first.
 import { ask, json, query } from "./api.js";
-import { $, element, focusOn, inBackground, replace, safely, whenNear } from "./dom.js";
+import { $, element, inBackground, safely, whenNear } from "./dom.js";
+import { focusOn, replace } from "./focus.js";
 import { KINDS } from "./kinds.js";
 import { on } from "./state.js";
 import { t } from "./strings.js";

@@ -1,8 +1,9 @@
 // The network as a strip from image to scores; the maps of a layer; what a channel looks for.
 import { form, json, query } from "./api.js";
 import { stackOf } from "./answers.js";
-import { $, element, focusOn, inBackground, replace, safely, short, whenNear } from "./dom.js";
+import { $, element, inBackground, safely, short, whenNear } from "./dom.js";
 import { explained } from "./explain.js";
+import { focusOn, replace } from "./focus.js";
 import { parametersOf, submit } from "./kinds.js";
 import { argmax, meanOf, paint, signed, topOf } from "./maps.js";
 import { patchesOf, places } from "./patches.js";

@@ -1,8 +1,9 @@
 // Which method: all of them by family, with when to use which, and their parameters.
 import { giveUpOthers } from "./answers.js";
 import { json } from "./api.js";
-import { $, element, goTo, prose, safely } from "./dom.js";
+import { $, element, prose, safely } from "./dom.js";
 import { explain } from "./explain.js";
+import { goTo } from "./focus.js";
 import { field, filledIn } from "./schema.js";
 import { changed, chosenMethod, offers, view } from "./state.js";
 import { has, t } from "./strings.js";

@@ -1,6 +1,7 @@
 // The networks that can be asked: which there are, what they are, and the choice of one.
 import { ask, json } from "./api.js";
-import { $, element, goTo, inBackground, replace, safely, whenNear } from "./dom.js";
+import { $, element, inBackground, safely, whenNear } from "./dom.js";
+import { goTo, replace } from "./focus.js";
 import { loadLayers } from "./methods.js";
 import { changed, offers, on, speeds, view } from "./state.js";
 import { t } from "./strings.js";

@@ -1,6 +1,7 @@
 // The list of what the network says, beside the picture.
-import { $, element, replace, safely, share } from "./dom.js";
+import { $, element, safely, share } from "./dom.js";
 import { comparable, same } from "./findings.js";
+import { replace } from "./focus.js";
 import { colourOf, markPlaces } from "./places.js";
 import { offers, taskOf, view } from "./state.js";
 import { has, t } from "./strings.js";

@@ -1,6 +1,7 @@
 // A network of one's own is uploaded, and its trial watched.
 import { ask, json, send } from "./api.js";
-import { $, element, inBackground, replace, safely, short } from "./dom.js";
+import { $, element, inBackground, safely, short } from "./dom.js";
+import { replace } from "./focus.js";
 import { listed, openNetwork, removable, showNetworks } from "./networks.js";
 import { explain, field, filledIn } from "./schema.js";
 import { t } from "./strings.js";

@@ -2,7 +2,8 @@
 import { ask, json } from "./api.js";
 import { chart } from "./chart.js";
 import { blocks, jobLines } from "./code.js";
-import { $, element, focusOn, goTo, inBackground, safely, short } from "./dom.js";
+import { $, element, inBackground, safely, short } from "./dom.js";
+import { focusOn, goTo } from "./focus.js";
 import { KINDS, parametersOf, submit } from "./kinds.js";
 import { changed } from "./state.js";
 import { t } from "./strings.js";

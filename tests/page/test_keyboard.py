@@ -149,7 +149,10 @@ def _is_narrowest(page: Any) -> bool:
 def _explains(page: Any, walk: Walk) -> None:
     walk.presses("#divide", Keys.ARROW_RIGHT)
     assert float(value(page, "#divide")) == 41
-    walk.presses("[data-sample=coffee]")
+    walk.presses("figure a[href='#code-box']")
+    walk.goes_to("#code pre")
+    walk.goes_to("[data-sample=coffee]", back=True)
+    walk.press(Keys.ENTER)
     caption(page, "says espresso")
     walk.presses(".class[aria-pressed=false]")
     caption(page, "says cup")
@@ -182,8 +185,7 @@ def _shares(page: Any, walk: Walk, downloads: Path) -> None:
     until(page, (downloads / "saliency.png").exists)
     walk.presses("#copy-link")
     until(page, lambda: text(page, "copied") == "Copied.")
-    walk.presses("#code-box > summary")
-    walk.goes_to("#code pre")
+    walk.presses("#code-box > summary")  # closed again
     if _is_narrowest(page):
         walk.presses("#all-methods > summary", Keys.SPACE)
         walk.presses("[aria-label='Use lrp']")
