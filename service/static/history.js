@@ -48,7 +48,7 @@ export function openHistory() {
   $("history-more").onclick = safely(async () => {
     const older = await page(cursor);
     $("jobs").append(...older);
-    focusOn(older[0].querySelector("button"));
+    if (older.length) focusOn(older[0].querySelector("button"));
   });
   const show = inBackground(showHistory);
   whenNear($("history"), show);

@@ -22,6 +22,7 @@ const SEVERAL = ";"; // names of classes have commas
 
 let schemas = null; // by kind
 let kind = "class";
+let offered = null; // the network and the layers that the fields know
 
 /** The parameters of a kind, by name, as the description of the API has them. */
 export async function parametersOf(name) {
@@ -34,7 +35,10 @@ export async function parametersOf(name) {
 
 const takesPhotograph = (properties) => "image" in properties;
 
+const layersOffered = () => [view.model, ...listedLayers()].join();
+
 async function offerFields() {
+  offered = layersOffered();
   const properties = await parametersOf(kind);
   const layers = listedLayers();
   const made = (name) => {
@@ -123,5 +127,7 @@ export function openKinds(watch) {
     for (const button of $("kinds").querySelectorAll("button")) button.firstElementChild.src = at(`/static/kinds/${button.dataset.kind}.jpg`);
     return chooseKind(kind);
   }));
-  on("model", inBackground(async () => near && offerFields()));
+  on("layers", inBackground(async () => {
+    if (near && offered !== layersOffered()) await offerFields();
+  }));
 }

@@ -66,7 +66,8 @@ export async function openLayer(name, all = false) {
   $("all-channels").hidden = all || order.length <= SHOWN;
   $("all-channels").onclick = safely(async () => {
     await openLayer(name, true);
-    focusOn($("maps").children[SHOWN].querySelector("button"));
+    const [next] = [...$("maps").children].slice(SHOWN);
+    if (next) focusOn(next.querySelector("button"));
   });
   changed("watched");
 }
