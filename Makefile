@@ -27,7 +27,7 @@ browser: ## Install Chromium for the tests of the page, if it is not there and t
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; } || \
 	  echo "no Chromium: the tests of the page are skipped"
 
-bench: $(VENV)/installed-dev build ## Measure against PyTorch and print tables (installs torch)
+bench: $(VENV)/installed-dev build browser ## Measure against PyTorch and print tables (installs torch)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m tests.benchmarks.engine
 	$(BIN)/python -m tests.benchmarks.methods
