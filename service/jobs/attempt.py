@@ -111,6 +111,10 @@ class Attempt:
             await self._store.delete_all(job.id)
         logger.info("job %s stopped: %s", job.id, outcome)
 
+    async def pause(self, seconds: float) -> None:
+        """Keep the job without going on with it."""
+        await self._alive(asyncio.sleep(seconds))
+
     async def release(self) -> None:
         """Save a checkpoint and give the job back, so that another worker goes on with it."""
         await self._save_last()

@@ -8,7 +8,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from saq import Worker as QueueWorker
 
-from service.errors import ConvlensError
+from service.errors import ConvlensError, TryLater
 from service.jobs.attempt import Attempt, JobLimits, Stopped
 from service.jobs.compute import ComputeLimit, caller_of
 from service.jobs.ledger import Ledger
@@ -22,6 +22,7 @@ from service.telemetry import tracing
 logger = logging.getLogger(__name__)
 
 SUPERVISE_SECONDS = 5
+PAUSE_SECONDS = 5  # at most before a job goes on for which there was no room, or whose model was not ready
 
 
 class Worker:
@@ -86,6 +87,13 @@ class Worker:
         except asyncio.CancelledError:
             await asyncio.shield(attempt.release())
             raise
+        except TryLater as later:
+            logger.info("job %s goes on a little later: %s", job_id, later)
+            try:
+                await attempt.pause(min(later.retry_after, PAUSE_SECONDS))
+            finally:
+                await asyncio.shield(attempt.release())
+            await self._queue.add(1)  # the ticket of this attempt is used up
         except RedisError:
             logger.warning("job %s: the queue cannot be reached; the job goes on when it is back", job_id)
             await attempt.release_patiently()

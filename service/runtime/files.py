@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -165,8 +166,12 @@ class GraphCache:
 
     def _remove_oldest(self, but: Path) -> None:
         assert self._folder is not None
-        found = [path for path in self._folder.iterdir() if not path.name.startswith(_DRAFT)]
-        total = 0
+        found, total = [], 0
+        for path in self._folder.iterdir():
+            if not path.name.startswith(_DRAFT):
+                found.append(path)
+            elif time.time() + _age(path) > ABANDONED_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
         for path in sorted(found, key=_age):
             total += size_of(path / _OPTIMIZED)
             if total > self._max_bytes and path != but:
@@ -174,6 +179,7 @@ class GraphCache:
 
 
 _DRAFT = ".making-"
+ABANDONED_SECONDS = 3600  # nobody makes a graph for so long: who began it was killed
 
 
 def _age(path: Path) -> float:

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from scipy.special import softmax
 
 from service.attribution import METHODS, Attribution
-from service.attribution.baselines import baseline
+from service.attribution.baselines import baseline, blurred
 from service.attribution.method import GUIDED, Rules
 from service.attribution.perturbation import Masks, random_mask
 from tests.attribution.conftest import BIASES, Toy
@@ -80,6 +80,14 @@ def test_integrated_gradients(toy: Toy, image: Any, fill: str) -> None:
     gained = toy.logits64(image)[CLASS] - toy.logits64(start)[CLASS]
     assert found.notes["score_difference"] == pytest.approx(gained, rel=1e-4, abs=1e-4)
     assert found.notes["completeness_error"] == pytest.approx(found.map.sum() - gained, abs=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.9, 2.1, 7, 80])
+@pytest.mark.parametrize("size", [(40, 200), (200, 40)])
+def test_blurred_pictures_are_smoothed_by_a_gaussian(size: tuple[int, int], sigma: float) -> None:
+    image = np.random.default_rng(0).random((3, *size), np.float32)
+    expected = gaussian_filter(image.astype(np.float64), (0, sigma, sigma), mode="nearest")
+    np.testing.assert_allclose(blurred(image, sigma), expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", ["integrated_gradients", "blur_integrated_gradients"])

@@ -1,6 +1,8 @@
 """Graphs that are kept as the runtime has optimized them."""
 
+import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,17 @@ def test_a_graph_that_is_removed_before_all_of_its_sessions_are_open_is_made_ane
         shutil.rmtree(path)
     np.testing.assert_array_equal(session.run(["y"], ones, all_cores=False), alone)
     assert len(list(tmp_path.glob("*/optimized.onnx"))) == 1
+
+
+def test_what_a_killed_process_has_left_is_removed_in_time(tmp_path: Path) -> None:
+    old, new = tmp_path / ".making-old", tmp_path / ".making-new"
+    for path in (old, new):
+        path.mkdir()
+        (path / "graph.weights").write_bytes(b"half")
+    os.utime(old, (time.time() - 4000,) * 2)
+    made(Engine("cpu", 1, cache=GraphCache(tmp_path, 2**20)), "one", 1.0, [])
+    assert not old.exists()
+    assert new.exists()
 
 
 @pytest.mark.parametrize("spoil", ["optimized.onnx", "optimized.weights"])
