@@ -57,7 +57,7 @@ export function offerPhotographs(take) {
     if (!files.length) throw new Problem(t("noPicture"));
     await take(await ownOf(firstPicture(files)));
   });
-  document.addEventListener("paste", (event) => event.clipboardData.files.length && given(event.clipboardData.files));
+  document.addEventListener("paste", ({ clipboardData }) => clipboardData?.files.length && given(clipboardData.files));
   for (const kind of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(kind, (event) => {
       if (event.target.closest?.("input, textarea") && !event.dataTransfer.types.includes("Files")) return; // text for a field
