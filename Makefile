@@ -20,7 +20,7 @@ serve: $(VENV)/installed build ## Install, build the model files and serve on ht
 
 test: $(VENV)/installed-dev build browser ## Install what tests need and run everything: ruff, mypy, pytest
 	$(MAKE) lint
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 browser: ## Install Chromium for the tests of the page, if it is not there and this is a Debian of one's own
 	@command -v chromium chromedriver >/dev/null 2>&1 || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null 2>&1 && \

@@ -32,12 +32,37 @@ from service.settings import Settings
 from tests.waiting import eventually
 
 PHOTOGRAPHS = Path(skimage.__file__).parent / "data"
+LONGEST = (  # files and folders of tests, by the time that a file takes
+    "jobs/test_crashes.py",
+    "models/test_light.py",
+    "autodiff/test_rules.py",
+    "test_gpu.py",
+    "test_readme.py",
+    "page/",
+    "api/test_saliency.py",
+    "test_server.py",
+    "api/",
+    "cli/",
+    "saliency/",
+    "autodiff/",
+    "models/",
+)
 GRAPHS = "TESTS_GRAPHS"  # names the folder of graphs to the workers
 
 
 def pytest_configure() -> None:
     """Before there are workers, which inherit it."""
     os.environ[GRAPHS] = str(_graphs_of_all())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that no worker has one left when the others are done."""
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: _rank(item.path.relative_to(tests).as_posix()))  # keeps the order within a file
+
+
+def _rank(file: str) -> int:
+    return next((i for i, start in enumerate(LONGEST) if file.startswith(start)), len(LONGEST))
 
 
 @pytest.fixture(scope="session")
