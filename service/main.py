@@ -59,7 +59,7 @@ from service.networks.catalog import Networks
 from service.networks.opening import limits_of
 from service.networks.opening import open_networks as open_networks  # also for those who import it from here
 from service.networks.uploads import Uploads
-from service.runtime.engine import cores
+from service.runtime.cores import cores
 from service.settings import Settings
 from service.telemetry import tracing
 

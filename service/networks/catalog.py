@@ -10,7 +10,8 @@ from service.models.library import Library, Model
 from service.models.uploaded import changes_of
 from service.networks.network import Network
 from service.runtime.batcher import Batcher
-from service.runtime.engine import Engine, cores
+from service.runtime.cores import cores
+from service.runtime.engine import Engine
 from service.runtime.sessions import Sessions
 
 MOST_CHECKS = 4

@@ -3,7 +3,8 @@
 from service.networks.catalog import Networks
 from service.networks.trials import Limits, Tried
 from service.runtime.batcher import Batcher
-from service.runtime.engine import Engine, cores
+from service.runtime.cores import cores
+from service.runtime.engine import Engine
 from service.runtime.files import GraphCache
 from service.runtime.making import Maker
 from service.settings import Settings

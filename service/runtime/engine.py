@@ -1,7 +1,6 @@
 """Running ONNX graphs."""
 
 import logging
-import os
 import shutil
 import tempfile
 import weakref
@@ -18,6 +17,7 @@ import onnxruntime as ort
 from service.errors import EngineError
 from service.runtime import files
 from service.runtime.buffers import BoundRuns
+from service.runtime.cores import cores, on_a_core_of_its_own
 from service.runtime.memory import let_go_of_mapped
 from service.runtime.providers import PROVIDERS, SHORT, options_of, share_memory, tiny, usable
 
@@ -32,11 +32,6 @@ Runs: TypeAlias = ort.InferenceSession | BoundRuns
 
 LARGE_BYTES = 2 * 2**20  # of an input or output, which usual pictures and their gradients do not reach
 VERSION: str = ort.__version__
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Session:
@@ -76,8 +71,10 @@ class Session:
     def run(self, outputs: Sequence[str], feeds: Mapping[str, Array], all_cores: bool = True) -> list[Array]:
         """The named outputs for the named inputs. Raises `EngineError` when the runtime fails."""
         try:
-            session = self.on(self._threads if all_cores else 1)
-            result: list[Array] = session.run(list(outputs), dict(feeds))
+            threads = self._threads if all_cores else 1
+            session = self.on(threads)
+            with on_a_core_of_its_own(threads):
+                result: list[Array] = session.run(list(outputs), dict(feeds))
         except Exception as error:  # the runtime raises a dozen types that share no base
             raise EngineError(f"the network could not be run: {error}") from error
         if isinstance(session, ort.InferenceSession) and _is_large([*feeds.values(), *result]):
@@ -106,9 +103,7 @@ class Engine:
         maker: "Maker | None" = None,
     ) -> None:
         share_memory()
-        self._threads = (
-            threads or cores()
-        )  # not the runtime's own 0: that pins threads to cores, on which others may be just then
+        self._threads = threads or cores()
         self._providers = usable(providers)
         self.provider = SHORT[self._providers[0]]
         self.precision = precision

@@ -21,7 +21,7 @@ from service.attribution import METHODS
 from service.networks.network import Network
 from service.networks.opening import open_networks
 from service.networks.questions import PREDICTED
-from service.runtime.engine import cores
+from service.runtime.cores import cores
 from service.saliency.view import View
 from service.settings import Settings
 from tests.benchmarks.measure import rate, table

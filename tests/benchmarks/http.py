@@ -160,7 +160,8 @@ from pathlib import Path
 import numpy as np
 from service.networks.catalog import Networks
 from service.runtime.batcher import Batcher
-from service.runtime.engine import Engine, cores
+from service.runtime.cores import cores
+from service.runtime.engine import Engine
 from tests.benchmarks.measure import rate
 batcher = Batcher(lanes=cores(), max_batch=1, max_queue=1000, seconds=600)
 network = Networks(Path(sys.argv[1]), Engine("cpu"), batcher, 2**32, "squeezenet1_1")["squeezenet1_1"]

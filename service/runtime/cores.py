@@ -1,0 +1,40 @@
+"""The cores of the processor that this process may use, and how the threads of a run are spread over them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def affinities(threads: int) -> str | None:
+    """The cores of all threads of a run but its first, in the runtime's words; None if the system is to choose them.
+
+    It is left to choose where there are more cores than threads: other processes may have chosen the same ones.
+    """
+    if threads == 1 or threads != cores() or not hasattr(os, "sched_getaffinity"):
+        return None
+    return ";".join(str(core + 1) for core in sorted(os.sched_getaffinity(0))[1:])  # it counts from 1
+
+
+@contextmanager
+def on_a_core_of_its_own(threads: int) -> Iterator[None]:
+    """Keep this thread on the core that the others of its run leave to it (see `affinities`) within the ``with`` block.
+
+    A system that wakes the others after a pause likes to put one of them on this thread's core, where the two take
+    turns until the run is over: it takes twice as long.
+    """
+    if affinities(threads) is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    with suppress(OSError):  # the core has been taken away
+        os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.sched_setaffinity(0, before)
