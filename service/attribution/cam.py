@@ -50,8 +50,9 @@ def grad_cam_plus_plus(subject: Subject, image: Floats, class_id: int, parameter
     """
     at = _at_layer(subject, image, class_id, parameters)
     gradients, maps = at.gradients[0].astype(np.float64), at.at[0]
-    denominator = 2 * gradients**2 + maps.sum(axis=(1, 2), keepdims=True) * gradients**3
-    alphas = np.divide(gradients**2, denominator, out=np.zeros_like(gradients), where=denominator != 0)
+    squares = gradients**2
+    denominator = 2 * squares + maps.sum(axis=(1, 2), keepdims=True) * (squares * gradients)  # a third power is slow
+    alphas = np.divide(squares, denominator, out=np.zeros_like(gradients), where=denominator != 0)
     weights = (alphas * gradients.clip(min=0)).sum(axis=(1, 2), keepdims=True)
     return Attribution(_spread((weights * maps).sum(axis=0), image), at)
 

@@ -1,8 +1,11 @@
 """The cores of the processor that this process may use, and how the threads of a run are spread over them."""
 
 import os
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
+
+_PLACE = random.random()  # noqa: S311 - nothing is secret about it
 
 
 def cores() -> int:
@@ -17,7 +20,13 @@ def affinities(threads: int) -> str | None:
     """
     if threads == 1 or threads != cores() or not hasattr(os, "sched_getaffinity"):
         return None
-    return ";".join(str(core + 1) for core in sorted(os.sched_getaffinity(0))[1:])  # it counts from 1
+    allowed = os.sched_getaffinity(0)
+    return ";".join(str(core + 1) for core in sorted(allowed - {first_of(allowed)}))  # it counts from 1
+
+
+def first_of(allowed: Set[int]) -> int:
+    """The core of the first thread, which has a little more to do than the others: not the same for all processes."""
+    return sorted(allowed)[int(_PLACE * len(allowed))]
 
 
 @contextmanager
@@ -32,7 +41,7 @@ def on_a_core_of_its_own(threads: int) -> Iterator[None]:
         return
     before = os.sched_getaffinity(0)
     with suppress(OSError):  # the core has been taken away
-        os.sched_setaffinity(0, {min(before)})
+        os.sched_setaffinity(0, {first_of(before)})
     try:
         yield
     finally:

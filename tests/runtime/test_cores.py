@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.runtime.cores import affinities, cores, on_a_core_of_its_own
+from service.runtime import cores as module
+from service.runtime.cores import affinities, cores, first_of, on_a_core_of_its_own
 from service.runtime.engine import Engine
 from tests.runtime.test_engine import DOUBLE
 
@@ -25,10 +26,19 @@ def test_each_thread_of_a_run_on_all_cores_has_one_of_them() -> None:
     session = Engine("cpu").load(DOUBLE)
     session.run(["y"], {"x": np.ones(3, np.float32)})
     new = [where for thread, where in threads().items() if thread not in before]
-    assert sorted(new, key=min) == [{core} for core in sorted(ALL)[1:]]
+    first = first_of(ALL)
+    assert sorted(new, key=min) == [{core} for core in sorted(ALL - {first})]
     with on_a_core_of_its_own(cores()):
-        assert os.sched_getaffinity(0) == {min(ALL)}
+        assert os.sched_getaffinity(0) == {first}
     assert os.sched_getaffinity(0) == ALL
+
+
+def test_processes_begin_at_different_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for place in (0.0, 0.3, 0.6, 0.999):
+        monkeypatch.setattr(module, "_PLACE", place)
+        found.append(first_of({2, 5, 7}))
+    assert found == [2, 2, 5, 7]
 
 
 def test_where_others_may_have_chosen_the_same_cores_the_system_chooses() -> None:
