@@ -52,7 +52,7 @@ GRAPHS = "TESTS_GRAPHS"  # names the folder of graphs to the workers
 
 def pytest_configure() -> None:
     """Before there are workers, which inherit it."""
-    os.environ[GRAPHS] = str(_graphs_of_all())
+    os.environ[GRAPHS] = str(graphs_of_all())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,7 +76,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def network(models_dir: Path) -> Network:
     return Networks(
         models_dir,
-        Engine("cpu", threads=1, cache=GraphCache(_graphs_of_all(), 2**30)),
+        Engine("cpu", threads=1, cache=GraphCache(graphs_of_all(), 2**30)),
         Batcher(lanes=2, max_batch=1, max_queue=100, seconds=60),
         2**32,
         "squeezenet1_1",
@@ -110,12 +110,12 @@ def share_graphs(data_dir: Path) -> Path:
     """Have the data folder keep graphs where all those of the tests keep them, so that they are made once."""
     place = data_dir / "graphs"
     if data_dir.is_dir() and not place.exists() and not place.is_symlink():
-        place.symlink_to(_graphs_of_all(), target_is_directory=True)
+        place.symlink_to(graphs_of_all(), target_is_directory=True)
     return data_dir
 
 
 @cache
-def _graphs_of_all() -> Path:
+def graphs_of_all() -> Path:
     """The folder of the run, which its workers share; the process that began the run removes it."""
     if kept := os.environ.get(GRAPHS):
         return Path(kept)

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from service.networks.network import Network
+from service.runtime.files import GraphCache
 from tests.benchmarks import gpu
+from tests.conftest import graphs_of_all
 
 
 def test_the_cpu_agrees_with_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    assert gpu.measured("cpu", runs=20, batches=(1,), rounds=1) == []
+    graphs = GraphCache(graphs_of_all(), 2**30)
+    assert gpu.measured("cpu", runs=20, batches=(1,), rounds=1, graphs=graphs) == []
     printed = capsys.readouterr().out
     for what in ("map, grad_cam", "visualization", "gradient, float16", "Gradient on the device"):
         assert what in printed

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from service.networks.network import Network
 from service.pictures.images import Floats
 from service.runtime.batcher import Batcher
 from service.runtime.engine import Engine
+from service.runtime.files import GraphCache
 from service.saliency.view import View
 from service.synthesis.ascent import ascend, begin
 from service.synthesis.presets import PRESETS
@@ -206,15 +208,21 @@ def photograph(size: tuple[int, int]) -> Floats:
     return np.ascontiguousarray(np.asarray(small, np.float32).transpose(2, 0, 1) / 255)
 
 
-def measured(provider: str, runs: int, batches: tuple[int, ...], rounds: int) -> list[str]:
+def measured(
+    provider: str, runs: int, batches: tuple[int, ...], rounds: int, graphs: GraphCache | None = None
+) -> list[str]:
     """Print all tables; what failed. Raises `EngineError` where the provider does not start."""
     findings = Findings()
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
-        networks = {"cpu": opened(Path(folder), "cpu"), "plain": opened(Path(folder), provider)}
-        networks["float16"] = opened(Path(folder), provider, precision="float16")
+        open_on = partial(opened, Path(folder), cache=graphs)
+        networks = {
+            "cpu": open_on("cpu"),
+            "plain": open_on(provider),
+            "float16": open_on(provider, precision="float16"),
+        }
         if provider == "cuda":
-            networks["cuda graphs"] = opened(Path(folder), provider, cuda_graphs=True)
+            networks["cuda graphs"] = open_on(provider, cuda_graphs=True)
         bench = Bench(networks, photograph(networks["cpu"].size))
         card = told_by_card("name,driver_version") or "no GPU"
         print(f"onnxruntime {ort.__version__} on {bench.plain.provider}; {card}")

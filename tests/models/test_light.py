@@ -30,20 +30,25 @@ def added(name: str, folder: Path) -> Network:
     return standalone(add(LIGHT / f"{name}.onnx", folder, Choices(mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))))
 
 
-@pytest.mark.parametrize("name", DEPENDENT)
-def test_gradients_agree_with_differences_of_the_original(name: str, tmp_path: Path) -> None:
-    compare_with_differences(name, tmp_path)
+@pytest.fixture(scope="module")
+def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """One at a time, for all tests of it."""
+    return added(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.mark.parametrize("network", DEPENDENT, indirect=True)
+def test_gradients_agree_with_differences_of_the_original(network: Network) -> None:
+    compare_with_differences(network)
 
 
 def test_gradients_of_the_large_ones_agree_too(tmp_path: Path) -> None:
     for name in LARGE:
-        compare_with_differences(name, tmp_path)
+        compare_with_differences(added(name, tmp_path))
         gc.collect()
 
 
-@pytest.mark.parametrize("name", [*DEPENDENT, *INDEPENDENT])
-def test_they_are_explained_and_drawn(name: str, tmp_path: Path) -> None:
-    network = added(name, tmp_path)
+@pytest.mark.parametrize("network", [*DEPENDENT, *INDEPENDENT], indirect=True)
+def test_they_are_explained_and_drawn(network: Network) -> None:
     image = np.random.default_rng(0).random((3, 224, 224), np.float32)
     assert network.probabilities(network.classify(image[None])).sum() == pytest.approx(1, rel=1e-4)
     for method, parameters in (
@@ -64,13 +69,12 @@ def test_they_are_explained_and_drawn(name: str, tmp_path: Path) -> None:
     assert drawing.picture().shape == (224, 224, 3)
 
 
-def compare_with_differences(name: str, tmp_path: Path) -> None:
+def compare_with_differences(network: Network) -> None:
     """Compare a gradient with central differences of the untouched file."""
-    network = added(name, tmp_path)
     mean, std = (np.array(v, np.float32)[:, None, None] for v in ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4)))
     image = np.random.default_rng(0).random((3, 224, 224), np.float32)
     at = network.value_and_grad(image[None], np.array([7]))
-    proto = onnx.load(LIGHT / f"{name}.onnx")
+    proto = onnx.load(LIGHT / network.model.manifest.file)
     weights = {tensor.name for tensor in proto.graph.initializer}
     feed = next(value.name for value in proto.graph.input if value.name not in weights)
     # The original ends in a softmax; the value before it is compared.
@@ -93,9 +97,9 @@ def compare_with_differences(name: str, tmp_path: Path) -> None:
     assert min(errors) < 2e-2
 
 
-@pytest.mark.parametrize("name", INDEPENDENT)
-def test_a_gradient_below_the_precision_of_the_score_is_not_judged(name: str, tmp_path: Path) -> None:
-    assert gradient_error(added(name, tmp_path)) is None
+@pytest.mark.parametrize("network", INDEPENDENT, indirect=True)
+def test_a_gradient_below_the_precision_of_the_score_is_not_judged(network: Network) -> None:
+    assert gradient_error(network) is None
 
 
 TOY = """<ir_version: 8, opset_import: ["": 18]> toy (float[N,3,S,S] x) => (float[N,2] y)
