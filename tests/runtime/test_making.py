@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +39,13 @@ def engine(tmp_path: Path, maker: Maker) -> Engine:
 def children() -> set[int]:
     """The processes of this one that are not over."""
     found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return {int(pid) for pid in found if "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]}
+    return {int(pid) for pid in found if is_alive(pid)}
+
+
+def is_alive(pid: str) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+    return False
 
 
 def own_process(_: float) -> onnx.ModelProto:
