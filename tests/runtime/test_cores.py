@@ -27,7 +27,7 @@ session = Engine("cpu").load(DOUBLE)
 session.run(["y"], {"x": np.ones(3, np.float32)})
 new = [int(thread) for thread in os.listdir("/proc/self/task") if thread not in before]
 expected = [{core} for core in sorted(everywhere - {first_of(everywhere)})]
-eventually(lambda: sorted(map(os.sched_getaffinity, new), key=min), lambda found: found == expected)  # each binds itself
+eventually(lambda: sorted(map(os.sched_getaffinity, new), key=min), lambda found: found == expected)  # by itself
 """
 
 
