@@ -13,12 +13,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def affinities(threads: int) -> str | None:
-    """The cores of all threads of a run but its first, in the runtime's words; None if the system is to choose them.
+def are_bound(threads: int) -> bool:
+    """Whether so many threads of a run get a core each.
 
-    It is left to choose where there are more cores than threads: other processes may have chosen the same ones.
+    The system is left to choose where there are more cores than threads: other processes may have chosen the same ones.
     """
-    if threads == 1 or threads != cores() or not hasattr(os, "sched_getaffinity"):
+    return hasattr(os, "sched_getaffinity") and 1 < threads == cores()
+
+
+def affinities(threads: int) -> str | None:
+    """The cores of all threads of a run but its first, in the runtime's words; None if the system is to choose them."""
+    if not are_bound(threads):
         return None
     allowed = os.sched_getaffinity(0)
     return ";".join(str(core + 1) for core in sorted(allowed - {first_of(allowed)}))  # it counts from 1
@@ -36,7 +41,7 @@ def on_a_core_of_its_own(threads: int) -> Iterator[None]:
     A system that wakes the others after a pause likes to put one of them on this thread's core, where the two take
     turns until the run is over: it takes twice as long.
     """
-    if affinities(threads) is None:
+    if not are_bound(threads):
         yield
         return
     before = os.sched_getaffinity(0)

@@ -113,8 +113,8 @@ class Engine:
 
     def remembered(self, name: str, make: Callable[[], str]) -> str:
         """What ``make`` tells, which the cache of graphs keeps under that name."""
-        if self._maker is not None and self._cache.can_keep and not self._cache.has_text(name):
-            self._maker.make(name, make)
+        if not self._cache.has_text(name):
+            self._make_apart(name, make)
         return self._cache.text(name, make)
 
     def load(self, model: "files.Graph") -> Session:
@@ -158,6 +158,11 @@ class Engine:
         else:
             self._cache.keep(name, partial(self._optimized, made))
 
+    def _make_apart(self, name: str, build: "Callable[[], files.Graph | str]") -> None:
+        """Have another process make what the cache is to keep, if there is one and it can be kept."""
+        if self._maker is not None and self._cache.can_keep:
+            self._maker.make(name, build)
+
     def close(self) -> None:
         """End the process that makes graphs, if there is one."""
         if self._maker is not None:
@@ -165,10 +170,9 @@ class Engine:
 
     def _kept(self, name: str, build: "Callable[[], files.Graph]") -> "Path | files.Graph":
         """What ``build`` makes, in the cache if it can be kept."""
-        if self._maker is not None and self._cache.can_keep:
-            self._maker.make(name, build)
-            if (found := self._cache.find(name)) is not None:
-                return found
+        self._make_apart(name, build)
+        if (found := self._cache.find(name)) is not None:
+            return found
         made = build()
         return self._cache.keep(name, partial(self._optimized, made)) or made
 
